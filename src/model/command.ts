@@ -1,0 +1,139 @@
+import { FrameReader, FrameWriter } from './frames.js';
+
+/** The application version that a command names, resolved by the catalogue. */
+export interface VersionRef {
+  tenant: string;
+  application: string;
+  version: string;
+}
+
+interface CommandHead {
+  endpointId: string;
+  /** of the request or message that wished it; its events carry it on */
+  correlationId: string;
+  /** when it was wished, Unix ms; becomes the time of the change and of its events */
+  timestampMs: number;
+  /** only an endpoint of this tenant is meant; absent: any */
+  tenant?: string;
+  /** entity tags, quotes included, or `*`: one must be the present one */
+  ifMatch?: readonly string[];
+}
+
+/** What a command wishes. Texts named `...Text` are JSON that was parsed strictly before. */
+export type Wish =
+  | { type: 'register'; version: VersionRef; metadataText: string; tokenHash: string; task?: string }
+  | { type: 'replace-metadata'; metadataText: string }
+  /** RFC 6902 */
+  | { type: 'json-patch'; patchText: string }
+  /** RFC 7396 */
+  | { type: 'merge-patch'; patchText: string }
+  | { type: 'set-key'; key: string; valueText: string }
+  /** refused when the key is absent */
+  | { type: 'delete-key'; key: string }
+  /** keys set and keys removed; an absent one to remove is no fault */
+  | { type: 'change-keys'; setText: string; unset: readonly string[] }
+  | { type: 'set-version'; version: VersionRef }
+  | { type: 'unregister' }
+  /** bring the memberships of pending filters up to date (recalculation); changes nothing else */
+  | { type: 'evaluate' };
+
+/** One wished change of one endpoint, from whatever side. */
+export type Command = CommandHead & Wish;
+
+const TYPES = [
+  'register',
+  'replace-metadata',
+  'json-patch',
+  'merge-patch',
+  'set-key',
+  'delete-key',
+  'change-keys',
+  'set-version',
+  'unregister',
+  'evaluate',
+] as const satisfies readonly Wish['type'][];
+
+/** Writes a command as bytes for a worker. */
+export function writeCommand(frame: FrameWriter, command: Command): void {
+  frame.u8(TYPES.indexOf(command.type)).text(command.endpointId).text(command.correlationId).f64(command.timestampMs);
+  frame.text(command.tenant ?? '').u32(command.ifMatch?.length ?? 0xffffffff);
+  for (const tag of command.ifMatch ?? []) frame.text(tag);
+  switch (command.type) {
+    case 'register':
+      writeVersion(frame, command.version);
+      frame.text(command.metadataText).text(command.tokenHash).text(command.task ?? '');
+      break;
+    case 'replace-metadata':
+      frame.text(command.metadataText);
+      break;
+    case 'json-patch':
+    case 'merge-patch':
+      frame.text(command.patchText);
+      break;
+    case 'set-key':
+      frame.text(command.key).text(command.valueText);
+      break;
+    case 'delete-key':
+      frame.text(command.key);
+      break;
+    case 'change-keys':
+      frame.text(command.setText).u32(command.unset.length);
+      for (const key of command.unset) frame.text(key);
+      break;
+    case 'set-version':
+      writeVersion(frame, command.version);
+      break;
+    case 'unregister':
+    case 'evaluate':
+      break;
+  }
+}
+
+/** Reads what {@link writeCommand} wrote. */
+export function readCommand(frame: FrameReader): Command {
+  const type = TYPES[frame.u8()]!;
+  const head: CommandHead = { endpointId: frame.text(), correlationId: frame.text(), timestampMs: frame.f64() };
+  const tenant = frame.text();
+  if (tenant !== '') head.tenant = tenant;
+  const tags = frame.u32();
+  if (tags !== 0xffffffff) head.ifMatch = readTexts(frame, tags);
+  return { ...head, ...readWish(frame, type) };
+}
+
+function readWish(frame: FrameReader, type: Wish['type']): Wish {
+  switch (type) {
+    case 'register': {
+      const wish: Wish = { type, version: readVersion(frame), metadataText: frame.text(), tokenHash: frame.text() };
+      const task = frame.text();
+      return task === '' ? wish : { ...wish, task };
+    }
+    case 'replace-metadata':
+      return { type, metadataText: frame.text() };
+    case 'json-patch':
+    case 'merge-patch':
+      return { type, patchText: frame.text() };
+    case 'set-key':
+      return { type, key: frame.text(), valueText: frame.text() };
+    case 'delete-key':
+      return { type, key: frame.text() };
+    case 'change-keys':
+      return { type, setText: frame.text(), unset: readTexts(frame, frame.u32()) };
+    case 'set-version':
+      return { type, version: readVersion(frame) };
+    case 'unregister':
+    case 'evaluate':
+      return { type };
+  }
+}
+
+function readTexts(frame: FrameReader, count: number): string[] {
+  return Array.from({ length: count }, () => frame.text());
+}
+
+function writeVersion(frame: FrameWriter, version: VersionRef): void {
+  frame.text(version.tenant).text(version.application).text(version.version);
+}
+
+function readVersion(frame: FrameReader): VersionRef {
+  return { tenant: frame.text(), application: frame.text(), version: frame.text() };
+}

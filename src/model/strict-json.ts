@@ -1,0 +1,156 @@
+import { isUtf8 } from 'node:buffer';
+import type { JsonValue } from './json.js';
+
+export type StrictJson = { ok: true; value: JsonValue; text: string } | { ok: false; message: string };
+
+const QUOTE = 34;
+const BACKSLASH = 92;
+
+/**
+ * Parses one JSON text strictly (RFC 8259 as narrowed by I-JSON, RFC 7493): valid UTF-8, no duplicate keys, no
+ * lone surrogates, no key `__proto__`, at most `maxNesting` levels of arrays and objects, and only numbers that
+ * survive the way through a double (what is stored and answered equals what was sent, or the text is refused).
+ * `JSON.parse` does the parsing; one pass over the text finds what it lets through. O(bytes).
+ */
+export function parseStrictJson(bytes: Uint8Array, maxNesting: number): StrictJson {
+  if (!isUtf8(bytes)) return { ok: false, message: 'The text is not valid UTF-8.' };
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return parseStrictText(buffer.toString('utf8'), maxNesting);
+}
+
+/** As {@link parseStrictJson}, for a text that is already a string. */
+export function parseStrictText(text: string, maxNesting: number): StrictJson {
+  const shape = scan(text, maxNesting);
+  if (typeof shape === 'string') return { ok: false, message: shape };
+  let value: JsonValue;
+  try {
+    value = JSON.parse(text) as JsonValue;
+  } catch (error) {
+    if (text.trim() === '') return { ok: false, message: 'The text is empty; a JSON value is needed.' };
+    return { ok: false, message: `The text is not JSON: ${(error as Error).message}.` };
+  }
+  if (shape.escapes || shape.members > 0) {
+    const count = { members: 0 };
+    const fault = inspect(value, '', count);
+    if (fault !== undefined) return { ok: false, message: fault };
+    if (count.members !== shape.members) {
+      const name = findDuplicate(text);
+      return { ok: false, message: `The key ${JSON.stringify(name)} appears twice in one object; each key may be given once.` };
+    }
+  }
+  if (!text.isWellFormed()) return { ok: false, message: 'The text holds half of a surrogate pair.' };
+  return { ok: true, value, text };
+}
+
+interface Shape {
+  /** colons outside strings: members of all objects, duplicates counted */
+  members: number;
+  /** there is a `\u` escape, which can make a lone surrogate */
+  escapes: boolean;
+}
+
+/** One pass over the raw text. Answers a message when a limit is passed; syntax is left to `JSON.parse`. */
+function scan(text: string, maxNesting: number): Shape | string {
+  let members = 0;
+  let depth = 0;
+  let escapes = false;
+  const length = text.length;
+  for (let i = 0; i < length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === QUOTE) {
+      for (i++; i < length; i++) {
+        const s = text.charCodeAt(i);
+        if (s === QUOTE) break;
+        if (s === BACKSLASH) {
+          i++;
+          if (text.charCodeAt(i) === 117) escapes = true;
+        }
+      }
+    } else if (c === 58) {
+      members++;
+    } else if (c === 91 || c === 123) {
+      if (++depth > maxNesting) return `The value is nested deeper than ${maxNesting} levels.`;
+    } else if (c === 93 || c === 125) {
+      depth--;
+    } else if (c === 45 || (c >= 48 && c <= 57)) {
+      const start = i;
+      while (i + 1 < length && isNumberCharacter(text.charCodeAt(i + 1))) i++;
+      // 15 significant digits always survive a double (IEEE 754 binary64) within its exponents
+      if (i - start >= 15 || /[eE]/.test(text.slice(start, i + 1))) {
+        const fault = numberFault(text.slice(start, i + 1));
+        if (fault !== undefined) return fault;
+      }
+    }
+  }
+  return { members, escapes };
+}
+
+function isNumberCharacter(c: number): boolean {
+  return (c >= 48 && c <= 57) || c === 46 || c === 101 || c === 69 || c === 43 || c === 45;
+}
+
+/**
+ * A number is taken when the digits that are answered mean the number that was sent. A fraction may also be the
+ * 17-digit form of a double (what C's `%.17g` writes), for then the double is what was meant.
+ */
+function numberFault(token: string): string | undefined {
+  const value = Number(token);
+  if (Number.isNaN(value)) return undefined; // not a number: JSON.parse says where
+  const sent = decimal(token);
+  if (Number.isFinite(value)) {
+    if (decimal(String(value)) === sent) return undefined;
+    const digits = sent.split('e')[0]!.length;
+    if (!Number.isInteger(value) && digits <= 17 && decimal(value.toPrecision(digits)) === sent) return undefined;
+  }
+  return `The number ${token.slice(0, 60)} can't be held exactly (a double would make it ${String(value)}); send it as a string.`;
+}
+
+/** Significant digits and exponent of a decimal text, so that equal numbers have equal texts; the sign is dropped. */
+function decimal(token: string): string {
+  const [mantissa, exponent = '0'] = token.toLowerCase().replace(/^-/, '').split('e') as [string, string?];
+  const [whole, fraction = ''] = mantissa.split('.') as [string, string?];
+  const digits = (whole + fraction).replace(/^0+/, '');
+  const trimmed = digits.replace(/0+$/, '');
+  if (trimmed === '') return '0e0';
+  return `${trimmed}e${Number(exponent) - fraction.length + (digits.length - trimmed.length)}`;
+}
+
+/** Counts members and finds what `JSON.parse` lets through. Answers a message at the first fault. */
+function inspect(value: JsonValue, path: string, count: { members: number }): string | undefined {
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : `The text at ${path || '/'} holds half of a surrogate pair.`;
+  if (typeof value !== 'object' || value === null) return undefined;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const fault = inspect(value[i]!, `${path}/${i}`, count);
+      if (fault !== undefined) return fault;
+    }
+    return undefined;
+  }
+  for (const key of Object.keys(value)) {
+    count.members++;
+    if (key === '__proto__') return 'The key "__proto__" is not allowed.';
+    if (!key.isWellFormed()) return `A key at ${path || '/'} holds half of a surrogate pair.`;
+    const fault = inspect(value[key]!, `${path}/${key}`, count);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** The first key that an object of this valid JSON text repeats. Only runs when there is one. */
+function findDuplicate(text: string): string {
+  const open: (Set<string> | undefined)[] = [];
+  const token = /"(?:[^"\\]|\\.)*"|[{}[\]]/gs;
+  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
+    const found = match[0];
+    if (found === '{') open.push(new Set());
+    else if (found === '[') open.push(undefined);
+    else if (found === '}' || found === ']') open.pop();
+    else if (/^\s*:/.test(text.slice(token.lastIndex, token.lastIndex + 64))) {
+      const key = JSON.parse(found) as string;
+      const keys = open.at(-1);
+      if (keys?.has(key)) return key;
+      keys?.add(key);
+    }
+  }
+  return '?';
+}

@@ -1,0 +1,190 @@
+import type { Guard } from '../model/record.js';
+import type { SavedFilter } from '../model/filter.js';
+import type { Query } from '../filters/index.js';
+
+/**
+ * What a keeper of the register promises. Two keep it: `embedded/` (LMDB) and `mongodb/`; one contract test holds both
+ * to it. Records and outbox entries are bytes (`model/record.ts`, `model/event.ts`); a keeper reads of them what it
+ * needs for its indexes.
+ *
+ * Every method that writes resolves when the write is durable, in the sense of `storage.durability`. A keeper that can't
+ * reach its storage rejects with {@link StorageUnavailable}: then nothing is known of the writes of that call, and giving
+ * them again is safe, since each is guarded.
+ */
+export interface Store {
+  /** Indexes (or index-like tables) that the keeper uses, each with its purpose in one line; logged at start. */
+  readonly indexes: readonly { name: string; purpose: string }[];
+  /** Things an operator should know: an index option that the server lacks, say. Logged at start as warnings. */
+  readonly notes: readonly string[];
+
+  /**
+   * Records by endpoint id, in the order of `ids`. Missing: `undefined`. An unregistered endpoint: its tombstone, for
+   * 24 h at the least. One read for all. The bytes are the caller's to keep.
+   */
+  load(ids: readonly string[]): Promise<(Uint8Array | undefined)[]>;
+
+  /**
+   * Writes records, their list entries, memberships, tokens and outbox entries: each record with all of its own in one
+   * atomic step, the batch in no order. Per write, in its place:
+   *
+   * - `written` when the stored record had the expected guard (or, with guard 0/0, when nothing was stored);
+   * - `conflict` when it had not: nothing of that write happened; load again and compute anew;
+   * - `token-taken` when the record claims a token that another endpoint of the application has: nothing happened.
+   *
+   * An id stands at most once in a batch.
+   */
+  commit(writes: readonly RecordWrite[]): Promise<CommitResult[]>;
+
+  /** Numbers of the filters that each endpoint is a member of, ascending; in the order of `ids`. Missing: `[]`. */
+  memberships(ids: readonly string[]): Promise<number[][]>;
+
+  /** A page of live records (no tombstones), see {@link RecordQuery}. */
+  find(query: RecordQuery): Promise<RecordPage>;
+
+  /** How many live records are in a scope. Exact; no scan on the embedded keeper. */
+  count(scope: Scope): Promise<number>;
+
+  /**
+   * Live records of an application that were last evaluated with a filter-set version below `filterSet`, in a stable
+   * order, after the endpoint `after`. `next` is absent when there are no more. Records inserted meanwhile may or may not
+   * be there.
+   */
+  scanStale(application: string, filterSet: number, limit: number, after?: string): Promise<{ records: Uint8Array[]; next?: string }>;
+
+  /** Entries that were committed and not cleared: oldest first, one source's in the order of its revisions. `after` continues. */
+  readOutbox(limit: number, after?: OutboxPosition): Promise<OutboxEntry[]>;
+
+  /** Forgets entries that were published. Unknown positions are ignored. Many at a time; may be late, never early. */
+  clearOutbox(positions: readonly OutboxPosition[]): Promise<void>;
+
+  /** All filters of all applications, deleted ones that still have work to do included. */
+  loadFilters(): Promise<SavedFilter[]>;
+
+  /** The next filter number of an application: 1, 2, ...; durable before it is answered, never answered twice. */
+  nextFilterNumber(application: string): Promise<number>;
+
+  /** The newest filter number given out for each application. */
+  filterSetVersions(): Promise<Map<string, number>>;
+
+  /**
+   * Writes filters, each with its outbox entry in one atomic step. Results in their places: `conflict` when the stored
+   * filter has not the expected revision (0: no such filter), `name-taken` when another filter of the application that is
+   * not deleted has the name.
+   */
+  commitFilters(writes: readonly FilterWrite[]): Promise<FilterCommitResult[]>;
+
+  /** Removes a deleted filter for good. Unknown: nothing happens. */
+  removeFilter(application: string, id: string): Promise<void>;
+
+  /** Forgets all memberships under a number that no filter has any more. May take long, in small steps; safe to repeat. */
+  dropMemberships(application: string, filterNumber: number): Promise<void>;
+
+  /** A stored task, or `undefined`. */
+  getTask(id: string): Promise<StoredTask | undefined>;
+  /** Writes a task, new or again. */
+  putTask(task: StoredTask): Promise<void>;
+  /** Tasks that are not complete. */
+  openTasks(): Promise<StoredTask[]>;
+  /** Removes complete tasks that were created before a date; answers how many. */
+  expireTasks(createdBeforeMs: number): Promise<number>;
+
+  /** A random secret of this installation (32 bytes), made at the first call and the same ever after, for every replica. */
+  secret(name: string): Promise<Uint8Array>;
+
+  /** Resolves when the storage answers. */
+  ping(): Promise<void>;
+  /** Ends after what is under way; later calls reject. */
+  close(): Promise<void>;
+}
+
+export class StorageUnavailable extends Error {
+  override readonly name = 'StorageUnavailable';
+}
+
+export interface RecordWrite {
+  endpointId: string;
+  expected: Guard;
+  /** the new stored form: a record, or a tombstone */
+  record: Uint8Array;
+  /** registration, unregistration or another version: the record's place in lists, or its token, changes */
+  moved: boolean;
+  /** filters it becomes and ceases to be a member of; disjoint. An unregistration names all that it leaves. */
+  matched: readonly number[];
+  unmatched: readonly number[];
+  /** an outbox entry (`encodeEvents`); absent: no events are due */
+  events?: Uint8Array;
+}
+
+export type CommitResult = { kind: 'written'; outbox?: OutboxPosition } | { kind: 'conflict' } | { kind: 'token-taken' };
+
+export interface FilterWrite {
+  filter: SavedFilter;
+  expectedRevision: number;
+  events?: Uint8Array;
+}
+
+export type FilterCommitResult = { kind: 'written'; outbox?: OutboxPosition } | { kind: 'conflict' } | { kind: 'name-taken' };
+
+/** Names one outbox entry. `order` grows from entry to entry of one source. */
+export interface OutboxPosition {
+  source: string;
+  order: number;
+}
+
+export interface OutboxEntry {
+  position: OutboxPosition;
+  /** `decodeEvents` reads it */
+  events: Uint8Array;
+}
+
+/** Which records: all that fit every part that is given. */
+export interface Scope {
+  tenant?: string;
+  application?: string;
+  version?: string;
+  /** number of a filter: its members; needs `application` */
+  filterNumber?: number;
+}
+
+export interface RecordQuery {
+  scope: Scope;
+  /** only these endpoints */
+  endpointIds?: readonly string[];
+  /** a filter-language query that must hold */
+  where?: Query;
+  /** a further test, made here on each record that fits the rest; makes the whole a scan */
+  test?: (record: Uint8Array) => boolean;
+  /** ties of `createdDate` are ordered by endpoint id, ascending */
+  sort: { by: 'createdDate' | 'endpointId'; direction: 'asc' | 'desc' };
+  /** records passed over before the page; not with `after` */
+  offset: number;
+  limit: number;
+  /** start right after this place, at a cost that does not grow with depth */
+  after?: PagePlace;
+  /** whether `total` is wanted */
+  withTotal: boolean;
+}
+
+/** A place in an ordered list: the sort keys of the last record of a page. */
+export interface PagePlace {
+  createdMs: number;
+  endpointId: string;
+}
+
+export interface RecordPage {
+  records: Uint8Array[];
+  /** all that fit, without paging; absent when not asked for */
+  total?: number;
+  /** where the next page starts; absent at the end */
+  next?: PagePlace;
+}
+
+/** A task that outlives the process, as JSON texts. */
+export interface StoredTask {
+  id: string;
+  application: string;
+  createdMs: number;
+  complete: boolean;
+  /** what is to be done; the register's own form */
+  body: string;
+}
