@@ -13,7 +13,21 @@ export interface Done {
 }
 
 /**
- * What a command came to. `retry`: nothing is known to have been done, for a cause on our side (storage away, queue
- * full, stopping); the same command may be given again.
+ * Nothing is known to have been done, for a cause on our side: storage away, queue full, stopping. The same may be
+ * asked again.
  */
-export type Outcome = Done | Refusal | { kind: 'retry'; code: 'overloaded' | 'storage-unavailable' | 'stopping' | 'internal'; message: string };
+export interface Retry {
+  kind: 'retry';
+  code: 'overloaded' | 'storage-unavailable' | 'stopping' | 'internal';
+  message: string;
+}
+
+/** What a command came to. */
+export type Outcome = Done | Refusal | Retry;
+
+/** What an operation other than a command came to. */
+export type Answer<T> = { kind: 'ok'; value: T } | Refusal | Retry;
+
+export function ok<T>(value: T): { kind: 'ok'; value: T } {
+  return { kind: 'ok', value };
+}

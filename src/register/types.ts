@@ -1,0 +1,137 @@
+import type { Command } from '../model/command.js';
+import type { EventGroup } from '../model/event.js';
+import type { SavedFilter } from '../model/filter.js';
+import type { JsonObject, JsonValue } from '../model/json.js';
+import type { Answer, Outcome } from '../model/outcome.js';
+import type { Catalogue } from '../model/catalogue.js';
+import type { OutboxEntry, PagePlace } from '../storage/index.js';
+
+/**
+ * What every operation of the register means, whoever asks: the gateway and the messaging room call only this.
+ * Answers are values; a rejected promise is a fault of ours.
+ */
+export interface Register {
+  readonly catalogue: () => Catalogue;
+  readonly endpoints: Endpoints;
+  readonly filters: Filters;
+  readonly batches: BatchTasks;
+  readonly live: LiveEvents;
+}
+
+/** What every call says of who asks, and what its events carry. */
+export interface CallContext {
+  /** absent: any tenant */
+  tenant?: string;
+  correlationId: string;
+}
+
+export interface Endpoints {
+  /** Registers one endpoint; makes id and token where they are missing. Checks of form are done here, not by the caller. */
+  register(context: CallContext, registration: Registration): Promise<Answer<Registered>>;
+  /**
+   * The way of every other change. Commands on one endpoint take effect in the order of the calls. Answers when the
+   * change is durable. Never rejects.
+   */
+  submit(command: Command): Promise<Outcome>;
+  /** The record's bytes (`model/record.ts`), as stored now; `endpoint-not-found` for another tenant's. */
+  get(context: CallContext, endpointId: string): Promise<Answer<Uint8Array>>;
+  /** Ids of the active filters that each record matches, in the order of `records`. */
+  filterIds(records: readonly Uint8Array[]): Promise<string[][]>;
+  list(context: CallContext, query: ListQuery): Promise<Answer<ListPage>>;
+}
+
+export interface Registration {
+  endpointId?: string;
+  endpointToken?: string;
+  versionName: string;
+  /** JSON object; keys and limits are checked by the pipeline */
+  metadata: JsonObject;
+}
+
+export interface Registered {
+  endpointId: string;
+  /** shown this once; stored as a keyed hash only */
+  token: string;
+}
+
+/** The list parameters of rest-api.md, read but not interpreted. */
+export interface ListQuery {
+  tenant?: string;
+  /** with `regex`: one pattern; else exact ids */
+  endpointIds?: readonly string[];
+  application?: string;
+  version?: string;
+  filterId?: string;
+  /** over metadata keys: a JSON object as it came, or `key:value` pairs */
+  metadataFilter?: { kind: 'object'; value: JsonObject } | { kind: 'pairs'; pairs: readonly (readonly [key: string, value: string])[] };
+  /** text found in the id or any metadata value */
+  multiFilter?: string;
+  regex: boolean;
+  /** a query in the filter language (search only) */
+  query?: JsonValue;
+  sort: { by: 'createdDate' | 'endpointId'; direction: 'asc' | 'desc' };
+  offset: number;
+  limit: number;
+  after?: PagePlace;
+}
+
+export interface ListPage {
+  total: number;
+  records: Uint8Array[];
+  next?: PagePlace;
+}
+
+export interface Filters {
+  create(context: CallContext, application: string, filter: FilterDraft): Promise<Answer<FilterView>>;
+  get(context: CallContext, application: string, id: string): Promise<Answer<FilterView>>;
+  /** by name, ascending; `name` narrows to names that contain it, whatever the case */
+  list(context: CallContext, application: string, page: { name?: string; offset: number; limit: number }): Promise<Answer<{ total: number; filters: FilterView[] }>>;
+  /** A changed query makes the filter pending again. Changing nothing keeps the revision. */
+  change(context: CallContext, application: string, id: string, change: Partial<FilterDraft>, ifMatch?: readonly string[]): Promise<Answer<FilterView>>;
+  remove(context: CallContext, application: string, id: string, ifMatch?: readonly string[]): Promise<Answer<null>>;
+}
+
+export interface FilterDraft {
+  name: string;
+  description: string;
+  /** as it came: an object, or JSON text */
+  mongoQuery: JsonValue;
+}
+
+export interface FilterView {
+  filter: SavedFilter;
+  /** entity tag, quotes included */
+  etag: string;
+  matchedEndpointsCount: number;
+  /** of a pending filter: endpoints evaluated so far, of how many */
+  progress?: { evaluated: number; total: number };
+}
+
+export interface BatchTasks {
+  start(context: CallContext, batch: { versionName: string; endpoints: readonly BatchItem[] }): Promise<Answer<{ taskId: string }>>;
+  status(context: CallContext, application: string, taskId: string): Promise<Answer<BatchStatus>>;
+}
+
+export interface BatchItem {
+  endpointId?: string;
+  endpointToken?: string;
+  metadata?: JsonObject;
+}
+
+export interface BatchStatus {
+  createdCount: number;
+  failedCount: number;
+  created: { endpointToken: string; endpointId: string; metadata: JsonObject }[];
+  failed: { endpointToken: string | null; metadata: string; status: 'FAILED'; statusReason: string }[];
+}
+
+/** Events as they become durable, for whoever watches. Nothing is kept for who is not there. */
+export interface LiveEvents {
+  /** `listener` must be quick. Answers how to end it. */
+  subscribe(listener: (group: EventGroup) => void): () => void;
+}
+
+/** Who publishes events; called right after each durable commit, in the order of each source's revisions. */
+export interface EventSink {
+  committed(entries: readonly OutboxEntry[]): void;
+}

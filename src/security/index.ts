@@ -1,0 +1,1 @@
+export { openAccess, type Access, type Caller, type Scope } from './access.js';
