@@ -1,0 +1,10 @@
+/**
+ * Real servers for tests, two lines each:
+ *
+ * ```ts
+ * const nats = await startNats(t, { jetstream: true });
+ * if (nats === undefined) return; // not installed: the test is skipped and says how to install
+ * ```
+ */
+export { startNats, type NatsServer, type NatsOptions } from './nats.js';
+export { startMongo, type MongoServer, type MongoOptions } from './mongo.js';
