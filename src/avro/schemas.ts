@@ -1,0 +1,96 @@
+import type { EventKind } from '../model/event.js';
+import type { AvroSchema, RecordSchema } from './codec.js';
+
+type Field = RecordSchema['fields'][number];
+
+const TEXT_OR_NULL: AvroSchema = ['null', 'string'];
+const TIMEOUT: Field = { name: 'timeout', type: 'long', default: 0 };
+const HEAD: readonly Field[] = [
+  { name: 'correlationId', type: 'string' },
+  { name: 'timestamp', type: 'long' },
+  TIMEOUT,
+];
+const FILTER_HEAD: readonly Field[] = [
+  { name: 'timestamp', type: 'long' },
+  TIMEOUT,
+  ...texts('correlationId', 'originatorReplicaId', 'filterId', 'applicationName'),
+];
+
+const LIFECYCLE = 'org.kaaproject.ipc.event.gen.v1.endpoint.lifecycle';
+const METADATA = 'org.kaaproject.ipc.event.gen.v1.endpoint.metadata';
+const FILTER = 'org.kaaproject.ipc.event.gen.v1.endpoint.filter';
+const CONNECTIVITY = 'org.kaaproject.ipc.event.gen.v1.endpoint.connectivity';
+const RELATIONS = 'org.kaaproject.ipc.eprmp.gen.v1';
+
+const KEY_UPDATED: RecordSchema = {
+  type: 'record',
+  name: 'MetadataKeyUpdatedDto',
+  namespace: METADATA,
+  fields: [
+    { name: 'newValue', type: TEXT_OR_NULL },
+    { name: 'oldValue', type: TEXT_OR_NULL },
+  ],
+};
+
+/** Every record of the contract that is spoken so far: published events by their kind, and what is consumed. */
+export const schemas = {
+  events: {
+    registered: record(LIFECYCLE, 'RegisteredEvent', [
+      ...HEAD,
+      ...texts('appVersionName', 'endpointId', 'originatorReplicaId'),
+    ]),
+    'appversion-updated': record(LIFECYCLE, 'AppVersionUpdatedEvent', [
+      ...HEAD,
+      ...texts('appVersionName', 'previousAppVersionName', 'endpointId', 'originatorReplicaId'),
+    ]),
+    unregistered: record(LIFECYCLE, 'UnregisteredEvent', [
+      ...HEAD,
+      ...texts('appVersionName', 'endpointId', 'originatorReplicaId'),
+    ]),
+    'metadata-updated': record(METADATA, 'MetadataUpdatedEvent', [
+      ...HEAD,
+      ...texts('appVersionName', 'endpointId'),
+      { name: 'removed', type: { type: 'map', values: TEXT_OR_NULL } },
+      { name: 'added', type: { type: 'map', values: TEXT_OR_NULL } },
+      { name: 'updated', type: { type: 'map', values: KEY_UPDATED } },
+      ...texts('originatorReplicaId'),
+    ]),
+    'relations-updated': record(RELATIONS, 'EndpointRelationsUpdated', [
+      ...HEAD,
+      { name: 'endpointIds', type: { type: 'array', items: 'string' }, default: [] },
+    ]),
+    'filter-activated': record(FILTER, 'EndpointFilterActivatedEvent', [...FILTER_HEAD, filterName()]),
+    'filter-pending': record(FILTER, 'EndpointFilterPendingEvent', [...FILTER_HEAD, filterName()]),
+    'filter-deleted': record(FILTER, 'EndpointFilterDeletedEvent', [...FILTER_HEAD, filterName()]),
+    'ep-matched': record(FILTER, 'EndpointMatchedFilterEvent', membershipFields()),
+    'ep-unmatched': record(FILTER, 'EndpointUnmatchedFilterEvent', membershipFields()),
+  } satisfies Record<EventKind, RecordSchema>,
+  consumed: {
+    connected: record(CONNECTIVITY, 'ConnectedEvent', connectivityFields()),
+    disconnected: record(CONNECTIVITY, 'DisconnectedEvent', connectivityFields()),
+  },
+};
+
+function membershipFields(): Field[] {
+  return [...FILTER_HEAD, ...texts('appVersionName'), filterName(), ...texts('endpointId')];
+}
+
+function connectivityFields(): Field[] {
+  return [
+    ...HEAD,
+    { name: 'endpoints', type: { type: 'map', values: 'string' } },
+    ...texts('originatorReplicaId'),
+  ];
+}
+
+function filterName(): Field {
+  return { name: 'filterName', type: TEXT_OR_NULL };
+}
+
+function texts(...names: string[]): Field[] {
+  return names.map((name) => ({ name, type: 'string' }));
+}
+
+function record(namespace: string, name: string, fields: readonly Field[]): RecordSchema {
+  return { type: 'record', name, namespace, fields };
+}
