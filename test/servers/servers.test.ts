@@ -137,6 +137,8 @@ void t.test('a server does not outlive a test process that is killed', async (t)
     setInterval(() => undefined, 1000);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     cwd: fileURLToPath(new URL('.', import.meta.url)),
+    // What the killed process cannot remove goes with this test.
+    env: { ...process.env, TMPDIR: t.testdir() },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
