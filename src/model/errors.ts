@@ -14,6 +14,7 @@ export const ERRORS = {
   'invalid-endpoint-id': [400, 'An endpoint id has 1 to 256 characters out of a-z, A-Z, 0-9, ".", "_", "~" and "-", and is not "." or "..".'],
   'too-many-keys': [400, 'The endpoint would have more metadata keys than are allowed.'],
   'nested-too-deep': [400, 'The value is nested deeper than is allowed.'],
+  forbidden: [403, 'The caller is not granted this operation.'],
   'key-restricted': [403, 'The metadata key is restricted and can not be written.'],
   'not-found': [404, 'There is nothing at this path.'],
   'endpoint-not-found': [404, 'There is no such endpoint.'],

@@ -1,7 +1,13 @@
 import { isUtf8 } from 'node:buffer';
 import type { JsonValue } from './json.js';
 
-export type StrictJson = { ok: true; value: JsonValue; text: string } | { ok: false; message: string };
+export type StrictJson =
+  | { ok: true; value: JsonValue; text: string }
+  | { ok: false; code: 'malformed-json' | 'nested-too-deep'; message: string };
+
+function malformed(message: string): StrictJson {
+  return { ok: false, code: 'malformed-json', message };
+}
 
 const QUOTE = 34;
 const BACKSLASH = 92;
@@ -13,32 +19,43 @@ const BACKSLASH = 92;
  * `JSON.parse` does the parsing; one pass over the text finds what it lets through. O(bytes).
  */
 export function parseStrictJson(bytes: Uint8Array, maxNesting: number): StrictJson {
-  if (!isUtf8(bytes)) return { ok: false, message: 'The text is not valid UTF-8.' };
-  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (!isUtf8(bytes)) return malformed('The text is not valid UTF-8.');
+  const buffer = Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return parseStrictText(buffer.toString('utf8'), maxNesting);
 }
 
 /** As {@link parseStrictJson}, for a text that is already a string. */
 export function parseStrictText(text: string, maxNesting: number): StrictJson {
   const shape = scan(text, maxNesting);
-  if (typeof shape === 'string') return { ok: false, message: shape };
+  if (shape === 'too-deep') {
+    return {
+      ok: false,
+      code: 'nested-too-deep',
+      message: `The value is nested deeper than ${maxNesting} levels.`,
+    };
+  }
+  if ('fault' in shape) return malformed(shape.fault);
   let value: JsonValue;
   try {
     value = JSON.parse(text) as JsonValue;
   } catch (error) {
-    if (text.trim() === '') return { ok: false, message: 'The text is empty; a JSON value is needed.' };
-    return { ok: false, message: `The text is not JSON: ${(error as Error).message}.` };
+    if (text.trim() === '') return malformed('The text is empty; a JSON value is needed.');
+    return malformed(`The text is not JSON: ${(error as Error).message}.`);
   }
   if (shape.escapes || shape.members > 0) {
     const count = { members: 0 };
     const fault = inspect(value, '', count);
-    if (fault !== undefined) return { ok: false, message: fault };
+    if (fault !== undefined) return malformed(fault);
     if (count.members !== shape.members) {
       const name = findDuplicate(text);
-      return { ok: false, message: `The key ${JSON.stringify(name)} appears twice in one object; each key may be given once.` };
+      return malformed(
+        `The key ${JSON.stringify(name)} appears twice in one object; each key may be given once.`,
+      );
     }
   }
-  if (!text.isWellFormed()) return { ok: false, message: 'The text holds half of a surrogate pair.' };
+  if (!text.isWellFormed()) return malformed('The text holds half of a surrogate pair.');
   return { ok: true, value, text };
 }
 
@@ -49,8 +66,8 @@ interface Shape {
   escapes: boolean;
 }
 
-/** One pass over the raw text. Answers a message when a limit is passed; syntax is left to `JSON.parse`. */
-function scan(text: string, maxNesting: number): Shape | string {
+/** One pass over the raw text. Answers a fault when a limit is passed; syntax is left to `JSON.parse`. */
+function scan(text: string, maxNesting: number): Shape | 'too-deep' | { fault: string } {
   let members = 0;
   let depth = 0;
   let escapes = false;
@@ -69,7 +86,7 @@ function scan(text: string, maxNesting: number): Shape | string {
     } else if (c === 58) {
       members++;
     } else if (c === 91 || c === 123) {
-      if (++depth > maxNesting) return `The value is nested deeper than ${maxNesting} levels.`;
+      if (++depth > maxNesting) return 'too-deep';
     } else if (c === 93 || c === 125) {
       depth--;
     } else if (c === 45 || (c >= 48 && c <= 57)) {
@@ -78,7 +95,7 @@ function scan(text: string, maxNesting: number): Shape | string {
       // 15 significant digits always survive a double (IEEE 754 binary64) within its exponents
       if (i - start >= 15 || /[eE]/.test(text.slice(start, i + 1))) {
         const fault = numberFault(text.slice(start, i + 1));
-        if (fault !== undefined) return fault;
+        if (fault !== undefined) return { fault };
       }
     }
   }
@@ -100,7 +117,8 @@ function numberFault(token: string): string | undefined {
   if (Number.isFinite(value)) {
     if (decimal(String(value)) === sent) return undefined;
     const digits = sent.split('e')[0]!.length;
-    if (!Number.isInteger(value) && digits <= 17 && decimal(value.toPrecision(digits)) === sent) return undefined;
+    if (!Number.isInteger(value) && digits <= 17 && decimal(value.toPrecision(digits)) === sent)
+      return undefined;
   }
   return `The number ${token.slice(0, 60)} can't be held exactly (a double would make it ${String(value)}); send it as a string.`;
 }
@@ -117,7 +135,8 @@ function decimal(token: string): string {
 
 /** Counts members and finds what `JSON.parse` lets through. Answers a message at the first fault. */
 function inspect(value: JsonValue, path: string, count: { members: number }): string | undefined {
-  if (typeof value === 'string') return value.isWellFormed() ? undefined : `The text at ${path || '/'} holds half of a surrogate pair.`;
+  if (typeof value === 'string')
+    return value.isWellFormed() ? undefined : `The text at ${path || '/'} holds half of a surrogate pair.`;
   if (typeof value !== 'object' || value === null) return undefined;
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
