@@ -1,4 +1,4 @@
-import { FrameReader, FrameWriter } from './frames.js';
+import type { FrameReader, FrameWriter } from './frames.js';
 
 /** The application version that a command names, resolved by the catalogue. */
 export interface VersionRef {
@@ -55,13 +55,20 @@ const TYPES = [
 
 /** Writes a command as bytes for a worker. */
 export function writeCommand(frame: FrameWriter, command: Command): void {
-  frame.u8(TYPES.indexOf(command.type)).text(command.endpointId).text(command.correlationId).f64(command.timestampMs);
+  frame
+    .u8(TYPES.indexOf(command.type))
+    .text(command.endpointId)
+    .text(command.correlationId)
+    .f64(command.timestampMs);
   frame.text(command.tenant ?? '').u32(command.ifMatch?.length ?? 0xffffffff);
   for (const tag of command.ifMatch ?? []) frame.text(tag);
   switch (command.type) {
     case 'register':
       writeVersion(frame, command.version);
-      frame.text(command.metadataText).text(command.tokenHash).text(command.task ?? '');
+      frame
+        .text(command.metadataText)
+        .text(command.tokenHash)
+        .text(command.task ?? '');
       break;
     case 'replace-metadata':
       frame.text(command.metadataText);
@@ -92,7 +99,11 @@ export function writeCommand(frame: FrameWriter, command: Command): void {
 /** Reads what {@link writeCommand} wrote. */
 export function readCommand(frame: FrameReader): Command {
   const type = TYPES[frame.u8()]!;
-  const head: CommandHead = { endpointId: frame.text(), correlationId: frame.text(), timestampMs: frame.f64() };
+  const head: CommandHead = {
+    endpointId: frame.text(),
+    correlationId: frame.text(),
+    timestampMs: frame.f64(),
+  };
   const tenant = frame.text();
   if (tenant !== '') head.tenant = tenant;
   const tags = frame.u32();
@@ -103,7 +114,12 @@ export function readCommand(frame: FrameReader): Command {
 function readWish(frame: FrameReader, type: Wish['type']): Wish {
   switch (type) {
     case 'register': {
-      const wish: Wish = { type, version: readVersion(frame), metadataText: frame.text(), tokenHash: frame.text() };
+      const wish: Wish = {
+        type,
+        version: readVersion(frame),
+        metadataText: frame.text(),
+        tokenHash: frame.text(),
+      };
       const task = frame.text();
       return task === '' ? wish : { ...wish, task };
     }

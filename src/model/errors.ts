@@ -11,7 +11,10 @@ export const ERRORS = {
   'invalid-query': [400, 'The filter query is not valid.'],
   'invalid-patch': [400, 'The patch can not be done.'],
   'invalid-metadata-key': [400, 'A metadata key has characters that are not allowed.'],
-  'invalid-endpoint-id': [400, 'An endpoint id has 1 to 256 characters out of a-z, A-Z, 0-9, ".", "_", "~" and "-", and is not "." or "..".'],
+  'invalid-endpoint-id': [
+    400,
+    'An endpoint id has 1 to 256 characters out of a-z, A-Z, 0-9, ".", "_", "~" and "-", and is not "." or "..".',
+  ],
   'too-many-keys': [400, 'The endpoint would have more metadata keys than are allowed.'],
   'nested-too-deep': [400, 'The value is nested deeper than is allowed.'],
   forbidden: [403, 'The caller is not granted this operation.'],
@@ -29,7 +32,10 @@ export const ERRORS = {
   'other-application': [409, 'The version belongs to another application.'],
   'patch-test-failed': [409, 'A "test" operation of the patch does not hold.'],
   'filter-name-taken': [409, 'Another filter of the application has this name.'],
-  'filter-pending': [409, 'The filter is still pending: its endpoints are being evaluated. Try again when it is active.'],
+  'filter-pending': [
+    409,
+    'The filter is still pending: its endpoints are being evaluated. Try again when it is active.',
+  ],
   'too-many-filters': [409, 'The application has as many filters as are allowed.'],
   'precondition-failed': [412, 'The state has changed: If-Match does not name the present ETag.'],
   'body-too-large': [413, 'The body is larger than is allowed.'],
@@ -38,7 +44,10 @@ export const ERRORS = {
   overloaded: [429, 'More is waiting to be written than fits. Try again shortly.'],
   internal: [500, 'Something went wrong here; it is logged under the correlation id.'],
   'not-available': [501, 'This is not available in this version.'],
-  'storage-unavailable': [503, 'The storage is away. Nothing was changed, or it is unknown whether it was. Try again shortly.'],
+  'storage-unavailable': [
+    503,
+    'The storage is away. Nothing was changed, or it is unknown whether it was. Try again shortly.',
+  ],
   stopping: [503, 'The service is stopping. Try again shortly.'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;
 

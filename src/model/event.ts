@@ -41,7 +41,11 @@ export function encodeEvents(group: EventGroup): Uint8Array {
   const frame = new FrameWriter(size);
   frame.text(group.source).text(group.tenant).text(group.application).u32(group.events.length);
   for (const event of group.events) {
-    frame.u8(EVENT_KINDS.indexOf(event.kind)).f64(event.revision).text(event.filterId ?? '').bytes(event.payload);
+    frame
+      .u8(EVENT_KINDS.indexOf(event.kind))
+      .f64(event.revision)
+      .text(event.filterId ?? '')
+      .bytes(event.payload);
   }
   return frame.finish();
 }

@@ -80,7 +80,8 @@ export function encodeRecord(record: EndpointRecord): Uint8Array {
 
 export function decodeRecord(bytes: Uint8Array): EndpointRecord {
   const buffer = bufferOf(bytes);
-  if (buffer[0] !== LAYOUT) throw new Error(`A stored record has layout ${buffer[0]}; this version reads ${LAYOUT}.`);
+  if (buffer[0] !== LAYOUT)
+    throw new Error(`A stored record has layout ${buffer[0]}; this version reads ${LAYOUT}.`);
   const metadataAt = HEAD_AT + buffer.readUInt32LE(24);
   return {
     filterSet: buffer.readUInt32LE(4),

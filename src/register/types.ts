@@ -63,7 +63,9 @@ export interface ListQuery {
   version?: string;
   filterId?: string;
   /** over metadata keys: a JSON object as it came, or `key:value` pairs */
-  metadataFilter?: { kind: 'object'; value: JsonObject } | { kind: 'pairs'; pairs: readonly (readonly [key: string, value: string])[] };
+  metadataFilter?:
+    | { kind: 'object'; value: JsonObject }
+    | { kind: 'pairs'; pairs: readonly (readonly [key: string, value: string])[] };
   /** text found in the id or any metadata value */
   multiFilter?: string;
   regex: boolean;
@@ -85,10 +87,25 @@ export interface Filters {
   create(context: CallContext, application: string, filter: FilterDraft): Promise<Answer<FilterView>>;
   get(context: CallContext, application: string, id: string): Promise<Answer<FilterView>>;
   /** by name, ascending; `name` narrows to names that contain it, whatever the case */
-  list(context: CallContext, application: string, page: { name?: string; offset: number; limit: number }): Promise<Answer<{ total: number; filters: FilterView[] }>>;
+  list(
+    context: CallContext,
+    application: string,
+    page: { name?: string; offset: number; limit: number },
+  ): Promise<Answer<{ total: number; filters: FilterView[] }>>;
   /** A changed query makes the filter pending again. Changing nothing keeps the revision. */
-  change(context: CallContext, application: string, id: string, change: Partial<FilterDraft>, ifMatch?: readonly string[]): Promise<Answer<FilterView>>;
-  remove(context: CallContext, application: string, id: string, ifMatch?: readonly string[]): Promise<Answer<null>>;
+  change(
+    context: CallContext,
+    application: string,
+    id: string,
+    change: Partial<FilterDraft>,
+    ifMatch?: readonly string[],
+  ): Promise<Answer<FilterView>>;
+  remove(
+    context: CallContext,
+    application: string,
+    id: string,
+    ifMatch?: readonly string[],
+  ): Promise<Answer<null>>;
 }
 
 export interface FilterDraft {
@@ -108,7 +125,10 @@ export interface FilterView {
 }
 
 export interface BatchTasks {
-  start(context: CallContext, batch: { versionName: string; endpoints: readonly BatchItem[] }): Promise<Answer<{ taskId: string }>>;
+  start(
+    context: CallContext,
+    batch: { versionName: string; endpoints: readonly BatchItem[] },
+  ): Promise<Answer<{ taskId: string }>>;
   status(context: CallContext, application: string, taskId: string): Promise<Answer<BatchStatus>>;
 }
 

@@ -19,9 +19,10 @@ export interface Store {
 
   /**
    * Records by endpoint id, in the order of `ids`. Missing: `undefined`. An unregistered endpoint: its tombstone, for
-   * 24 h at the least. One read for all. The bytes are the caller's to keep.
+   * 24 h at the least. One read for all. The bytes are the caller's to keep. `fresh: false` allows records that are older
+   * than the storage's: for who writes under their guard.
    */
-  load(ids: readonly string[]): Promise<(Uint8Array | undefined)[]>;
+  load(ids: readonly string[], options?: { fresh?: boolean }): Promise<(Uint8Array | undefined)[]>;
 
   /**
    * Writes records, their list entries, memberships, tokens and outbox entries: each record with all of its own in one
@@ -49,7 +50,12 @@ export interface Store {
    * order, after the endpoint `after`. `next` is absent when there are no more. Records inserted meanwhile may or may not
    * be there.
    */
-  scanStale(application: string, filterSet: number, limit: number, after?: string): Promise<{ records: Uint8Array[]; next?: string }>;
+  scanStale(
+    application: string,
+    filterSet: number,
+    limit: number,
+    after?: string,
+  ): Promise<{ records: Uint8Array[]; next?: string }>;
 
   /** Entries that were committed and not cleared: oldest first, one source's in the order of its revisions. `after` continues. */
   readOutbox(limit: number, after?: OutboxPosition): Promise<OutboxEntry[]>;
@@ -115,7 +121,8 @@ export interface RecordWrite {
   events?: Uint8Array;
 }
 
-export type CommitResult = { kind: 'written'; outbox?: OutboxPosition } | { kind: 'conflict' } | { kind: 'token-taken' };
+export type CommitResult =
+  { kind: 'written'; outbox?: OutboxPosition } | { kind: 'conflict' } | { kind: 'token-taken' };
 
 export interface FilterWrite {
   filter: SavedFilter;
@@ -123,7 +130,8 @@ export interface FilterWrite {
   events?: Uint8Array;
 }
 
-export type FilterCommitResult = { kind: 'written'; outbox?: OutboxPosition } | { kind: 'conflict' } | { kind: 'name-taken' };
+export type FilterCommitResult =
+  { kind: 'written'; outbox?: OutboxPosition } | { kind: 'conflict' } | { kind: 'name-taken' };
 
 /** Names one outbox entry. `order` grows from entry to entry of one source. */
 export interface OutboxPosition {

@@ -1,6 +1,8 @@
 import type { Command } from '../model/command.js';
 import type { EndpointLimits } from '../model/endpoint.js';
-import type { ErrorCode, FaultDetail } from '../model/errors.js';
+import type { Refusal } from '../model/errors.js';
+import type { Done } from '../model/outcome.js';
+import type { RecordWrite } from '../storage/port.js';
 
 /**
  * Messages to and from the worker threads. Records, commands, events go as bytes in one transferred buffer a message
@@ -9,20 +11,24 @@ import type { ErrorCode, FaultDetail } from '../model/errors.js';
 export type WorkerRequest = EvaluateRequest;
 
 /** A batch of commands, grouped by endpoint, to be computed against the records as loaded. */
-export interface EvaluateRequest {
+export interface EvaluateRequest extends WorkerSettings {
   kind: 'evaluate';
   /** the state of the filter sets that the batch must be computed with; see {@link FilterSetsUpdate} */
   epoch: number;
   /** brings a worker to `epoch`; only given to one that said it is behind */
   update?: FilterSetsUpdate;
+  /** groups, see batch-frames.ts; its buffer is transferred */
+  groups: Uint8Array<ArrayBuffer>;
+}
+
+/** What a worker needs to know of the configuration. */
+export interface WorkerSettings {
   limits: EndpointLimits;
   originatorReplicaId: string;
   /** whether `metadata-updated` is published for registrations with metadata */
   metadataOnRegistration: boolean;
   /** whether events are wanted at all */
   withEvents: boolean;
-  /** groups, see batch-frames.ts */
-  groups: Uint8Array<ArrayBuffer>;
 }
 
 export type WorkerResponse =
@@ -30,7 +36,10 @@ export type WorkerResponse =
   /** the worker holds the filter sets as of `epoch` (-1: none), which is not the wanted one */
   | { kind: 'behind'; epoch: number };
 
-/** What changed in the filter sets from one epoch to another; `from` -1: everything. Applied in order. */
+/**
+ * What changed in the filter sets from one epoch to another, in order; `from` -1: everything. It fits every worker that
+ * is at `from` or later: changes that it knows already come to the same.
+ */
 export interface FilterSetsUpdate {
   from: number;
   to: number;
@@ -39,7 +48,16 @@ export interface FilterSetsUpdate {
 
 export type FilterSetChange =
   /** a filter (new, changed or activated) as it now stands; `version` is the application's filter-set version */
-  | { kind: 'put'; application: string; version: number; number: number; filterId: string; filterName: string; active: boolean; queryText: string }
+  | {
+      kind: 'put';
+      application: string;
+      version: number;
+      number: number;
+      filterId: string;
+      filterName: string;
+      active: boolean;
+      queryText: string;
+    }
   | { kind: 'remove'; application: string; version: number; number: number };
 
 /** One endpoint's part of a batch: what is stored, and what is wished, in order. */
@@ -52,15 +70,10 @@ export interface EvaluateGroup {
 /** What a group came to: the outcome of each command, and one write for all of them, if any. */
 export interface EvaluatedGroup {
   outcomes: readonly EvaluatedOutcome[];
-  write?: {
-    record: Uint8Array;
-    moved: boolean;
-    matched: readonly number[];
-    unmatched: readonly number[];
-    events?: Uint8Array;
-  };
+  write?: EvaluatedWrite;
 }
 
-export type EvaluatedOutcome =
-  | { kind: 'applied' | 'unchanged'; revision: number; metadataRevision: number; createdMs: number; versionSinceMs: number; metadata?: Uint8Array }
-  | { kind: 'refused'; code: ErrorCode; message: string; details?: readonly FaultDetail[] };
+/** A write as the storage port takes it, but for what names and guards it. */
+export type EvaluatedWrite = Omit<RecordWrite, 'endpointId' | 'expected'>;
+
+export type EvaluatedOutcome = Done | Refusal;

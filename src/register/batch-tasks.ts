@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Catalogue } from '../model/catalogue.js';
+import { refuse } from '../model/errors.js';
+import type { JsonObject } from '../model/json.js';
+import { ok, type Outcome } from '../model/outcome.js';
+import type { StoredTask, Store } from '../storage/index.js';
+import { guarded, registrationFault } from './endpoints.js';
+import type { Pipeline } from './pipeline.js';
+import type { Tokens } from './tokens.js';
+import type { BatchStatus, BatchTasks } from './types.js';
+
+export interface BatchTasksDeps {
+  store: Store;
+  pipeline: Pipeline;
+  catalogue: () => Catalogue;
+  tokens: Tokens;
+  now: () => number;
+  /** how long a complete task can be asked about */
+  retentionMs: () => number;
+  log: Logger;
+}
+
+export interface RunningBatchTasks extends BatchTasks {
+  /** Goes on with what a former process left, and begins to expire old tasks. */
+  resume(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A task as it is stored: ids and tokens are made before, so that doing it again after a crash is the same. */
+interface TaskBody {
+  tenant: string;
+  versionName: string;
+  items: TaskItem[];
+}
+
+interface TaskItem {
+  endpointId: string;
+  token: string;
+  /** whether the caller gave the token; one that was made here for a failed item means nothing */
+  tokenGiven: boolean;
+  metadata: JsonObject;
+  /** absent while it is not done; '' when it is registered; else why not */
+  failure?: string;
+}
+
+const RETRY_MS = 500;
+const EXPIRE_EVERY_MS = 60_000;
+
+/**
+ * Registrations by the thousand, as durable tasks. A task is stored before it is answered and again when it is complete;
+ * in between its state is in memory, for after a crash it is simply done again: what it registered bears its id.
+ */
+export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
+  const { store, pipeline, log } = deps;
+  const running = new Map<string, { task: StoredTask; body: TaskBody; done: Promise<void> }>();
+  let stopping = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const start: BatchTasks['start'] = (context, batch) =>
+    guarded(async () => {
+      const version = deps.catalogue().version(batch.versionName);
+      if (version === undefined || (context.tenant !== undefined && version.tenant !== context.tenant)) {
+        return refuse(
+          'application-version-not-found',
+          `There is no application version "${batch.versionName}".`,
+        );
+      }
+      const items = batch.endpoints.map((item): TaskItem => ({
+        endpointId: item.endpointId ?? randomUUID(),
+        token: item.endpointToken ?? deps.tokens.make(),
+        tokenGiven: item.endpointToken !== undefined,
+        metadata: item.metadata ?? {},
+      }));
+      const body: TaskBody = { tenant: version.tenant, versionName: version.version, items };
+      const task: StoredTask = {
+        id: randomUUID(),
+        application: version.application,
+        createdMs: deps.now(),
+        complete: false,
+        body: JSON.stringify(body),
+      };
+      await store.putTask(task);
+      run(task, body, context.correlationId);
+      return ok({ taskId: task.id });
+    });
+
+  function run(task: StoredTask, body: TaskBody, correlationId: string): void {
+    const done = register(task, body, correlationId)
+      .catch((error: unknown) =>
+        log.error({ err: error, taskId: task.id }, 'a batch task failed; it goes on after the next start'),
+      )
+      .finally(() => running.delete(task.id));
+    running.set(task.id, { task, body, done });
+  }
+
+  async function register(task: StoredTask, body: TaskBody, correlationId: string): Promise<void> {
+    await Promise.all(body.items.map((item) => registerItem(task, body, item, correlationId)));
+    if (stopping && body.items.some((item) => item.failure === undefined)) return;
+    const complete = { ...task, complete: true, body: JSON.stringify(body) };
+    for (;;) {
+      try {
+        return await store.putTask(complete);
+      } catch (error) {
+        if (stopping) throw error;
+        await pause(RETRY_MS);
+      }
+    }
+  }
+
+  async function registerItem(
+    task: StoredTask,
+    body: TaskBody,
+    item: TaskItem,
+    correlationId: string,
+  ): Promise<void> {
+    const fault = registrationFault({ endpointId: item.endpointId, endpointToken: item.token });
+    if (fault !== undefined) {
+      item.failure = fault.message;
+      return;
+    }
+    const version = { tenant: body.tenant, application: task.application, version: body.versionName };
+    const tokenHash = deps.tokens.hash(task.application, item.token);
+    for (;;) {
+      const outcome: Outcome = await pipeline.submit({
+        type: 'register',
+        endpointId: item.endpointId,
+        correlationId,
+        timestampMs: deps.now(),
+        version,
+        metadataText: JSON.stringify(item.metadata),
+        tokenHash,
+        task: task.id,
+      });
+      if (outcome.kind === 'retry') {
+        if (stopping) return;
+        await pause(RETRY_MS);
+        continue;
+      }
+      item.failure = outcome.kind === 'refused' ? outcome.message : '';
+      return;
+    }
+  }
+
+  const status: BatchTasks['status'] = (context, application, taskId) =>
+    guarded(async () => {
+      const task = running.get(taskId)?.task ?? (await store.getTask(taskId));
+      const unknown = refuse(
+        'task-not-found',
+        `The application "${application}" has no batch task "${taskId}".`,
+      );
+      if (task === undefined || task.application !== application) return unknown;
+      const body = running.get(taskId)?.body ?? (JSON.parse(task.body) as TaskBody);
+      if (context.tenant !== undefined && context.tenant !== body.tenant) return unknown;
+      return ok(statusOf(body));
+    });
+
+  async function resume(): Promise<void> {
+    for (const task of await store.openTasks()) {
+      log.info({ taskId: task.id }, 'a batch task goes on');
+      run(task, JSON.parse(task.body) as TaskBody, randomUUID());
+    }
+    const expire = () => {
+      store
+        .expireTasks(deps.now() - deps.retentionMs())
+        .catch((error: unknown) =>
+          log.warn({ err: error }, 'old batch tasks could not be removed; tried again in a minute'),
+        );
+    };
+    expire();
+    timer = setInterval(expire, EXPIRE_EVERY_MS);
+    timer.unref();
+  }
+
+  return {
+    start,
+    status,
+    resume,
+    async stop() {
+      stopping = true;
+      clearInterval(timer);
+      await Promise.all([...running.values()].map(({ done }) => done));
+    },
+  };
+}
+
+function statusOf(body: TaskBody): BatchStatus {
+  const status: BatchStatus = { createdCount: 0, failedCount: 0, created: [], failed: [] };
+  for (const item of body.items) {
+    if (item.failure === undefined) continue;
+    if (item.failure === '') {
+      status.created.push({
+        endpointToken: item.token,
+        endpointId: item.endpointId,
+        metadata: item.metadata,
+      });
+    } else {
+      const endpointToken = item.tokenGiven ? item.token : null;
+      status.failed.push({
+        endpointToken,
+        metadata: JSON.stringify(item.metadata),
+        status: 'FAILED',
+        statusReason: item.failure,
+      });
+    }
+  }
+  status.createdCount = status.created.length;
+  status.failedCount = status.failed.length;
+  return status;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

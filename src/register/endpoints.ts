@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { ENDPOINT_TOKEN, isEndpointId } from '../model/endpoint.js';
+import { refuse } from '../model/errors.js';
+import { type Answer, ok, type Retry } from '../model/outcome.js';
+import { headOf, isTombstone } from '../model/record.js';
+import { type RecordQuery, type Scope, StorageUnavailable, type Store } from '../storage/index.js';
+import type { Catalogue } from '../model/catalogue.js';
+import type { FilterIndex } from './filter-index.js';
+import { conditionsOf } from './list-query.js';
+import type { Pipeline } from './pipeline.js';
+import type { Tokens } from './tokens.js';
+import type { CallContext, Endpoints, ListQuery, Registration } from './types.js';
+
+export interface EndpointsDeps {
+  store: Store;
+  pipeline: Pipeline;
+  catalogue: () => Catalogue;
+  filters: FilterIndex;
+  tokens: Tokens;
+  now: () => number;
+}
+
+export function createEndpoints(deps: EndpointsDeps): Endpoints {
+  const { store, pipeline } = deps;
+
+  const register: Endpoints['register'] = async (context, registration) => {
+    const version = deps.catalogue().version(registration.versionName);
+    if (version === undefined || (context.tenant !== undefined && version.tenant !== context.tenant)) {
+      return refuse(
+        'application-version-not-found',
+        `There is no application version "${registration.versionName}".`,
+      );
+    }
+    const endpointId = registration.endpointId ?? randomUUID();
+    const token = registration.endpointToken ?? deps.tokens.make();
+    const fault = registrationFault({ ...registration, endpointId, endpointToken: token });
+    if (fault !== undefined) return fault;
+    const outcome = await pipeline.submit({
+      type: 'register',
+      endpointId,
+      correlationId: context.correlationId,
+      timestampMs: deps.now(),
+      version,
+      metadataText: JSON.stringify(registration.metadata),
+      tokenHash: deps.tokens.hash(version.application, token),
+    });
+    if (outcome.kind === 'refused' || outcome.kind === 'retry') return outcome;
+    return ok({ endpointId, token });
+  };
+
+  const get: Endpoints['get'] = (context, endpointId) =>
+    guarded(async () => {
+      const [record] = await store.load([endpointId]);
+      if (record === undefined || isTombstone(record) || !isOf(record, context)) {
+        return refuse('endpoint-not-found', `The endpoint "${endpointId}" is not registered.`);
+      }
+      return ok(record);
+    });
+
+  const filterIds: Endpoints['filterIds'] = async (records) => {
+    const heads = records.map(headOf);
+    const numbers = await store.memberships(heads.map((head) => head.endpointId));
+    return numbers.map((list, i) => deps.filters.activeIds(heads[i]!.application, list));
+  };
+
+  const list: Endpoints['list'] = (context, query) => {
+    const scope = scopeOf(context, query);
+    if ('kind' in scope) return Promise.resolve(scope);
+    const conditions = conditionsOf(query);
+    if ('kind' in conditions) return Promise.resolve(conditions);
+    const { sort, offset, limit } = query;
+    const recordQuery: RecordQuery = { ...conditions, scope, sort, offset, limit, withTotal: true };
+    if (query.after !== undefined) recordQuery.after = query.after;
+    return guarded(async () => {
+      const { records, total, next } = await store.find(recordQuery);
+      const page = { total: total ?? 0, records };
+      return ok(next === undefined ? page : { ...page, next });
+    });
+  };
+
+  function scopeOf(context: CallContext, query: ListQuery): Scope | ReturnType<typeof refuse> {
+    const scope: Scope = {};
+    const tenant = context.tenant ?? query.tenant;
+    if (tenant !== undefined) scope.tenant = tenant;
+    if (query.application !== undefined) scope.application = query.application;
+    if (query.version !== undefined) scope.version = query.version;
+    if (query.filterId === undefined) return scope;
+    const filter = deps.filters.byId(query.filterId);
+    if (filter === undefined || (tenant !== undefined && filter.tenant !== tenant)) {
+      return refuse('filter-not-found', `There is no filter "${query.filterId}".`);
+    }
+    if (filter.status === 'pending') return refuse('filter-pending');
+    // members of one application's filter are not in another: such a list is empty, as any whose parts exclude each other
+    if (query.application !== undefined && query.application !== filter.application)
+      return { ...scope, filterNumber: 0 };
+    return { ...scope, application: filter.application, filterNumber: filter.number };
+  }
+
+  return { register, submit: (command) => pipeline.submit(command), get, filterIds, list };
+}
+
+/** What is wrong with the form of a registration's id and token, if anything. */
+export function registrationFault(registration: Pick<Registration, 'endpointId' | 'endpointToken'>) {
+  if (registration.endpointId !== undefined && !isEndpointId(registration.endpointId))
+    return refuse('invalid-endpoint-id');
+  if (registration.endpointToken !== undefined && !ENDPOINT_TOKEN.test(registration.endpointToken)) {
+    return refuse(
+      'invalid-body',
+      'An endpoint token has 1 to 256 characters, and none of "+", "#", "/" and ".".',
+    );
+  }
+  return undefined;
+}
+
+function isOf(record: Uint8Array, context: CallContext): boolean {
+  return context.tenant === undefined || headOf(record).tenant === context.tenant;
+}
+
+/** Makes a storage that is away an answer. */
+export async function guarded<T>(work: () => Promise<Answer<T>>): Promise<Answer<T>> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof StorageUnavailable)) throw error;
+    const away: Retry = { kind: 'retry', code: 'storage-unavailable', message: error.message };
+    return away;
+  }
+}

@@ -1,0 +1,277 @@
+import { randomUUID } from 'node:crypto';
+import { parseQuery, type QueryLimits } from '../filters/index.js';
+import type { Catalogue } from '../model/catalogue.js';
+import { type Refusal, refuse } from '../model/errors.js';
+import type { SavedFilter } from '../model/filter.js';
+import type { JsonValue } from '../model/json.js';
+import { type Answer, ok, type Retry } from '../model/outcome.js';
+import { parseStrictText } from '../model/strict-json.js';
+import type { Store } from '../storage/index.js';
+import { guarded } from './endpoints.js';
+import type { Changed, Decision, FilterChanges } from './filter-changes.js';
+import type { FilterIndex } from './filter-index.js';
+import type { Recalculation } from './recalculation.js';
+import type { CallContext, FilterDraft, Filters, FilterView } from './types.js';
+
+export interface FiltersDeps {
+  store: Store;
+  catalogue: () => Catalogue;
+  index: FilterIndex;
+  changes: FilterChanges;
+  recalculation: Recalculation;
+  limits: () => QueryLimits & { filtersPerApplication: number };
+  now: () => number;
+}
+
+const MAX_NAME = 256;
+const MAX_DESCRIPTION = 4096;
+
+/** Saved filters: what their operations mean. */
+export function createFilters(deps: FiltersDeps): Filters {
+  const { store, index, changes, recalculation } = deps;
+
+  const create: Filters['create'] = (context, application, draft) =>
+    guarded(async () => {
+      const known = deps.catalogue().application(application);
+      if (known === undefined || !sees(context, known.tenant)) return noApplication(application);
+      const checked = check(draft, deps.limits());
+      if ('kind' in checked) return checked;
+      const early = taken(application, checked.name) ?? full(application);
+      if (early !== undefined) return early;
+      const number = await store.nextFilterNumber(application);
+      const id = randomUUID();
+      const changed = await changes.make({
+        decide: (): Decision<SavedFilter | Refusal> => {
+          const late = taken(application, checked.name) ?? full(application);
+          if (late !== undefined) return { answer: late };
+          const timestampMs = deps.now();
+          const write: SavedFilter = {
+            ...checked,
+            id,
+            tenant: known.tenant,
+            application,
+            status: 'pending',
+            number,
+            revision: 1,
+            createdMs: timestampMs,
+            updatedMs: timestampMs,
+            retired: [],
+          };
+          const cause = { correlationId: context.correlationId, timestampMs };
+          return { write, expectedRevision: 0, event: 'filter-pending', cause, answer: write };
+        },
+      });
+      return settled(changed, checked.name);
+    });
+
+  const change: Filters['change'] = (context, application, id, wished, ifMatch) =>
+    guarded(async () => {
+      const present = findFilter(context, application, id);
+      if ('kind' in present) return present;
+      const checked = check({ ...draftOf(present), ...wished }, deps.limits());
+      if ('kind' in checked) return checked;
+      // taken before it is known whether it is needed: numbers may have gaps
+      const number = checked.queryText === present.queryText ? 0 : await store.nextFilterNumber(application);
+      const changed = await changes.make({
+        decide: (): Decision<SavedFilter | Refusal> => {
+          const filter = findFilter(context, application, id);
+          if ('kind' in filter) return { answer: filter };
+          const failed = precondition(filter, ifMatch);
+          if (failed !== undefined) return { answer: failed };
+          const name = wished.name === undefined ? filter.name : checked.name;
+          const description = wished.description === undefined ? filter.description : checked.description;
+          const queryText = wished.mongoQuery === undefined ? filter.queryText : checked.queryText;
+          const holder = index.byName(application, name);
+          if (holder !== undefined && holder.id !== id) return { answer: nameTaken(name) };
+          if (name === filter.name && description === filter.description && queryText === filter.queryText)
+            return { answer: filter };
+          const timestampMs = deps.now();
+          const cause = { correlationId: context.correlationId, timestampMs };
+          const base = {
+            ...filter,
+            name,
+            description,
+            revision: filter.revision + 1,
+            updatedMs: timestampMs,
+          };
+          if (queryText === filter.queryText)
+            return { write: base, expectedRevision: filter.revision, cause, answer: base };
+          if (number === 0)
+            return {
+              answer: refuse(
+                'precondition-failed',
+                'The filter was changed at the same time. Read it and try again.',
+              ),
+            };
+          const write: SavedFilter = {
+            ...base,
+            queryText,
+            number,
+            status: 'pending',
+            retired: [...filter.retired, filter.number],
+          };
+          return { write, expectedRevision: filter.revision, event: 'filter-pending', cause, answer: write };
+        },
+      });
+      return settled(changed, checked.name);
+    });
+
+  const remove: Filters['remove'] = (context, application, id, ifMatch) =>
+    guarded(async () => {
+      const changed = await changes.make({
+        decide: (): Decision<null | Refusal> => {
+          const filter = findFilter(context, application, id);
+          if ('kind' in filter) return { answer: filter };
+          const failed = precondition(filter, ifMatch);
+          if (failed !== undefined) return { answer: failed };
+          const timestampMs = deps.now();
+          const write: SavedFilter = {
+            ...filter,
+            revision: filter.revision + 1,
+            updatedMs: timestampMs,
+            deletedMs: timestampMs,
+            retired: [...filter.retired, filter.number],
+          };
+          const cause = { correlationId: context.correlationId, timestampMs };
+          return { write, expectedRevision: filter.revision, event: 'filter-deleted', cause, answer: null };
+        },
+      });
+      if (changed.kind !== 'done') return raced();
+      if (changed.answer !== null) return changed.answer;
+      recalculation.cleanUp();
+      return ok(null);
+    });
+
+  const get: Filters['get'] = (context, application, id) =>
+    guarded(async () => {
+      const filter = findFilter(context, application, id);
+      return 'kind' in filter ? filter : ok(await viewOf(filter));
+    });
+
+  const list: Filters['list'] = (context, application, page) =>
+    guarded(async () => {
+      const known = deps.catalogue().application(application);
+      const all = index.ofApplication(application);
+      const tenant = known?.tenant ?? all[0]?.tenant;
+      if (tenant === undefined || !sees(context, tenant)) return noApplication(application);
+      const name = page.name?.toLowerCase();
+      const named =
+        name === undefined ? all : all.filter((filter) => filter.name.toLowerCase().includes(name));
+      const filters = await Promise.all(named.slice(page.offset, page.offset + page.limit).map(viewOf));
+      return ok({ total: named.length, filters });
+    });
+
+  async function settled(changed: Changed<SavedFilter | Refusal>, name: string): Promise<Answer<FilterView>> {
+    if (changed.kind === 'name-taken') return nameTaken(name);
+    if (changed.kind === 'conflict') return raced();
+    if ('kind' in changed.answer) return changed.answer;
+    if (changed.answer.status === 'pending') recalculation.wake(changed.answer.application);
+    if (changed.answer.retired.length > 0) recalculation.cleanUp();
+    return ok(await viewOf(changed.answer));
+  }
+
+  async function viewOf(filter: SavedFilter): Promise<FilterView> {
+    const { application, number } = filter;
+    const matchedEndpointsCount = await store.count({ application, filterNumber: number });
+    const view: FilterView = { filter, etag: etagOfFilter(filter), matchedEndpointsCount };
+    const progress = filter.status === 'pending' ? recalculation.progressOf(application) : undefined;
+    return progress === undefined ? view : { ...view, progress };
+  }
+
+  function findFilter(context: CallContext, application: string, id: string): SavedFilter | Refusal {
+    const filter = index.byId(id);
+    if (filter === undefined || filter.application !== application || !sees(context, filter.tenant)) {
+      return refuse('filter-not-found', `The application "${application}" has no filter "${id}".`);
+    }
+    return filter;
+  }
+
+  function taken(application: string, name: string): Refusal | undefined {
+    return index.byName(application, name) === undefined ? undefined : nameTaken(name);
+  }
+
+  function full(application: string): Refusal | undefined {
+    const { filtersPerApplication } = deps.limits();
+    if (index.countOf(application) < filtersPerApplication) return undefined;
+    return refuse(
+      'too-many-filters',
+      `The application has ${filtersPerApplication} filters, as many as are allowed.`,
+    );
+  }
+
+  return { create, get, list, change, remove };
+}
+
+interface CheckedDraft {
+  name: string;
+  description: string;
+  queryText: string;
+}
+
+function check(draft: FilterDraft, limits: QueryLimits): CheckedDraft | Refusal {
+  const { name, description } = draft;
+  if (name.trim() === '' || name.length > MAX_NAME)
+    return refuse('invalid-body', `A filter's name has 1 to ${MAX_NAME} characters.`, [
+      { path: '/name', message: 'empty or too long' },
+    ]);
+  if (description.length > MAX_DESCRIPTION)
+    return refuse('invalid-body', `A description has at most ${MAX_DESCRIPTION} characters.`, [
+      { path: '/description', message: 'too long' },
+    ]);
+  let query: JsonValue = draft.mongoQuery;
+  if (typeof query === 'string') {
+    const parsed = parseStrictText(query, limits.maxDepth * 4);
+    if (!parsed.ok)
+      return refuse('invalid-query', `mongoQuery is not JSON text: ${parsed.message}`, [
+        { path: '/mongoQuery', message: parsed.message },
+      ]);
+    query = parsed.value;
+  }
+  const parsed = parseQuery(query, limits);
+  if (!parsed.ok) {
+    const details = parsed.faults.map((fault) => ({
+      path: `/mongoQuery${fault.path}`,
+      message: fault.message,
+    }));
+    return refuse('invalid-query', details[0]!.message, details);
+  }
+  return { name, description, queryText: JSON.stringify(query) };
+}
+
+function draftOf(filter: SavedFilter): FilterDraft {
+  return { name: filter.name, description: filter.description, mongoQuery: filter.queryText };
+}
+
+/** An entity tag for the filter's state; its status is part of the state, so it changes when the filter activates. */
+export function etagOfFilter(filter: SavedFilter): string {
+  return `"${filter.createdMs.toString(36)}-${filter.revision.toString(36)}"`;
+}
+
+function precondition(filter: SavedFilter, ifMatch: readonly string[] | undefined): Refusal | undefined {
+  if (ifMatch === undefined || ifMatch.includes('*') || ifMatch.includes(etagOfFilter(filter)))
+    return undefined;
+  return refuse(
+    'precondition-failed',
+    `The present ETag of the filter "${filter.id}" is ${etagOfFilter(filter)}.`,
+  );
+}
+
+function sees(context: CallContext, tenant: string): boolean {
+  return context.tenant === undefined || context.tenant === tenant;
+}
+
+function noApplication(application: string): Refusal {
+  return refuse('application-not-found', `There is no application "${application}".`);
+}
+
+function nameTaken(name: string): Refusal {
+  return refuse('filter-name-taken', `Another filter of the application is named "${name}".`);
+}
+
+function raced(): Retry {
+  return {
+    kind: 'retry',
+    code: 'overloaded',
+    message: 'The filter is being changed by another replica. Try again shortly.',
+  };
+}

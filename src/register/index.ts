@@ -1,0 +1,7 @@
+export * from './types.js';
+export {
+  createRegister,
+  type RegisterDeps,
+  type RegisterSettings,
+  type RunningRegister,
+} from './register.js';

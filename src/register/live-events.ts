@@ -1,0 +1,21 @@
+import { decodeEvents, type EventGroup } from '../model/event.js';
+import type { OutboxEntry } from '../storage/index.js';
+import type { EventSink, LiveEvents } from './types.js';
+
+/** Hands committed events to whoever watches. Decodes nothing while nobody does. */
+export function createLiveEvents(): LiveEvents & EventSink {
+  const listeners = new Set<(group: EventGroup) => void>();
+  return {
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    committed(entries: readonly OutboxEntry[]) {
+      if (listeners.size === 0) return;
+      for (const entry of entries) {
+        const group = decodeEvents(entry.events);
+        for (const listener of listeners) listener(group);
+      }
+    },
+  };
+}

@@ -1,0 +1,255 @@
+import type { Logger } from 'pino';
+import type { Command } from '../model/command.js';
+import { refuse } from '../model/errors.js';
+import type { Outcome, Retry } from '../model/outcome.js';
+import { ABSENT, guardOf } from '../model/record.js';
+import { type OutboxEntry, type RecordWrite, StorageUnavailable, type Store } from '../storage/index.js';
+import type { EvaluatedGroup, FilterSetSource, WorkerPool, WorkerSettings } from '../workers/index.js';
+import { type Group, type Pending, takeBatch } from './batch.js';
+import { createGate } from './gate.js';
+import type { PipelineMetrics } from './metrics.js';
+
+/** Where every write goes through: batched, computed by workers, committed under guards, answered when durable. */
+export interface Pipeline {
+  /** Never rejects. Commands on one endpoint take effect in the order of the calls. */
+  submit(command: Command): Promise<Outcome>;
+  /**
+   * Runs a task while no batch is under way, and lets batches go on after it: for changes of the filter sets. Tasks run
+   * one after the other.
+   */
+  exclusively<T>(task: () => Promise<T>): Promise<T>;
+  /** commands that wait or are under way */
+  readonly load: number;
+  /** Refuses new commands, and resolves when all under way are answered. */
+  stop(): Promise<void>;
+}
+
+export interface PipelineDeps {
+  store: Store;
+  pool: WorkerPool;
+  filters: FilterSetSource;
+  /** read for each batch, so that a change is taken up at once */
+  settings: () => WorkerSettings;
+  /** how many commands may wait */
+  queueLimit: () => number;
+  /** called after each durable commit, before the callers are answered */
+  committed: (entries: readonly OutboxEntry[]) => void;
+  metrics: PipelineMetrics;
+  log: Logger;
+}
+
+/** Commands in one batch at most: bounds the time a batch takes and the memory it needs. */
+const MAX_BATCH = 512;
+/** A command that meets a changed record this often is given back to its caller. */
+const MAX_CONFLICTS = 50;
+
+interface Partition {
+  queue: Pending[];
+  running: boolean;
+}
+
+/**
+ * Endpoints are hashed to partitions; a partition has one batch under way, and what arrives meanwhile is its next batch.
+ * So an idle service answers at once, and a loaded one batches by itself, with no timers.
+ */
+export function createPipeline(deps: PipelineDeps): Pipeline {
+  const { store, pool, metrics, log } = deps;
+  // two a thread: while one batch is computed, another is loaded or committed
+  const partitions = Array.from({ length: pool.threads * 2 }, (): Partition => ({
+    queue: [],
+    running: false,
+  }));
+  let load = 0;
+  let stopping = false;
+  const gate = createGate();
+
+  function submit(command: Command): Promise<Outcome> {
+    if (stopping) return Promise.resolve(retry('stopping', 'The service is stopping. Try again shortly.'));
+    if (load >= deps.queueLimit()) {
+      metrics.overloaded.inc();
+      return Promise.resolve(
+        retry('overloaded', `${load} commands wait to be written already. Try again shortly.`),
+      );
+    }
+    load++;
+    return new Promise((resolve) => {
+      const partition = partitions[hashOf(command.endpointId) % partitions.length]!;
+      partition.queue.push({ command, resolve, conflicts: 0 });
+      start(partition);
+    });
+  }
+
+  function start(partition: Partition): void {
+    if (partition.running) return;
+    partition.running = true;
+    // after this turn of the event loop: what arrived in the same turn is in the batch
+    setImmediate(() => void runPartition(partition));
+  }
+
+  async function runPartition(partition: Partition): Promise<void> {
+    while (partition.queue.length > 0) {
+      await gate.enter();
+      try {
+        await runBatch(partition, takeBatch(partition.queue, MAX_BATCH));
+      } finally {
+        gate.leave();
+      }
+    }
+    partition.running = false;
+  }
+
+  async function runBatch(partition: Partition, groups: Group[]): Promise<void> {
+    metrics.batchSize.observe(groups.length);
+    try {
+      const records = await store.load(
+        groups.map((group) => group.endpointId),
+        { fresh: false },
+      );
+      const evaluated = await evaluate(groups, records);
+      await commit(partition, groups, records, evaluated);
+    } catch (error) {
+      const outcome = retryFor(error);
+      if (outcome.code === 'internal') log.error({ err: error, commands: groups.length }, 'a batch failed');
+      for (const group of groups) for (const pending of group.pending) answer(pending, outcome);
+    }
+  }
+
+  /** Computes a batch; when a worker fails on it, each group by itself, so that one bad group takes no other with it. */
+  async function evaluate(
+    groups: Group[],
+    records: (Uint8Array | undefined)[],
+  ): Promise<(EvaluatedGroup | undefined)[]> {
+    const requests = groups.map((group, i) => {
+      const commands = group.pending.map((pending) => pending.command);
+      const record = records[i];
+      return record === undefined ? { commands } : { record, commands };
+    });
+    const settings = deps.settings();
+    try {
+      return await pool.evaluate(requests, deps.filters, settings);
+    } catch (error) {
+      metrics.workerFailures.inc();
+      log.error(
+        { err: error, groups: groups.length },
+        'a worker failed on a batch; its groups are tried one by one',
+      );
+    }
+    const results: (EvaluatedGroup | undefined)[] = [];
+    for (const request of requests) {
+      try {
+        results.push(...(await pool.evaluate([request], deps.filters, settings)));
+      } catch (error) {
+        metrics.workerFailures.inc();
+        const [command] = request.commands;
+        log.error(
+          { err: error, endpointId: command?.endpointId, correlationId: command?.correlationId },
+          'a worker failed on the commands of one endpoint',
+        );
+        results.push(undefined);
+      }
+    }
+    return results;
+  }
+
+  async function commit(
+    partition: Partition,
+    groups: Group[],
+    records: (Uint8Array | undefined)[],
+    evaluated: (EvaluatedGroup | undefined)[],
+  ): Promise<void> {
+    const writes: RecordWrite[] = [];
+    const written: number[] = [];
+    evaluated.forEach((result, i) => {
+      if (result?.write === undefined) return;
+      const record = records[i];
+      writes.push({
+        endpointId: groups[i]!.endpointId,
+        expected: record === undefined ? ABSENT : guardOf(record),
+        ...result.write,
+      });
+      written.push(i);
+    });
+    const results = writes.length === 0 ? [] : await store.commit(writes);
+    const entries: OutboxEntry[] = [];
+    const again: Pending[] = [];
+    const taken = new Set<number>();
+    const conflicting = new Set<number>();
+    results.forEach((result, k) => {
+      const i = written[k]!;
+      if (result.kind === 'conflict') conflicting.add(i);
+      else if (result.kind === 'token-taken') taken.add(i);
+      else if (result.outbox !== undefined)
+        entries.push({ position: result.outbox, events: writes[k]!.events! });
+    });
+    if (entries.length > 0) deps.committed(entries);
+    groups.forEach((group, i) => {
+      const outcomes = evaluated[i]?.outcomes;
+      group.pending.forEach((pending, k) => {
+        if (conflicting.has(i)) again.push(pending);
+        // the registration is the first of its group; what came behind it has yet to find that there is no endpoint
+        else if (taken.has(i) && k === 0) answer(pending, refuse('token-taken'));
+        else if (taken.has(i)) again.push(pending);
+        else
+          answer(
+            pending,
+            outcomes?.[k] ?? retry('internal', 'Something went wrong while this was computed; it is logged.'),
+          );
+      });
+    });
+    if (again.length > 0) repeat(partition, again);
+  }
+
+  /** Puts commands that met a changed record back to the head of the queue, before later ones on the same endpoint. */
+  function repeat(partition: Partition, conflicted: Pending[]): void {
+    metrics.conflicts.inc(conflicted.length);
+    const again: Pending[] = [];
+    for (const pending of conflicted) {
+      pending.conflicts++;
+      if (pending.conflicts < MAX_CONFLICTS) again.push(pending);
+      else
+        answer(
+          pending,
+          retry('overloaded', 'The endpoint is changed by others all the time. Try again shortly.'),
+        );
+    }
+    partition.queue.unshift(...again);
+  }
+
+  function answer(pending: Pending, outcome: Outcome): void {
+    load--;
+    metrics.commands[outcome.kind].inc();
+    pending.resolve(outcome);
+  }
+
+  return {
+    submit,
+    exclusively: (task) => gate.exclusively(task),
+    get load() {
+      return load;
+    },
+    async stop() {
+      stopping = true;
+      while (load > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    },
+  };
+}
+
+function retryFor(error: unknown): Retry {
+  if (error instanceof StorageUnavailable)
+    return retry(
+      'storage-unavailable',
+      `${error.message} Nothing is known of this write; it may be sent again.`,
+    );
+  return retry('internal', 'Something went wrong here; it is logged under the correlation id.');
+}
+
+function retry(code: Retry['code'], message: string): Retry {
+  return { kind: 'retry', code, message };
+}
+
+/** FNV-1a over UTF-16 units. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,128 @@
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { QueryLimits } from '../filters/index.js';
+import type { Catalogue } from '../model/catalogue.js';
+import type { OutboxEntry, Store } from '../storage/index.js';
+import type { WorkerPool, WorkerSettings } from '../workers/index.js';
+import { createBatchTasks } from './batch-tasks.js';
+import { createEndpoints } from './endpoints.js';
+import { createFilterChanges } from './filter-changes.js';
+import { createFilterIndex } from './filter-index.js';
+import { createFilterSetLog } from './filter-set-log.js';
+import { createFilters } from './filters.js';
+import { createLiveEvents } from './live-events.js';
+import { createPipelineMetrics } from './metrics.js';
+import { createPipeline, type Pipeline } from './pipeline.js';
+import { createRecalculation } from './recalculation.js';
+import { createTokens } from './tokens.js';
+import type { EventSink, Register } from './types.js';
+
+export interface RegisterDeps {
+  store: Store;
+  pool: WorkerPool;
+  /** publishes what is committed */
+  sink: EventSink;
+  catalogue: () => Catalogue;
+  /** read whenever needed, so that a reload is taken up */
+  settings: () => RegisterSettings;
+  log: Logger;
+  metrics: Registry;
+  now?: () => number;
+}
+
+export interface RegisterSettings extends WorkerSettings {
+  queueLimit: number;
+  filters: QueryLimits & { filtersPerApplication: number };
+  batchTaskRetentionMs: number;
+}
+
+export interface RunningRegister extends Register {
+  /** Goes on with what a former process left: recalculations, clean-ups, batch tasks. */
+  resume(): Promise<void>;
+  /** Ends after what is under way; new writes are answered with `stopping`. */
+  stop(): Promise<void>;
+}
+
+/** Reads the saved filters and puts the register's parts together. Costs O(filters). */
+export async function createRegister(deps: RegisterDeps): Promise<RunningRegister> {
+  const { store, pool, catalogue, settings, log } = deps;
+  const now = deps.now ?? Date.now;
+  const live = createLiveEvents();
+  const committed = (entries: readonly OutboxEntry[]) => {
+    deps.sink.committed(entries);
+    live.committed(entries);
+  };
+
+  const index = createFilterIndex();
+  const sets = createFilterSetLog();
+  const versions = await store.filterSetVersions();
+  const version = (application: string, atLeast: number) => {
+    const raised = Math.max(versions.get(application) ?? 0, atLeast);
+    versions.set(application, raised);
+    return raised;
+  };
+  for (const filter of await store.loadFilters()) {
+    if (filter.deletedMs !== undefined) continue;
+    index.put(filter);
+    sets.put(filter, version(filter.application, filter.number));
+  }
+
+  const metrics = createPipelineMetrics(deps.metrics, () => pipeline.load);
+  const pipeline: Pipeline = createPipeline({
+    store,
+    pool,
+    filters: sets,
+    settings,
+    queueLimit: () => settings().queueLimit,
+    committed,
+    metrics,
+    log,
+  });
+  const { originatorReplicaId } = settings();
+  const changes = createFilterChanges({
+    store,
+    pipeline,
+    index,
+    sets,
+    version,
+    originatorReplicaId,
+    committed,
+  });
+  const recalculation = createRecalculation({ store, pipeline, index, changes, now, log });
+  const tokens = createTokens(await store.secret('endpoint-tokens'));
+  const batches = createBatchTasks({
+    store,
+    pipeline,
+    catalogue,
+    tokens,
+    now,
+    retentionMs: () => settings().batchTaskRetentionMs,
+    log,
+  });
+
+  return {
+    catalogue,
+    endpoints: createEndpoints({ store, pipeline, catalogue, filters: index, tokens, now }),
+    filters: createFilters({
+      store,
+      catalogue,
+      index,
+      changes,
+      recalculation,
+      limits: () => settings().filters,
+      now,
+    }),
+    batches,
+    live,
+    async resume() {
+      for (const application of versions.keys()) recalculation.wake(application);
+      recalculation.cleanUp();
+      await batches.resume();
+    },
+    async stop() {
+      const stopped = Promise.all([batches.stop(), recalculation.stop()]);
+      await pipeline.stop();
+      await stopped;
+    },
+  };
+}

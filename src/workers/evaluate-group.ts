@@ -1,0 +1,299 @@
+import type { Command, VersionRef } from '../model/command.js';
+import type { MetadataDiff } from '../model/diff.js';
+import { isEmptyDiff } from '../model/diff.js';
+import { refuse } from '../model/errors.js';
+import { encodeEvents } from '../model/event.js';
+import type { JsonObject } from '../model/json.js';
+import type { Done } from '../model/outcome.js';
+import {
+  ABSENT,
+  decodeRecord,
+  encodeRecord,
+  etagOf,
+  guardOf,
+  isTombstone,
+  type RecordHead,
+} from '../model/record.js';
+import { type ApplicationFilters, filtersOf, type HeldFilters } from './application-filters.js';
+import { ChangeEvents, type EventSettings } from './change-events.js';
+import { changeMetadata, initialMetadata, type LimitChecks } from './metadata-change.js';
+import type { EvaluatedGroup, EvaluatedOutcome, EvaluateGroup } from './messages.js';
+
+export interface EvaluateSettings extends EventSettings {
+  limits: LimitChecks;
+}
+
+/**
+ * Computes what a group of commands on one endpoint comes to: the outcome of each, in order, and one write for all of
+ * them. Cost: O(metadata) for each applied command, and the filters that name a changed key.
+ */
+export function evaluateGroup(
+  group: EvaluateGroup,
+  held: HeldFilters,
+  settings: EvaluateSettings,
+): EvaluatedGroup {
+  return new EndpointChange(group, held, settings).run();
+}
+
+/** A live endpoint while commands change it. */
+interface LiveEndpoint {
+  head: RecordHead;
+  createdMs: number;
+  metadata: JsonObject;
+  metadataText: string;
+}
+
+class EndpointChange {
+  private live: LiveEndpoint | undefined;
+  /** what was there last; of an unregistered endpoint, its tombstone's head */
+  private head: RecordHead | undefined;
+  private createdMs = 0;
+  private revision: number;
+  private filterSet: number;
+  private caughtUp = false;
+  private changed = false;
+  private moved = false;
+  /** net change of memberships by filter number */
+  private readonly membership = new Map<number, boolean>();
+  private readonly events: ChangeEvents;
+
+  constructor(
+    private readonly group: EvaluateGroup,
+    private readonly held: HeldFilters,
+    private readonly settings: EvaluateSettings,
+  ) {
+    this.events = new ChangeEvents(settings);
+    const bytes = group.record;
+    const guard = bytes === undefined ? ABSENT : guardOf(bytes);
+    this.revision = guard.revision;
+    this.filterSet = guard.filterSet;
+    if (bytes !== undefined && !isTombstone(bytes)) {
+      const record = decodeRecord(bytes);
+      this.head = record.head;
+      this.createdMs = record.createdMs;
+      this.live = {
+        head: record.head,
+        createdMs: record.createdMs,
+        metadata: JSON.parse(record.metadataText) as JsonObject,
+        metadataText: record.metadataText,
+      };
+    }
+  }
+
+  run(): EvaluatedGroup {
+    const outcomes = this.group.commands.map((command) => this.carryOut(command));
+    if (!this.changed) return { outcomes };
+    const head = this.head!;
+    const matched: number[] = [];
+    const unmatched: number[] = [];
+    for (const [number, member] of this.membership) (member ? matched : unmatched).push(number);
+    const write = {
+      record: encodeRecord({
+        revision: this.revision,
+        filterSet: this.filterSet,
+        createdMs: this.createdMs,
+        head,
+        metadataText: this.live?.metadataText ?? '{}',
+      }),
+      moved: this.moved,
+      matched,
+      unmatched,
+    };
+    const events = this.events.list;
+    if (events.length === 0) return { outcomes, write };
+    const group = { source: head.endpointId, tenant: head.tenant, application: head.application, events };
+    return { outcomes, write: { ...write, events: encodeEvents(group) } };
+  }
+
+  private carryOut(command: Command): EvaluatedOutcome {
+    if (command.type === 'register') return this.register(command);
+    const live = this.live;
+    if (live === undefined || (command.tenant !== undefined && command.tenant !== live.head.tenant)) {
+      return refuse('endpoint-not-found', `The endpoint "${command.endpointId}" is not registered.`);
+    }
+    const etag = etagOf(live.createdMs, live.head.metadataRevision);
+    if (command.ifMatch !== undefined && !command.ifMatch.includes('*') && !command.ifMatch.includes(etag)) {
+      return refuse(
+        'precondition-failed',
+        `The present ETag of the endpoint "${command.endpointId}" is ${etag}.`,
+      );
+    }
+    switch (command.type) {
+      case 'set-version':
+        return this.setVersion(live, command, command.version);
+      case 'unregister':
+        return this.unregister(live, command);
+      case 'evaluate':
+        this.catchUp(live, command);
+        return this.done('unchanged', live);
+      default:
+        return this.changeMetadata(live, command);
+    }
+  }
+
+  private register(command: Extract<Command, { type: 'register' }>): EvaluatedOutcome {
+    if (this.live !== undefined) {
+      // the same batch task registered it before a crash: it is done already
+      if (command.task !== undefined && command.task === this.live.head.task)
+        return this.done('unchanged', this.live);
+      return refuse('endpoint-exists', `The endpoint "${command.endpointId}" is registered already.`);
+    }
+    const initial = initialMetadata(JSON.parse(command.metadataText) as JsonObject, this.settings.limits);
+    if (initial.kind === 'refused') return initial;
+    const { tenant, application, version } = command.version;
+    const head: RecordHead = {
+      endpointId: command.endpointId,
+      tenant,
+      application,
+      version,
+      versionSinceMs: command.timestampMs,
+      metadataRevision: this.revision + 1,
+      tokenHash: command.tokenHash,
+    };
+    if (initial.diff.added.length > 0) head.metadataUpdatedMs = command.timestampMs;
+    if (command.task !== undefined) head.task = command.task;
+    const live: LiveEndpoint = {
+      head,
+      createdMs: command.timestampMs,
+      metadata: initial.metadata,
+      metadataText: initial.text,
+    };
+    const filters = this.apply(live);
+    this.moved = true;
+    this.caughtUp = true;
+    this.filterSet = filters.version;
+    this.events.registered(command, head, this.revision, initial);
+    this.flip(command, filters, filters.set.matchAll(documentOf(live)), []);
+    return this.done('applied', live);
+  }
+
+  private changeMetadata(
+    live: LiveEndpoint,
+    command: Parameters<typeof changeMetadata>[1],
+  ): EvaluatedOutcome {
+    const change = changeMetadata(live.metadata, command, this.settings.limits);
+    if (change.kind === 'refused') return change;
+    const answersMetadata =
+      command.type === 'replace-metadata' || command.type === 'json-patch' || command.type === 'merge-patch';
+    if (isEmptyDiff(change.diff)) return this.done('unchanged', live, answersMetadata);
+    this.catchUp(live, command);
+    const after: LiveEndpoint = {
+      head: { ...live.head, metadataRevision: this.revision + 1, metadataUpdatedMs: command.timestampMs },
+      createdMs: live.createdMs,
+      metadata: change.metadata,
+      metadataText: change.text,
+    };
+    const filters = this.apply(after);
+    this.events.metadataUpdated(command, after.head, this.revision, live.metadata, change);
+    this.follow(command, filters, live, after, change.diff);
+    return this.done('applied', after, answersMetadata);
+  }
+
+  private setVersion(live: LiveEndpoint, command: Command, version: VersionRef): EvaluatedOutcome {
+    const { application } = live.head;
+    if (version.application !== application || version.tenant !== live.head.tenant) {
+      return refuse(
+        'other-application',
+        `The version "${version.version}" is not one of the application "${application}", to which the endpoint belongs.`,
+      );
+    }
+    if (version.version === live.head.version) return this.done('unchanged', live);
+    this.catchUp(live, command);
+    const after: LiveEndpoint = {
+      ...live,
+      head: { ...live.head, version: version.version, versionSinceMs: command.timestampMs },
+    };
+    const filters = this.apply(after);
+    this.moved = true;
+    this.events.versionUpdated(command, after.head, this.revision, live.head.version);
+    this.follow(command, filters, live, after, NO_KEYS);
+    return this.done('applied', after);
+  }
+
+  private unregister(live: LiveEndpoint, command: Command): EvaluatedOutcome {
+    this.catchUp(live, command);
+    const filters = filtersOf(this.held, live.head.application);
+    const left = filters.set.matchAll(documentOf(live));
+    const { tokenHash: _released, ...rest } = live.head;
+    this.head = { ...rest, deletedMs: command.timestampMs };
+    this.live = undefined;
+    this.revision++;
+    this.changed = true;
+    this.moved = true;
+    this.flip(command, filters, [], left);
+    this.events.unregistered(command, this.head, this.revision);
+    return this.done('applied', live);
+  }
+
+  /** Makes `live` the endpoint's state, one revision on. */
+  private apply(live: LiveEndpoint): ApplicationFilters {
+    this.live = live;
+    this.head = live.head;
+    this.createdMs = live.createdMs;
+    this.revision++;
+    this.changed = true;
+    return filtersOf(this.held, live.head.application);
+  }
+
+  /** Memberships and events of the filters that an update flips. */
+  private follow(
+    command: Command,
+    filters: ApplicationFilters,
+    before: LiveEndpoint,
+    after: LiveEndpoint,
+    diff: MetadataDiff,
+  ): void {
+    if (filters.set.size === 0) return;
+    const keys = diff.updated.concat(diff.added, diff.removed);
+    const flips = filters.set.findFlips(documentOf(before), documentOf(after), keys);
+    this.flip(command, filters, flips.matched, flips.unmatched);
+  }
+
+  /**
+   * Memberships of filters that came after the record was last evaluated. Without this a flip could end a membership
+   * that never began. An active filter among them has its events: that repairs what a replica without the filter wrote.
+   */
+  private catchUp(live: LiveEndpoint, command: Command): void {
+    if (this.caughtUp) return;
+    this.caughtUp = true;
+    const filters = filtersOf(this.held, live.head.application);
+    if (this.filterSet >= filters.version) return;
+    this.flip(command, filters, filters.set.matchAll(documentOf(live), this.filterSet), []);
+    this.filterSet = filters.version;
+    this.changed = true;
+  }
+
+  private flip(
+    command: Command,
+    filters: ApplicationFilters,
+    matched: readonly number[],
+    unmatched: readonly number[],
+  ): void {
+    for (const number of unmatched) this.setMember(number, false);
+    for (const number of matched) this.setMember(number, true);
+    this.events.flipped(command, this.head!, this.revision, filters, matched, unmatched);
+  }
+
+  private setMember(number: number, member: boolean): void {
+    if (this.membership.get(number) === !member) this.membership.delete(number);
+    else this.membership.set(number, member);
+  }
+
+  private done(kind: Done['kind'], live: LiveEndpoint, withMetadata = false): Done {
+    const done: Done = {
+      kind,
+      revision: this.revision,
+      metadataRevision: live.head.metadataRevision,
+      createdMs: live.createdMs,
+      versionSinceMs: live.head.versionSinceMs,
+    };
+    if (withMetadata) done.metadata = Buffer.from(live.metadataText);
+    return done;
+  }
+}
+
+const NO_KEYS: MetadataDiff = { added: [], updated: [], removed: [] };
+
+function documentOf(live: LiveEndpoint) {
+  return { endpointId: live.head.endpointId, applicationVersion: live.head.version, metadata: live.metadata };
+}

@@ -1,0 +1,153 @@
+import type { Command } from '../model/command.js';
+import { diffMetadata, type MetadataDiff } from '../model/diff.js';
+import type { EndpointLimits } from '../model/endpoint.js';
+import { type Refusal, refuse } from '../model/errors.js';
+import { isJsonObject, type JsonObject, type JsonValue, nestingOf } from '../model/json.js';
+import { applyJsonPatch, applyMergePatch } from '../model/json-patch.js';
+
+/** Metadata after a command, with its text and what changed; or why not. */
+export type MetadataChange =
+  { kind: 'changed'; metadata: JsonObject; text: string; diff: MetadataDiff } | Refusal;
+
+type MetadataCommand = Extract<
+  Command,
+  { type: 'replace-metadata' | 'json-patch' | 'merge-patch' | 'set-key' | 'delete-key' | 'change-keys' }
+>;
+
+/**
+ * What a command makes of an endpoint's metadata; checked against the limits. `before` is not changed. O(metadata).
+ */
+export function changeMetadata(
+  before: JsonObject,
+  command: MetadataCommand,
+  limits: LimitChecks,
+): MetadataChange {
+  const after = wishedMetadata(before, command, limits);
+  if ('kind' in after) return after;
+  const diff =
+    command.type === 'set-key'
+      ? diffKey(before, after.metadata, command.key)
+      : diffMetadata(before, after.metadata);
+  return checkMetadata(after.metadata, diff, limits);
+}
+
+/** The metadata of a registration, checked. */
+export function initialMetadata(metadata: JsonObject, limits: LimitChecks): MetadataChange {
+  return checkMetadata(metadata, { added: Object.keys(metadata), updated: [], removed: [] }, limits);
+}
+
+/** Limits made ready for use. */
+export interface LimitChecks extends EndpointLimits {
+  keyPattern: RegExp;
+  restricted: ReadonlySet<string>;
+}
+
+export function prepareLimits(limits: EndpointLimits): LimitChecks {
+  return {
+    ...limits,
+    keyPattern: new RegExp(limits.metadataKeyPattern),
+    restricted: new Set(limits.restrictedKeys),
+  };
+}
+
+function wishedMetadata(
+  before: JsonObject,
+  command: MetadataCommand,
+  limits: LimitChecks,
+): { metadata: JsonObject } | Refusal {
+  switch (command.type) {
+    case 'replace-metadata':
+      return { metadata: JSON.parse(command.metadataText) as JsonObject };
+    case 'json-patch': {
+      // the patch works in place, so it gets a copy; what it may copy itself is bounded by what may be stored
+      const patched = applyJsonPatch(
+        structuredClone(before),
+        JSON.parse(command.patchText) as JsonValue,
+        limits.endpointBytes,
+      );
+      if (!patched.ok) {
+        const path = `/${patched.index}`;
+        const message = `Operation ${patched.index} of the patch: ${patched.message}`;
+        return refuse(patched.test ? 'patch-test-failed' : 'invalid-patch', message, [
+          { path, message: patched.message },
+        ]);
+      }
+      if (!isJsonObject(patched.value))
+        return refuse('invalid-patch', 'The patch would make the metadata something else than an object.');
+      return { metadata: patched.value };
+    }
+    case 'merge-patch': {
+      const merged = applyMergePatch(before, JSON.parse(command.patchText) as JsonValue);
+      if (!isJsonObject(merged)) return refuse('invalid-patch', 'A merge patch of metadata is an object.');
+      return { metadata: merged };
+    }
+    case 'set-key':
+      return { metadata: { ...before, [command.key]: JSON.parse(command.valueText) as JsonValue } };
+    case 'delete-key': {
+      if (!Object.hasOwn(before, command.key)) {
+        return refuse(
+          'metadata-key-not-found',
+          `The endpoint "${command.endpointId}" has no metadata key "${command.key}".`,
+        );
+      }
+      const metadata = { ...before };
+      delete metadata[command.key];
+      return { metadata };
+    }
+    case 'change-keys': {
+      const metadata = Object.assign({ ...before }, JSON.parse(command.setText) as JsonObject);
+      for (const key of command.unset) delete metadata[key];
+      return { metadata };
+    }
+  }
+}
+
+/** As `diffMetadata`, when only one key can differ. */
+function diffKey(before: JsonObject, after: JsonObject, key: string): MetadataDiff {
+  const had = Object.hasOwn(before, key);
+  return diffMetadata(had ? { [key]: before[key]! } : {}, { [key]: after[key]! });
+}
+
+function checkMetadata(metadata: JsonObject, diff: MetadataDiff, limits: LimitChecks): MetadataChange {
+  for (const key of diff.added) {
+    if (key === '__proto__' || !limits.keyPattern.test(key)) {
+      return refuse(
+        'invalid-metadata-key',
+        `The metadata key ${JSON.stringify(key.slice(0, 200))} is not allowed; a key matches ${limits.metadataKeyPattern}.`,
+      );
+    }
+  }
+  for (const keys of [diff.added, diff.updated, diff.removed]) {
+    for (const key of keys) {
+      if (limits.restricted.has(key))
+        return refuse(
+          'key-restricted',
+          `The metadata key "${key}" is restricted: it can not be written here.`,
+        );
+      if (keys !== diff.removed && nestingOf(metadata[key]!, limits.nesting) > limits.nesting) {
+        return refuse(
+          'nested-too-deep',
+          `The value of "${key}" is nested deeper than ${limits.nesting} levels.`,
+        );
+      }
+    }
+  }
+  const count = diff.added.length === 0 ? 0 : Object.keys(metadata).length;
+  if (count > limits.metadataKeys) {
+    return refuse(
+      'too-many-keys',
+      `The endpoint would have ${count} metadata keys; ${limits.metadataKeys} are allowed.`,
+    );
+  }
+  const text = JSON.stringify(metadata);
+  if (text.length * 3 > limits.endpointBytes && diff.added.length + diff.updated.length > 0) {
+    const bytes = Buffer.byteLength(text);
+    if (bytes > limits.endpointBytes) {
+      return refuse(
+        'endpoint-too-large',
+        `The metadata would be ${bytes} bytes; ${limits.endpointBytes} are allowed.`,
+      );
+    }
+  }
+  return { kind: 'changed', metadata, text, diff };
+}

@@ -1,0 +1,64 @@
+import { Piscina } from 'piscina';
+import { decodeEvaluated, encodeGroups } from './batch-frames.js';
+import type {
+  EvaluatedGroup,
+  EvaluateGroup,
+  FilterSetsUpdate,
+  WorkerRequest,
+  WorkerResponse,
+  WorkerSettings,
+} from './messages.js';
+
+/** The worker threads, and how a batch gets through them. */
+export interface WorkerPool {
+  /**
+   * Computes a batch: each group in its place. Rejects when the thread that had it threw or died; then nothing was
+   * written, and the batch may be given again.
+   */
+  evaluate(
+    groups: readonly EvaluateGroup[],
+    filters: FilterSetSource,
+    settings: WorkerSettings,
+  ): Promise<EvaluatedGroup[]>;
+  readonly threads: number;
+  /** batches that wait for a thread */
+  readonly waiting: number;
+  close(): Promise<void>;
+}
+
+/** Where the pool gets the filter sets from that a worker lacks. */
+export interface FilterSetSource {
+  readonly epoch: number;
+  updateSince(epoch: number): FilterSetsUpdate;
+}
+
+export function createWorkerPool(threads: number): WorkerPool {
+  const piscina = new Piscina<WorkerRequest, WorkerResponse>({
+    filename: new URL('./worker.js', import.meta.url).href,
+    minThreads: threads,
+    maxThreads: threads,
+    recordTiming: false,
+  });
+
+  const evaluate: WorkerPool['evaluate'] = async (groups, filters, settings) => {
+    const { epoch } = filters;
+    let update: FilterSetsUpdate | undefined;
+    for (;;) {
+      const bytes = encodeGroups(groups);
+      const request: WorkerRequest = { kind: 'evaluate', epoch, groups: bytes, ...settings };
+      if (update !== undefined) request.update = update;
+      const response = await piscina.run(request, { transferList: [bytes.buffer] });
+      if (response.kind === 'evaluated') return decodeEvaluated(response.groups);
+      update = filters.updateSince(response.epoch);
+    }
+  };
+
+  return {
+    evaluate,
+    threads,
+    get waiting() {
+      return piscina.queueSize;
+    },
+    close: () => piscina.close(),
+  };
+}

@@ -1,0 +1,28 @@
+import { move, transferableSymbol, valueSymbol } from 'piscina';
+import { applyUpdate, holdNoFilters } from './application-filters.js';
+import { decodeGroups, encodeEvaluated } from './batch-frames.js';
+import { evaluateGroup } from './evaluate-group.js';
+import type { WorkerRequest, WorkerResponse } from './messages.js';
+import { prepareLimits } from './metadata-change.js';
+
+/** The filter sets of this thread; a worker is behind until it is told. */
+const held = holdNoFilters();
+
+/** The task of a worker thread: one message in, one out. A throw is a fault of ours; the pool's caller decides what next. */
+export default function work(request: WorkerRequest): unknown {
+  const response = evaluate(request);
+  if (response.kind === 'behind') return response;
+  return move({ [transferableSymbol]: [response.groups.buffer], [valueSymbol]: response });
+}
+
+function evaluate(request: WorkerRequest): WorkerResponse {
+  if (request.update !== undefined) applyUpdate(held, request.update);
+  if (held.epoch !== request.epoch) return { kind: 'behind', epoch: held.epoch };
+  const settings = { ...request, limits: prepareLimits(request.limits) };
+  return {
+    kind: 'evaluated',
+    groups: encodeEvaluated(
+      decodeGroups(request.groups).map((group) => evaluateGroup(group, held, settings)),
+    ),
+  };
+}
