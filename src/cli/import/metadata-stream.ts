@@ -1,0 +1,226 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { CliFailure } from '../failure.js';
+import { errorOf, readBody, retryAfterMs } from '../http.js';
+import type { Entry } from './ledger.js';
+import { asksToWait, endingFailure, waitReason, type Sender, type SenderDeps } from './sender.js';
+
+export interface MetadataStreamOptions {
+  /** lines sent and not yet answered; bounds the memory here and the loss of time when a connection breaks */
+  window: number;
+  /** milliseconds from the line's being written to its answer's being read */
+  onAnswered: (tookMs: number) => void;
+}
+
+interface Sent {
+  entry: Entry;
+  endpointId: string;
+  conditional: boolean;
+  sentAtMs: number;
+  /** was sent before on a connection that broke, or answered with "later": it may have been done then */
+  again: boolean;
+}
+
+interface LineAnswer {
+  status: number;
+  code?: string;
+  message?: string;
+}
+
+const WRITE_BYTES = 64 * 1024;
+const NEWLINE = Buffer.from('\n');
+const WAIT_MS = 500;
+
+/**
+ * Sends metadata updates as one long NDJSON request to `POST /endpoints/metadata/batch`, reading answers while
+ * sending. A broken connection is opened again, beginning with the first line that was not answered; lines of one
+ * endpoint keep their order in that too, so the last one wins as it would have.
+ */
+export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOptions): Sender<'metadata'> {
+  const { client, patience, signal } = deps;
+  let waiting: Sent[] = [];
+  let unanswered: Sent[] = [];
+  let answeredOf = 0;
+  /** lines to be sent once more, after all that are on the way are answered */
+  let postponed: Sent[] = [];
+  const postponedIds = new Set<string>();
+  let request: ClientRequest | undefined;
+  let writable = false;
+  let fault: unknown;
+  const changed = createSignal();
+
+  const onTheWay = (): number => unanswered.length - answeredOf;
+  const open = (): number => waiting.length + onTheWay() + postponed.length;
+
+  const connect = (): void => {
+    const mine = client.open({
+      method: 'POST',
+      path: '/api/v1/endpoints/metadata/batch',
+      headers: { 'content-type': 'application/x-ndjson', accept: 'application/x-ndjson' },
+    });
+    request = mine;
+    writable = true;
+    const ended = (error: unknown, waitMs?: number, reason?: string): void => {
+      if (request !== mine) return;
+      if (error instanceof CliFailure) return fail(error);
+      request = undefined;
+      mine.destroy();
+      const lost = unanswered.slice(answeredOf).map((sent) => ({ ...sent, again: true }));
+      // what was postponed is older than, or was answered between, the lines that are lost
+      waiting = [...postponed, ...lost, ...waiting].sort((a, b) => a.entry.line.number - b.entry.line.number);
+      unanswered = [];
+      answeredOf = 0;
+      postponed = [];
+      postponedIds.clear();
+      if (signal.aborted || fault !== undefined || open() === 0) return changed.raise();
+      const pause = waitMs === undefined ? patience.afterFailure(error) : patience.asked(reason ?? '', waitMs);
+      pause.then(pump, fail);
+    };
+    mine.on('error', ended);
+    mine.on('drain', () => {
+      writable = true;
+      pump();
+    });
+    mine.on('response', (response) => {
+      if (response.statusCode === 200) {
+        readAnswers(response).then(() => ended(new Error('the connection was closed')), ended);
+        return;
+      }
+      const status = response.statusCode ?? 0;
+      readBody(response).then((body) => {
+        const answer = { status, body };
+        if (asksToWait(status)) {
+          patience.answered();
+          ended(undefined, retryAfterMs(response.headers, WAIT_MS), waitReason(answer));
+        } else if (status >= 500) {
+          ended(new Error(`${status}: ${errorOf(answer).message}`));
+        } else {
+          fail(endingFailure(answer) ?? new CliFailure(`The register refuses the updates (${status}: ${errorOf(answer).message})`));
+        }
+      }, ended);
+    });
+  };
+
+  const pump = (): void => {
+    if (fault !== undefined || signal.aborted || waiting.length === 0 || postponed.length > 0 || patience.waitingFor() !== undefined) return;
+    if (request === undefined) connect();
+    let taken = 0;
+    while (writable && taken < waiting.length && onTheWay() < options.window) {
+      const parts: Buffer[] = [];
+      const now = performance.now();
+      for (let bytes = 0; bytes < WRITE_BYTES && taken < waiting.length && onTheWay() < options.window; ) {
+        const sent = waiting[taken++]!;
+        sent.sentAtMs = now;
+        unanswered.push(sent);
+        parts.push(sent.entry.line.bytes, NEWLINE);
+        bytes += sent.entry.line.bytes.length + 1;
+      }
+      writable = request!.write(Buffer.concat(parts));
+    }
+    waiting = waiting.slice(taken);
+  };
+
+  const readAnswers = async (response: IncomingMessage): Promise<void> => {
+    let rest = '';
+    response.setEncoding('utf8');
+    for await (const chunk of response) {
+      const lines = (rest + (chunk as string)).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines) take(line);
+      compact();
+      pump();
+      changed.raise();
+    }
+    take(rest);
+    compact();
+  };
+
+  const take = (text: string): void => {
+    if (text.trim() === '') return;
+    const answer = parseAnswer(text);
+    const sent = unanswered[answeredOf];
+    if (sent === undefined) throw new CliFailure('The register answered more lines than it was sent; this is a fault of the register.');
+    patience.answered();
+    answeredOf++;
+    options.onAnswered(performance.now() - sent.sentAtMs);
+    if (asksToWait(answer.status) || (postponedIds.has(sent.endpointId) && !sent.conditional)) {
+      // a later line of the same endpoint is sent again too, or the older one would win
+      postponedIds.add(sent.endpointId);
+      postponed.push({ ...sent, again: true });
+    } else if (answer.status < 300) {
+      sent.entry.settle({ kind: 'updated' });
+    } else {
+      const doubt = sent.again && answer.status === 412 ? ' The line had to be sent twice, and may have been done the first time.' : '';
+      sent.entry.settle({ kind: 'failed', status: answer.status, code: answer.code ?? 'refused', message: (answer.message ?? '') + doubt });
+    }
+    if (postponed.length > 0 && onTheWay() === 0) repeatPostponed();
+  };
+
+  const repeatPostponed = (): void => {
+    const wait = patience.asked('the register asks to wait', WAIT_MS);
+    wait.then(() => {
+      waiting = [...postponed, ...waiting];
+      postponed = [];
+      postponedIds.clear();
+      pump();
+    }, fail);
+  };
+
+  const compact = (): void => {
+    if (answeredOf === 0) return;
+    unanswered = unanswered.slice(answeredOf);
+    answeredOf = 0;
+  };
+
+  const fail = (error: unknown): void => {
+    fault ??= error;
+    request?.destroy();
+    request = undefined;
+    changed.raise();
+  };
+  signal.addEventListener('abort', () => fail(signal.reason), { once: true });
+
+  return {
+    async send(entry, { endpointId, conditional }) {
+      if (fault !== undefined) throw fault;
+      waiting.push({ entry, endpointId, conditional, sentAtMs: 0, again: false });
+      // written together with the lines that follow in the same turn
+      if (waiting.length === 1) setImmediate(pump);
+      while (open() >= options.window && fault === undefined) {
+        pump();
+        await changed.raised();
+      }
+      if (fault !== undefined) throw fault;
+    },
+    async drain() {
+      pump();
+      while (open() > 0 && fault === undefined) await changed.raised();
+      if (fault !== undefined) throw fault;
+      const last = request;
+      request = undefined;
+      last?.end();
+    },
+  };
+}
+
+function parseAnswer(text: string): LineAnswer {
+  try {
+    const answer = JSON.parse(text) as Partial<LineAnswer> | null;
+    if (typeof answer?.status === 'number') return answer as LineAnswer;
+  } catch {
+    // said below
+  }
+  throw new CliFailure(`What answers at --url is no endpoint register of this version (a result line reads ${JSON.stringify(text.slice(0, 80))}).`);
+}
+
+/** Wakes whoever waits for a change; those who wait look themselves whether it is theirs. */
+function createSignal(): { raise(): void; raised(): Promise<void> } {
+  let wake: () => void = () => undefined;
+  let next = new Promise<void>((resolve) => (wake = resolve));
+  return {
+    raise() {
+      wake();
+      next = new Promise((resolve) => (wake = resolve));
+    },
+    raised: () => next,
+  };
+}

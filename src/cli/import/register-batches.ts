@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CliFailure } from '../failure.js';
+import { errorOf, type HttpAnswer } from '../http.js';
+import type { RegistrationItem } from './check-line.js';
+import type { Entry, LineResult } from './ledger.js';
+import { ask, endingFailure, type Sender, type SenderDeps } from './sender.js';
+
+export interface RegisterBatchesOptions {
+  /** batch tasks in flight */
+  concurrency: number;
+  /** application of the versions; undefined: the register's `Location` or the version's name without its last part says it */
+  application: string | undefined;
+  onToken: (endpointId: string, token: string) => void;
+}
+
+/** Fixed by the contract of `POST /endpoints/batch`. */
+const BATCH_ITEMS = 1000;
+/** Half of what a register takes as one body by default. */
+const BATCH_BYTES = 4 * 1024 * 1024;
+/** Lines held for all versions together while their batches fill. */
+const HELD_ITEMS = 4 * BATCH_ITEMS;
+const FIRST_POLL_MS = 20;
+const LONGEST_POLL_MS = 1000;
+
+interface Item {
+  entry: Entry;
+  item: RegistrationItem;
+}
+
+interface Batch {
+  versionName: string;
+  items: Item[];
+  bytes: number;
+}
+
+interface TaskStatus {
+  createdCount: number;
+  failedCount: number;
+  created: { endpointToken?: string; endpointId?: string }[];
+  failed: { endpointToken?: string | null; status?: string; statusReason?: string }[];
+}
+
+/** Registers by `POST /endpoints/batch`: a task a thousand lines of one application version, several at once. */
+export function createRegisterBatches(deps: SenderDeps, options: RegisterBatchesOptions): Sender<'registration'> {
+  const filling = new Map<string, Batch>();
+  const running = new Set<Promise<void>>();
+  let held = 0;
+  let fault: unknown;
+
+  const start = async (batch: Batch): Promise<void> => {
+    filling.delete(batch.versionName);
+    held -= batch.items.length;
+    while (running.size >= options.concurrency) await Promise.race(running);
+    if (fault !== undefined) throw fault;
+    const run = registerBatch(batch.versionName, batch.items)
+      .catch((error: unknown) => (fault ??= error))
+      .then(() => void running.delete(run));
+    running.add(run);
+  };
+
+  const registerBatch = async (versionName: string, items: Item[]): Promise<void> => {
+    const body = JSON.stringify({ appVersion: { name: versionName }, endpoints: items.map(({ item }) => item) });
+    // a repeated POST whose answer was lost must not start a second task
+    const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
+    const answer = await ask(deps, { method: 'POST', path: '/api/v1/endpoints/batch', headers, body });
+    if (answer.status === 202) {
+      const { taskId } = JSON.parse(answer.body.toString('utf8')) as { taskId: string };
+      settleAll(items, await followTask(statusPath(answer, versionName, taskId), items.length));
+      return;
+    }
+    if (answer.status === 404) {
+      const { message } = errorOf(answer);
+      throw new CliFailure(`${message} Lines of the file register endpoints of "${versionName}": add it to the register's configuration (kaa.applications.<application>.versions.${versionName}) and run this again.`);
+    }
+    const ending = endingFailure(answer);
+    if (ending !== undefined) throw ending;
+    await setFaultyApart(versionName, items, answer);
+  };
+
+  /** The whole batch was refused for what is wrong with some items: those fail, the rest is sent again. */
+  const setFaultyApart = async (versionName: string, items: Item[], answer: HttpAnswer): Promise<void> => {
+    const { code, message, details } = errorOf(answer);
+    const faulty = new Map<number, string>();
+    for (const detail of details ?? []) {
+      const match = /^[/.]?endpoints[/.[](\d+)\b/.exec(detail.path);
+      if (match !== null) faulty.set(Number(match[1]), [faulty.get(Number(match[1])), detail.message].filter(Boolean).join(' '));
+    }
+    if (items.length === 1) faulty.set(0, faulty.get(0) ?? message);
+    for (const [index, text] of faulty) items[index]?.entry.settle({ kind: 'failed', status: answer.status, code: code ?? 'refused', message: text });
+    const rest = items.filter((_, index) => !faulty.has(index));
+    if (rest.length === 0) return;
+    if (rest.length < items.length) return registerBatch(versionName, rest);
+    const half = Math.ceil(rest.length / 2);
+    await registerBatch(versionName, rest.slice(0, half));
+    await registerBatch(versionName, rest.slice(half));
+  };
+
+  const statusPath = (answer: HttpAnswer, versionName: string, taskId: string): string => {
+    const location = answer.headers.location;
+    const told = location === undefined ? null : new URL(location, 'http://register').searchParams.get('appName');
+    const application = options.application ?? told ?? versionName.replace(/[-_][^-_]*$/, '');
+    return `/api/v1/endpoints/batch/status?${new URLSearchParams({ appName: application, taskId }).toString()}`;
+  };
+
+  const followTask = async (path: string, sent: number): Promise<TaskStatus> => {
+    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LONGEST_POLL_MS, pollMs * 1.6)) {
+      await sleep(pollMs, undefined, { signal: deps.signal });
+      const answer = await ask(deps, { method: 'GET', path });
+      if (answer.status === 404) {
+        throw new CliFailure(
+          `${errorOf(answer).message} The register took a batch, but its status is not found at ${path}. If the application has another name, say it with --application.`,
+        );
+      }
+      if (answer.status !== 200) {
+        throw endingFailure(answer) ?? new CliFailure(`The status of a batch can not be read (${answer.status}: ${errorOf(answer).message})`);
+      }
+      const status = JSON.parse(answer.body.toString('utf8')) as TaskStatus;
+      if (status.createdCount + status.failedCount >= sent) return status;
+    }
+  };
+
+  const settleAll = (items: readonly Item[], status: TaskStatus): void => {
+    const created = new Map<string, string | undefined>();
+    for (const { endpointId, endpointToken } of status.created) if (endpointId !== undefined) created.set(endpointId, endpointToken);
+    // failed items come without their id, in the order they were sent
+    let failedAt = 0;
+    for (const { entry, item } of items) {
+      if (created.has(item.endpointId)) {
+        const token = created.get(item.endpointId);
+        created.delete(item.endpointId);
+        if (token !== undefined) options.onToken(item.endpointId, token);
+        entry.settle({ kind: 'registered' });
+      } else {
+        entry.settle(resultOf(status.failed[failedAt++]?.statusReason));
+      }
+    }
+  };
+
+  return {
+    async send(entry, checked) {
+      if (fault !== undefined) throw fault;
+      const bytes = entry.line.bytes.length;
+      let batch = filling.get(checked.versionName);
+      if (batch !== undefined && batch.bytes + bytes > BATCH_BYTES) {
+        await start(batch);
+        batch = undefined;
+      }
+      if (batch === undefined) filling.set(checked.versionName, (batch = { versionName: checked.versionName, items: [], bytes: 0 }));
+      batch.items.push({ entry, item: checked.item });
+      batch.bytes += bytes;
+      held++;
+      if (batch.items.length >= BATCH_ITEMS) await start(batch);
+      else if (held >= HELD_ITEMS) await start(largest(filling));
+    },
+    async drain() {
+      for (const batch of [...filling.values()]) await start(batch);
+      await Promise.all(running);
+      if (fault !== undefined) throw fault;
+    },
+  };
+}
+
+function largest(filling: ReadonlyMap<string, Batch>): Batch {
+  return [...filling.values()].reduce((a, b) => (b.items.length > a.items.length ? b : a));
+}
+
+function resultOf(reason: string | undefined): LineResult {
+  const message = reason ?? 'The register says nothing of this line.';
+  if (/registered already|already (registered|exists)/i.test(message)) return { kind: 'alreadyThere' };
+  return { kind: 'failed', status: null, code: 'batch-item-failed', message };
+}

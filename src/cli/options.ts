@@ -1,0 +1,46 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Parses `--set key=value`; repeated ones add up, the last of a key counts. */
+export function collectSetting(text: string, former: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It has the form key=value, such as server.port=9000.');
+  return { ...former, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('A port is a whole number from 0 to 65535 (0: any free one).');
+  return port;
+}
+
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1) throw new InvalidArgumentError('It is a whole number, 1 or more.');
+  return count;
+}
+
+/** `500`, `500/s`: items a second. */
+export function parseRate(text: string): number {
+  const rate = Number(text.replace(/\/s$/, ''));
+  if (!(rate > 0) || !Number.isFinite(rate)) throw new InvalidArgumentError('A rate is a number of lines a second, such as 500 or 500/s.');
+  return rate;
+}
+
+/** `500ms`, `60s`, `5m`, `1h`, to milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('A duration has a unit: 500ms, 60s, 5m, 1h.');
+  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+  return Number(match[1]) * units[match[2]!]!;
+}
+
+export function parseUrl(text: string): URL {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new InvalidArgumentError('It is the address of a register, such as http://127.0.0.1:8080.');
+  }
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new InvalidArgumentError('It begins with http:// or https://.');
+  return url;
+}

@@ -1,0 +1,98 @@
+import type { Logger } from 'pino';
+import { createLog } from '../observability/index.js';
+import { startService, type RunningService } from '../service.js';
+import { loadSettings, type ConfigFlags, type Settings } from './config-flags.js';
+import { CliFailure, EXIT, codeOf, messageOf } from './failure.js';
+import { onInterrupt } from './interrupt.js';
+import { renderStartText, startText, type StartText } from './start-text.js';
+import { ownVersion } from './version.js';
+
+/** `epr serve`: answers when the service has been stopped by a signal. */
+export async function serve(flags: ConfigFlags): Promise<number> {
+  const settings = loadSettings(flags);
+  const log = createLog(settings.config.logging);
+  dieLoudly(log);
+  const interrupt = onInterrupt();
+  const service = await start(settings, log);
+  announce(settings, service, log);
+
+  const onHangup = (): void => void reload(flags, settings, service, log);
+  process.on('SIGHUP', onHangup);
+  await aborted(interrupt.first);
+  log.info('stopping; a second signal stops at once');
+  process.off('SIGHUP', onHangup);
+  const stopped = service.stop().then(() => true);
+  const orderly = await Promise.race([stopped, aborted(interrupt.second).then(() => false)]);
+  if (!orderly) {
+    log.warn('stopped at once; what was not answered may or may not have been done');
+    process.exit(EXIT.interrupted);
+  }
+  log.info('stopped');
+  interrupt.forget();
+  return EXIT.ok;
+}
+
+async function start({ config }: Settings, log: Logger): Promise<RunningService> {
+  try {
+    return await startService(config, log);
+  } catch (error) {
+    log.debug({ err: error }, 'start failed');
+    const { host, port } = config.server;
+    switch (codeOf(error)) {
+      case 'EADDRINUSE':
+        throw new CliFailure(`${messageOf(error)} Another program, or another register, listens there: stop it, or choose another with --port.`);
+      case 'EACCES':
+        throw new CliFailure(`Not allowed to open what is needed (${host}:${port}, ${config.storage.url}): ${messageOf(error)}`);
+      default:
+        throw new CliFailure(messageOf(error));
+    }
+  }
+}
+
+function announce({ config, entries, notes }: Settings, service: RunningService, log: Logger): void {
+  const demoApplication = entries.some(({ key, source }) => key.startsWith('kaa.applications.demo.versions.') && source === 'default');
+  const version = ownVersion();
+  const text = startText({ version, config, url: service.url, managementUrl: service.managementUrl, demoApplication, epr: howCalled() });
+  if (config.logging.format === 'json') {
+    logStart(text, version, log);
+  } else {
+    process.stdout.write(renderStartText(text, version));
+  }
+  const said = demoApplication && config.logging.format !== 'json';
+  for (const note of notes) if (!(said && note.includes('demo-v1'))) log.info(note);
+}
+
+function logStart({ facts, warnings }: StartText, version: string, log: Logger): void {
+  log.info({ version, ...Object.fromEntries(facts.map(({ about, text }) => [about, text])) }, 'endpoint register is ready');
+  for (const warning of warnings) log.warn(warning);
+}
+
+/** How the person who started this calls its other commands. */
+function howCalled(): string {
+  return process.env['npm_lifecycle_event'] === undefined ? 'epr' : 'npm run epr --';
+}
+
+async function reload(flags: ConfigFlags, settings: Settings, service: RunningService, log: Logger): Promise<void> {
+  try {
+    await service.reload();
+  } catch (error) {
+    log.error(`The configuration was not taken up: ${messageOf(error)}`);
+  }
+}
+
+/** What nobody expected ends the process: its state is not known any more. What was answered is on disk. */
+function dieLoudly(log: Logger): void {
+  const die = (err: unknown, kind: string): void => {
+    log.fatal({ err }, kind);
+    process.exit(EXIT.failed);
+  };
+  process.on('uncaughtException', (error) => die(error, 'uncaught exception'));
+  process.on('unhandledRejection', (reason) => die(reason, 'unhandled rejection'));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
