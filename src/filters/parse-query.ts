@@ -1,0 +1,121 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../model/json.js';
+import { compileQuery } from './compile.js';
+import { dependenciesOf } from './dependencies.js';
+import { viewOf } from './document-view.js';
+import type { Expression } from './expression.js';
+import { parseOperators } from './parse-operators.js';
+import { DEFAULT_QUERY_LIMITS, type ParseResult, type QueryLimits } from './query.js';
+import {
+  checkLiteral,
+  childOf,
+  describe,
+  fault,
+  FIELD_OPERATORS,
+  isTooDeep,
+  LOGICAL_OPERATORS,
+  nestedIn,
+  operatorNamesOf,
+  unknownOperator,
+  type Parsing,
+  type Place,
+} from './query-parsing.js';
+
+/** MongoDB's own bound. */
+const MAX_PATH_COMPONENTS = 255;
+
+/**
+ * Parses, checks and compiles a query. All faults are found (the first hundred are told), not only the first. The
+ * source is kept, not copied: it must not be changed afterwards. O(size of the query); nothing in it is run as code.
+ */
+export function parseQuery(source: JsonValue, limits: QueryLimits = DEFAULT_QUERY_LIMITS): ParseResult {
+  const root: Place = { pointer: '', depth: 1 };
+  const parsing: Parsing = { limits, faults: [], conditions: 0 };
+  if (!isJsonObject(source)) {
+    fault(
+      parsing,
+      root,
+      `A query must be an object such as {"application_version": "v1"}, not ${describe(source)}.`,
+    );
+    return { ok: false, faults: parsing.faults };
+  }
+  const expression = parseObject(parsing, root, source, true);
+  if (parsing.conditions > limits.maxConditions) {
+    const message = `The query has ${parsing.conditions} conditions, ${limits.maxConditions} are allowed; split it, or use $in.`;
+    fault(parsing, root, message);
+  }
+  if (parsing.faults.length > 0) return { ok: false, faults: parsing.faults };
+  const test = compileQuery(expression);
+  return { ok: true, query: { source, ...dependenciesOf(expression), matches: (doc) => test(viewOf(doc)) } };
+}
+
+/** @param isDocument whether the query is asked of the endpoint's document, not of an array element in it */
+function parseObject(parsing: Parsing, place: Place, query: JsonObject, isDocument: boolean): Expression {
+  if (isTooDeep(parsing, place)) return { kind: 'never' };
+  const names = Object.keys(query);
+  if (names.length === 0) parsing.conditions++;
+  const clauses = names.map((name) => {
+    const at = childOf(place, name);
+    const operand = query[name]!;
+    if (LOGICAL_OPERATORS.has(name)) return parseLogical(parsing, at, name, operand, isDocument);
+    if (name.startsWith('$')) return fault(parsing, at, misplacedOperator(name));
+    return parseField(parsing, at, name, operand, isDocument);
+  });
+  return clauses.length === 1 ? clauses[0]! : { kind: 'and', clauses };
+}
+
+function misplacedOperator(name: string): string {
+  if (name === '$not')
+    return '$not must stand under a field: {"field": {"$not": {...}}}. To negate a query use $nor.';
+  if (FIELD_OPERATORS.has(name)) return `${name} must stand under a field: {"field": {"${name}": ...}}.`;
+  return unknownOperator(name);
+}
+
+function parseLogical(
+  parsing: Parsing,
+  place: Place,
+  operator: string,
+  operand: JsonValue,
+  isDocument: boolean,
+): Expression {
+  if (!Array.isArray(operand) || operand.length === 0) {
+    return fault(parsing, place, `${operator} needs a nonempty array of queries, not ${describe(operand)}.`);
+  }
+  const clauses = operand.map((clause, i) => {
+    const at = nestedIn(childOf(place, i));
+    if (isJsonObject(clause)) return parseObject(parsing, at, clause, isDocument);
+    return fault(parsing, at, `Each element of ${operator} must be a query object, not ${describe(clause)}.`);
+  });
+  if (operator === '$and') return { kind: 'and', clauses };
+  const some: Expression = { kind: 'or', clauses };
+  return operator === '$or' ? some : { kind: 'not', clause: some };
+}
+
+function parseField(
+  parsing: Parsing,
+  place: Place,
+  name: string,
+  operand: JsonValue,
+  isDocument: boolean,
+): Expression {
+  const path = name.split('.');
+  if (isDocument && path[0] === '_id') {
+    return fault(parsing, place, 'The field "_id" is not part of an endpoint; use "endpoint_id".');
+  }
+  if (path.length > MAX_PATH_COMPONENTS) {
+    const message = `The path has ${path.length} components, ${MAX_PATH_COMPONENTS} are allowed.`;
+    return fault(parsing, place, message);
+  }
+  if (name.includes('\0')) return fault(parsing, place, 'A field name must not contain a null character.');
+  const inside = nestedIn(place);
+  if (isJsonObject(operand) && operatorNamesOf(operand).operators.length > 0) {
+    if (isTooDeep(parsing, inside)) return { kind: 'never' };
+    return parseOperators({ parsing, parseObject: parseElementQuery }, inside, path, operand);
+  }
+  checkLiteral(parsing, place, operand);
+  parsing.conditions++;
+  return { kind: 'condition', path, test: { kind: 'equal', operand } };
+}
+
+function parseElementQuery(parsing: Parsing, place: Place, query: JsonObject): Expression {
+  return parseObject(parsing, place, query, false);
+}

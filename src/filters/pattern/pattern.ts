@@ -1,0 +1,85 @@
+import { LRUCache } from 'lru-cache';
+import { RE2JS, RE2JSException } from 're2js';
+import { parsePattern } from './parse-pattern.js';
+import { PatternFault, type PatternNode, type PatternOptions } from './syntax.js';
+import { translate } from './translate.js';
+
+export type PatternTest = (text: string) => boolean;
+export type PatternResult = { ok: true; test: PatternTest } | { ok: false; message: string };
+
+/**
+ * RE2's instructions for one pattern: time is at most (instructions x characters), so this bounds the work on one
+ * character. `a{1000}` fits.
+ */
+const MAX_PROGRAM_SIZE = 3000;
+
+/** Many filters share few patterns, and an engine is large. Only a memory of a pure function, so it may be shared. */
+const COMPILED = new LRUCache<string, PatternResult>({ max: 1000 });
+
+/**
+ * Compiles a `$regex` to a test that finds a match anywhere in the text where MongoDB's PCRE (UTF, not UCP) does.
+ * Linear in the text: literals by string search, the rest by RE2. Syntax in which the engines differ is translated or,
+ * where that is not safe, refused.
+ *
+ * @param optionLetters of i, m, s, x
+ */
+export function compilePattern(source: string, optionLetters: string): PatternResult {
+  const name = `${optionLetters}/${source}`;
+  const known = COMPILED.get(name);
+  if (known !== undefined) return known;
+  const result = compileNew(source, optionLetters);
+  COMPILED.set(name, result);
+  return result;
+}
+
+function compileNew(source: string, optionLetters: string): PatternResult {
+  const unknown = [...optionLetters].find((letter) => !'imsx'.includes(letter));
+  if (unknown !== undefined) {
+    return { ok: false, message: `$options has the unknown option "${unknown}"; allowed are i, m, s and x` };
+  }
+  const options: PatternOptions = {
+    ignoresCase: optionLetters.includes('i'),
+    multiline: optionLetters.includes('m'),
+    dotAll: optionLetters.includes('s'),
+    extended: optionLetters.includes('x'),
+  };
+  try {
+    if (source.includes('\0')) throw new PatternFault('it contains a null character; write \\x00');
+    if (!source.isWellFormed()) throw new PatternFault('it contains half of a surrogate pair');
+    const node = parsePattern(source, options);
+    return { ok: true, test: literalTestOf(node) ?? engineTestOf(translate(node)) };
+  } catch (error) {
+    if (!(error instanceof PatternFault)) throw error;
+    return { ok: false, message: `the regular expression is not accepted: ${error.message}` };
+  }
+}
+
+function engineTestOf(translated: string): PatternTest {
+  let engine: RE2JS;
+  try {
+    engine = RE2JS.compile(translated);
+  } catch (error) {
+    if (!(error instanceof RE2JSException)) throw error;
+    throw new PatternFault('it repeats too much, or is nested too deeply, for a linear-time engine');
+  }
+  if (engine.programSize() > MAX_PROGRAM_SIZE) {
+    throw new PatternFault('it repeats too much; lower the numbers in its repetitions');
+  }
+  return (text) => engine.test(text);
+}
+
+/** Plain text, and `^` plain text, need no engine. */
+function literalTestOf(node: PatternNode): PatternTest | undefined {
+  const items = flatten(node);
+  const isAnchored = items[0]?.kind === 'assertion' && items[0].assertion === 'textStart';
+  let text = '';
+  for (const item of isAnchored ? items.slice(1) : items) {
+    if (item.kind !== 'literal' || item.ignoresCase) return undefined;
+    text += String.fromCodePoint(item.codePoint);
+  }
+  return isAnchored ? (value) => value.startsWith(text) : (value) => value.includes(text);
+}
+
+function flatten(node: PatternNode): PatternNode[] {
+  return node.kind === 'sequence' ? node.items.flatMap(flatten) : [node];
+}

@@ -1,0 +1,44 @@
+import type { JsonObject } from '../model/json.js';
+
+/**
+ * What a query is asked about: stands for
+ * `{endpoint_id, application_version, metadata: [{key, value}, ...]}` with the entries in the order of `metadata`'s keys.
+ */
+export interface FilterDocument {
+  endpointId: string;
+  applicationVersion: string;
+  metadata: JsonObject;
+}
+
+/** One thing that is wrong with a query. */
+export interface QueryFault {
+  /** JSON pointer (RFC 6901) into the query; empty for the whole query */
+  path: string;
+  /** what is wrong, what was found, and the remedy */
+  message: string;
+}
+
+/** How large a query may be. */
+export interface QueryLimits {
+  /** nested query objects, operands and literal values; the query itself is level 1, lists of clauses don't count */
+  maxDepth: number;
+  /** conditions, each element of `$all` counted; an empty query counts as one */
+  maxConditions: number;
+  /** UTF-8 bytes of one `$regex` */
+  maxPatternBytes: number;
+}
+
+export const DEFAULT_QUERY_LIMITS: QueryLimits = { maxDepth: 32, maxConditions: 1000, maxPatternBytes: 1024 };
+
+/** A parsed and compiled query. Immutable; may be shared by any number of filters. */
+export interface Query {
+  readonly source: JsonObject;
+  /** Metadata keys on which its truth can depend; null: any key. */
+  readonly keys: ReadonlySet<string> | null;
+  readonly usesVersion: boolean;
+  readonly usesId: boolean;
+  /** MongoDB's answer for this document. O(conditions), times the elements of arrays on their paths. Never throws. */
+  matches(doc: FilterDocument): boolean;
+}
+
+export type ParseResult = { ok: true; query: Query } | { ok: false; faults: QueryFault[] };
