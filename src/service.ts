@@ -1,0 +1,180 @@
+import type { Logger } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type Config, describeChanges } from './config/index.js';
+import { type HealthReport, startGateway } from './gateway/index.js';
+import { createMessaging, createNoBroker, type MessagingOptions } from './messaging/index.js';
+import { type Catalogue, createCatalogue } from './model/catalogue.js';
+import type { Command } from './model/command.js';
+import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
+import { openAccess } from './security/index.js';
+import { openStore, type Store, type StoreOptions } from './storage/index.js';
+import { createWorkerPool } from './workers/index.js';
+
+export interface RunningService {
+  /** where REST and live events are served */
+  url: string;
+  /** where health and metrics are served */
+  managementUrl: string;
+  /** Takes up what can change in a running service; answers the settings that changed and need a restart. */
+  reload(config: Config): string[];
+  /** Stops taking work, ends what is under way within the time limit of the configuration, closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Builds every part from the configuration and starts them in order; `stop` goes the way back. Rejects with a message that says the remedy. */
+export async function startService(initial: Config, log: Logger): Promise<RunningService> {
+  let config = initial;
+  let catalogue = catalogueOf(config);
+  const undo: (() => Promise<unknown>)[] = [];
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) await step().catch((error: unknown) => log.error({ err: error }, 'a part did not stop as it should'));
+  };
+  try {
+    const metrics = new Registry();
+    collectDefaultMetrics({ register: metrics });
+
+    const store = await openStore(storeOptions(config));
+    undo.push(() => store.close());
+    for (const { name, purpose } of store.indexes) log.debug({ index: name }, purpose);
+    for (const note of store.notes) log.warn(note);
+
+    const pool = createWorkerPool(config.workers.threads);
+    undo.push(() => pool.close());
+
+    const broker = createBroker(config, store, log, metrics, {
+      submit: (commands) => Promise.all(commands.map((command) => register.endpoints.submit(command))),
+      catalogue: () => catalogue,
+    });
+    const register = await createRegister({
+      store,
+      pool,
+      sink: broker,
+      catalogue: () => catalogue,
+      settings: () => registerSettings(config),
+      log,
+      metrics,
+    });
+    undo.push(() => broker.stop());
+    undo.push(() => register.stop());
+    await broker.start();
+    await register.resume();
+
+    const access = openAccess();
+    const gateway = await startGateway({
+      register,
+      access,
+      options: {
+        host: config.server.host,
+        port: config.server.port,
+        managementHost: config.management.host,
+        managementPort: config.management.port,
+        ...(config.server.publicUrl === undefined ? {} : { publicUrl: config.server.publicUrl }),
+        pathPrefixes: config.server.pathPrefixes,
+        limits: () => ({ bodyBytes: config.server.maxBodyBytes, ...config.limits }),
+        info: { instance: config.service.instanceName, replica: config.service.replicaId },
+      },
+      log,
+      metrics,
+      health: () => health(store, broker, access.authenticates),
+    });
+    undo.push(() => gateway.stop(config.service.gracefulShutdownMs));
+
+    return {
+      url: urlOf(config.server.host, gateway.port),
+      managementUrl: urlOf(config.management.host, gateway.managementPort),
+      reload(next) {
+        const { restart } = describeChanges(config, next);
+        config = { ...config, limits: next.limits, applications: next.applications, logging: next.logging };
+        catalogue = catalogueOf(config);
+        log.level = config.logging.level;
+        return restart;
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+interface Broker extends EventSink {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  health(): HealthReport['components'];
+}
+
+interface ConsumerDeps {
+  submit: (commands: Command[]) => ReturnType<Parameters<typeof createMessaging>[0]['submit']>;
+  catalogue: () => Catalogue;
+}
+
+function createBroker(config: Config, store: Store, log: Logger, metrics: Registry, deps: ConsumerDeps): Broker {
+  if (config.nats.urls.length === 0) return { ...createNoBroker(store, log), health: () => ({}) };
+  const messaging = createMessaging({ options: messagingOptions(config), store, log, metrics, ...deps });
+  return {
+    committed: (entries) => messaging.sink.committed(entries),
+    start: () => messaging.start(),
+    stop: () => messaging.stop(),
+    health: () => ({ nats: messaging.status() }),
+  };
+}
+
+async function health(store: Store, broker: Broker, authenticates: boolean): Promise<HealthReport> {
+  const storage = await store.ping().then(
+    () => ({ status: 'UP' as const }),
+    (error: Error) => ({ status: 'DOWN' as const, details: { message: error.message } }),
+  );
+  const security = { status: 'UP' as const, details: { authentication: authenticates ? 'on' : 'off' } };
+  return { components: { storage, security, ...broker.health() } };
+}
+
+function catalogueOf(config: Config): Catalogue {
+  return createCatalogue(Object.entries(config.applications).map(([name, application]) => ({ name, ...application })));
+}
+
+function storeOptions(config: Config): StoreOptions {
+  const { url, durability, username, password } = config.storage;
+  return { url, durability, ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
+}
+
+function registerSettings(config: Config): RegisterSettings {
+  const { limits } = config;
+  return {
+    limits: {
+      metadataKeys: limits.metadataKeys,
+      endpointBytes: limits.endpointBytes,
+      metadataKeyPattern: limits.metadataKeyPattern,
+      nesting: limits.nesting,
+      restrictedKeys: config.kaa.epr.restrictedMetadataKeys,
+    },
+    originatorReplicaId: config.service.replicaId,
+    metadataOnRegistration: config.kaa.epr.metadataOnRegistration,
+    withEvents: true,
+    queueLimit: limits.queue,
+    filters: {
+      maxDepth: limits.filterDepth,
+      maxConditions: limits.filterConditions,
+      maxPatternBytes: limits.filterPatternBytes,
+      filtersPerApplication: limits.filtersPerApplication,
+    },
+    batchTaskRetentionMs: limits.batchTaskRetentionMs,
+  };
+}
+
+function messagingOptions(config: Config): MessagingOptions {
+  const { urls, jetstream, tls, ...credentials } = config.nats;
+  const { enabled: _enabled, ...tlsFiles } = tls ?? {};
+  return {
+    urls,
+    instance: config.service.instanceName,
+    replicaId: config.service.replicaId,
+    communicationService: config.kaa.epr.communicationInstanceName,
+    ...credentials,
+    ...(tls === undefined ? {} : { tls: tlsFiles }),
+    ...jetstream,
+  };
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
