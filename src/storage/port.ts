@@ -19,8 +19,10 @@ export interface Store {
 
   /**
    * Records by endpoint id, in the order of `ids`. Missing: `undefined`. An unregistered endpoint: its tombstone, for
-   * 24 h at the least. One read for all. The bytes are the caller's to keep. `fresh: false` allows records that are older
-   * than the storage's: for who writes under their guard.
+   * 24 h at the least. One read for all. The bytes are the caller's to keep, not to change: others may hold them, too.
+   *
+   * `fresh: false` allows records that are older than the storage's: for who writes under their guard. What comes to no
+   * write (unchanged, a precondition that fails, no such key) is caught by no guard: decide that on a fresh load.
    */
   load(ids: readonly string[], options?: { fresh?: boolean }): Promise<(Uint8Array | undefined)[]>;
 

@@ -1,5 +1,5 @@
 import type { Test } from 'tap';
-import type { Query } from '../../../src/filters/index.js';
+import { parseQuery, type JsonObject, type Query } from '../../../src/filters/index.js';
 import type { PagePlace, RecordQuery, Scope, Store } from '../../../src/storage/port.js';
 import { createdOf, headOf } from '../../../src/model/record.js';
 import {
@@ -77,6 +77,12 @@ async function fleet(t: Test, store: Store): Promise<void> {
     store,
     FLEET.map((endpoint, i) => register(endpoint, { matched: i % 4 === 0 ? [2] : [] })),
   );
+}
+
+function parsed(source: JsonObject): Query {
+  const result = parseQuery(source);
+  if (!result.ok) throw new Error(JSON.stringify(result.faults));
+  return result.query;
 }
 
 /** Finding, ordering, paging and counting. */
@@ -216,7 +222,7 @@ export function listContract(t: Test, open: OpenStore): void {
     const chosen = FLEET.filter(
       (endpoint) => endpoint.application === 'plant' && endpoint.metadata.n > 20 && endpoint.version !== 'v2',
     );
-    const where = { matches: (doc: { metadata: { n: number } }) => doc.metadata.n > 20 } as unknown as Query;
+    const where = parsed({ metadata: { $elemMatch: { key: 'n', value: { $gt: 20 } } } });
     const test = (record: Uint8Array) => headOf(record).version !== 'v2';
     for (const sort of SORTS) {
       const expected = ordered(chosen, sort).map((endpoint) => endpoint.id);
@@ -243,17 +249,26 @@ export function listContract(t: Test, open: OpenStore): void {
     await written(t, store, [
       register({ id: idOf(1), version: 'v7', metadata: { city: 'Київ', n: [1, { a: null }] } }),
     ]);
-    const seen: unknown[] = [];
-    const where = {
-      matches: (doc: { endpointId: string; applicationVersion: string; metadata: unknown }) =>
-        seen.push(doc) > 0,
-    } as unknown as Query;
-    await store.find(queryOf({ where }));
-    const doc = seen[0] as { endpointId: string; applicationVersion: string; metadata: unknown };
-    t.same(
-      [doc.endpointId, doc.applicationVersion, doc.metadata],
-      [idOf(1), 'v7', { city: 'Київ', n: [1, { a: null }] }],
-    );
+    const finds = async (query: JsonObject) =>
+      (await store.find(queryOf({ where: parsed(query), withTotal: true }))).total;
+    for (const query of [
+      { endpoint_id: idOf(1) },
+      { application_version: 'v7' },
+      { metadata: { $elemMatch: { key: 'city', value: 'Київ' } } },
+      { metadata: { key: 'n', value: [1, { a: null }] } },
+      { 'metadata.1.value.1.a': { $type: 'null' } },
+      { $nor: [{ endpoint_id: { $in: [idOf(2)] } }, { application_version: { $not: { $regex: '^v' } } }] },
+      { tenant: null, 'record.x': { $exists: false } },
+    ])
+      t.equal(await finds(query), 1, JSON.stringify(query));
+    for (const query of [
+      { endpoint_id: idOf(2) },
+      { application_version: { $ne: 'v7' } },
+      { metadata: { $elemMatch: { key: 'city', value: 'n' } } },
+      { tenant: 'kaa' },
+      { record: { $exists: true } },
+    ])
+      t.equal(await finds(query), 0, JSON.stringify(query));
   });
 
   void t.test('a change of version moves a record between lists, in its place', async (t) => {

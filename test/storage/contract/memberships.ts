@@ -90,7 +90,8 @@ export function membershipContract(t: Test, open: OpenStore): void {
     await store.dropMemberships('app', 1);
     await store.dropMemberships('app', 1);
     await store.dropMemberships('app', 77);
-    for (const at of [store, await reopen()]) {
+    for (const next of [() => store, reopen]) {
+      const at = await next();
       t.equal(await at.count({ application: 'app', filterNumber: 1 }), 0);
       t.same(
         (await at.find(queryOf({ scope: { application: 'app', filterNumber: 1 }, withTotal: true }))).total,

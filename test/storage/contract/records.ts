@@ -181,7 +181,8 @@ export function recordContract(t: Test, open: OpenStore): void {
       register({ id: idOf(2) }, { matched: [1] }),
     ]);
     await written(t, store, [unregister({ id: idOf(1), revision: 2 }, { unmatched: [1] })]);
-    for (const at of [store, await reopen()]) {
+    for (const next of [() => store, reopen]) {
+      const at = await next();
       const [bytes] = await at.load([idOf(1)]);
       t.ok(bytes && isTombstone(bytes));
       t.equal(guardOf(bytes!).revision, 2);
@@ -247,7 +248,8 @@ export function recordContract(t: Test, open: OpenStore): void {
     );
     await written(t, store, [...writes, register({ id: idOf(100), application: 'other' })]);
     await written(t, store, [unregister({ id: idOf(0), revision: 2 })]);
-    for (const at of [store, await reopen()]) {
+    for (const next of [() => store, reopen]) {
+      const at = await next();
       const found: string[] = [];
       let after: string | undefined;
       let pages = 0;

@@ -1,0 +1,161 @@
+import type { Collection } from 'mongodb';
+import { guardOf, isTombstone } from '../../model/record.js';
+import type { CommitResult, RecordWrite } from '../port.js';
+import {
+  insertOf,
+  orderOf,
+  tokenClaimOf,
+  updateOf,
+  type EndpointDocument,
+  type GuardedDocument,
+} from './documents.js';
+import { commitGuarded, type GuardedOutcome, type GuardedWrite } from './guarded-commit.js';
+import type { RecordCache } from './record-cache.js';
+
+type Endpoints = Collection<EndpointDocument>;
+
+const DROP_STEP = 1000;
+const PURGE_STEP = 1000;
+const TOMBSTONE_MS = 24 * 60 * 60 * 1000;
+
+export async function loadRecords(
+  endpoints: Endpoints,
+  cache: RecordCache,
+  ids: readonly string[],
+  fresh: boolean,
+): Promise<(Uint8Array | undefined)[]> {
+  const found = new Map<string, Uint8Array>();
+  const missing = new Set<string>();
+  for (const id of ids) {
+    const cached = fresh ? undefined : cache.get(id);
+    if (cached === undefined) missing.add(id);
+    else found.set(id, cached);
+  }
+  if (missing.size > 0) {
+    const documents = await endpoints
+      .find({ _id: { $in: [...missing] } })
+      .project<Pick<EndpointDocument, '_id' | 'record'>>({ record: 1 })
+      .toArray();
+    for (const { _id, record } of documents) found.set(_id, fresh ? record : cache.read(_id, record));
+  }
+  return ids.map((id) => found.get(id));
+}
+
+export async function commitRecords(
+  endpoints: Endpoints,
+  cache: RecordCache,
+  tokensUnique: boolean,
+  commitId: string,
+  writes: readonly RecordWrite[],
+): Promise<CommitResult[]> {
+  let outcomes: GuardedOutcome[];
+  try {
+    outcomes = await commitGuarded({
+      collection: endpoints as unknown as Collection<GuardedDocument>,
+      claims: { field: 'token', enforced: tokensUnique },
+      commitId,
+      count: writes.length,
+      build: (places) =>
+        buildWrites(
+          endpoints,
+          commitId,
+          places.map((place) => writes[place]!),
+        ),
+    });
+  } catch (error) {
+    for (const { endpointId } of writes) cache.drop(endpointId);
+    throw error;
+  }
+  return writes.map((write, i): CommitResult => {
+    if (outcomes[i] === 'claimed') return { kind: 'token-taken' };
+    if (outcomes[i] === 'conflict') {
+      cache.drop(write.endpointId);
+      return { kind: 'conflict' };
+    }
+    cache.wrote(write.endpointId, write.record);
+    if (write.events === undefined) return { kind: 'written' };
+    return { kind: 'written', outbox: { source: write.endpointId, order: orderOf(guardOf(write.record)) } };
+  });
+}
+
+async function buildWrites(
+  endpoints: Endpoints,
+  commitId: string,
+  writes: readonly RecordWrite[],
+): Promise<GuardedWrite[]> {
+  const both = writes.filter(
+    (write) =>
+      isUpdate(write) && write.matched.length > 0 && write.unmatched.length > 0 && !isTombstone(write.record),
+  );
+  const members =
+    both.length === 0
+      ? undefined
+      : await readMembers(
+          endpoints,
+          both.map((write) => write.endpointId),
+        );
+  const rewritten = new Set(both);
+  return writes.map((write): GuardedWrite => {
+    const { endpointId: id } = write;
+    const claim = tokenClaimOf(write);
+    if (!isUpdate(write)) return { kind: 'insert', id, document: insertOf(write, commitId), claim };
+    return {
+      kind: 'update',
+      id,
+      ...updateOf(write, commitId, rewritten.has(write) ? (members?.get(id) ?? []) : undefined),
+      claim,
+    };
+  });
+}
+
+function isUpdate({ expected }: RecordWrite): boolean {
+  return expected.revision !== 0 || expected.filterSet !== 0;
+}
+
+async function readMembers(endpoints: Endpoints, ids: readonly string[]): Promise<Map<string, number[]>> {
+  const found = await endpoints
+    .find({ _id: { $in: ids } })
+    .project<Pick<EndpointDocument, '_id' | 'filters'>>({ filters: 1 })
+    .toArray();
+  return new Map(found.map(({ _id, filters }) => [_id, filters]));
+}
+
+export async function readMemberships(endpoints: Endpoints, ids: readonly string[]): Promise<number[][]> {
+  if (ids.length === 0) return [];
+  const members = await readMembers(endpoints, ids);
+  return ids.map((id) => [...(members.get(id) ?? [])].sort((a, b) => a - b));
+}
+
+/** In steps, so that no command runs long; what is done stays done. */
+export async function dropMemberships(
+  endpoints: Endpoints,
+  application: string,
+  filterNumber: number,
+): Promise<void> {
+  for (;;) {
+    const step = await endpoints
+      .find({ application, filters: filterNumber })
+      .project<{ _id: string }>({ _id: 1 })
+      .limit(DROP_STEP)
+      .toArray();
+    if (step.length === 0) return;
+    await endpoints.updateMany(
+      { _id: { $in: step.map(({ _id }) => _id) } },
+      { $pull: { filters: filterNumber } },
+    );
+  }
+}
+
+/**
+ * Removes tombstones whose day is over and whose events are published. Not by a TTL index: that has one condition, the
+ * date, and would take unpublished events with it; a date set when the last event is cleared could be lost in between.
+ */
+export async function purgeTombstones(endpoints: Endpoints, nowMs: number): Promise<void> {
+  const over = { deletedAt: { $lt: nowMs - TOMBSTONE_MS }, 'outbox.0': { $exists: false } };
+  for (;;) {
+    const step = await endpoints.find(over).project<{ _id: string }>({ _id: 1 }).limit(PURGE_STEP).toArray();
+    if (step.length === 0) return;
+    // Asked again with the rest: an endpoint may have come back.
+    await endpoints.deleteMany({ ...over, _id: { $in: step.map(({ _id }) => _id) } });
+  }
+}

@@ -1,0 +1,112 @@
+import type { Collection, Db, Document } from 'mongodb';
+import type { SavedFilter } from '../../model/filter.js';
+import type { FilterCommitResult, FilterWrite } from '../port.js';
+import type { GuardedDocument } from './documents.js';
+import { isDuplicateKey } from './errors.js';
+import { commitGuarded, type GuardedWrite } from './guarded-commit.js';
+
+/** A saved filter as JSON text, and what its index and its removal need. */
+export interface FilterDocument extends GuardedDocument {
+  application: string;
+  filter: string;
+  /** `<application>/<name>`; absent when deleted, so that the name is free */
+  name?: string;
+}
+
+interface CounterDocument {
+  _id: string;
+  filterNumber: number;
+}
+
+const WRITES_KEPT = 8;
+const MAX_RACES = 5;
+
+export async function loadFilters(filters: Collection<FilterDocument>): Promise<SavedFilter[]> {
+  const documents = await filters.find().project<Pick<FilterDocument, 'filter'>>({ filter: 1 }).toArray();
+  return documents.map(({ filter }) => JSON.parse(filter) as SavedFilter);
+}
+
+export async function commitFilters(
+  filters: Collection<FilterDocument>,
+  namesUnique: boolean,
+  commitId: string,
+  writes: readonly FilterWrite[],
+): Promise<FilterCommitResult[]> {
+  const outcomes = await commitGuarded({
+    collection: filters as unknown as Collection<GuardedDocument>,
+    claims: { field: 'name', enforced: namesUnique },
+    commitId,
+    count: writes.length,
+    build: (places) => places.map((place) => writeOf(writes[place]!, commitId)),
+  });
+  return writes.map(({ filter, events }, i): FilterCommitResult => {
+    if (outcomes[i] !== 'written') return { kind: outcomes[i] === 'claimed' ? 'name-taken' : 'conflict' };
+    return events === undefined
+      ? { kind: 'written' }
+      : { kind: 'written', outbox: { source: filter.id, order: filter.revision } };
+  });
+}
+
+function writeOf({ filter, expectedRevision, events }: FilterWrite, commitId: string): GuardedWrite {
+  const { id, application, revision } = filter;
+  const claim = filter.deletedMs === undefined ? `${application}/${filter.name}` : undefined;
+  const fields: Omit<FilterDocument, '_id' | 'writes'> = {
+    application,
+    revision,
+    filter: JSON.stringify(filter),
+    ...(claim === undefined ? {} : { name: claim }),
+    ...(events === undefined ? {} : { due: id }),
+  };
+  const item = events === undefined ? undefined : { order: revision, events };
+  if (expectedRevision === 0) {
+    const document = {
+      _id: id,
+      ...fields,
+      writes: [commitId],
+      ...(item === undefined ? {} : { outbox: [item] }),
+    };
+    return { kind: 'insert', id, document, claim };
+  }
+  const update: Document = {
+    $set: fields,
+    $push: {
+      writes: { $each: [commitId], $slice: -WRITES_KEPT },
+      ...(item === undefined ? {} : { outbox: item }),
+    },
+    ...(claim === undefined ? { $unset: { name: '' } } : {}),
+  };
+  return { kind: 'update', id, guard: { revision: expectedRevision }, update, claim };
+}
+
+export async function removeFilter(
+  filters: Collection<FilterDocument>,
+  application: string,
+  id: string,
+): Promise<void> {
+  await filters.deleteOne({ _id: id, application });
+}
+
+export async function nextFilterNumber(db: Db, application: string): Promise<number> {
+  for (let race = 1; ; race++) {
+    try {
+      const counter = await counters(db).findOneAndUpdate(
+        { _id: application },
+        { $inc: { filterNumber: 1 } },
+        { upsert: true, returnDocument: 'after' },
+      );
+      return counter!.filterNumber;
+    } catch (error) {
+      // Two replicas made the first one at the same time.
+      if (!isDuplicateKey((error as { code?: unknown }).code) || race === MAX_RACES) throw error;
+    }
+  }
+}
+
+export async function filterSetVersions(db: Db): Promise<Map<string, number>> {
+  const all = await counters(db).find().toArray();
+  return new Map(all.map(({ _id, filterNumber }) => [_id, filterNumber]));
+}
+
+function counters(db: Db): Collection<CounterDocument> {
+  return db.collection<CounterDocument>('counters');
+}

@@ -1,0 +1,175 @@
+import { MongoBulkWriteError, type AnyBulkWriteOperation, type Collection, type Document } from 'mongodb';
+import { StorageUnavailable } from '../port.js';
+import type { GuardedDocument } from './documents.js';
+import { isDuplicateKey, isServerMissing, isUnavailable, isUnavailableCode } from './errors.js';
+
+/** One document's write. `insert`: nothing may be stored yet. `update`: what is stored must have the fields of `guard`. */
+export type GuardedWrite =
+  | { kind: 'insert'; id: string; document: GuardedDocument; claim?: string | undefined }
+  | { kind: 'update'; id: string; guard: Document; update: Document; claim?: string | undefined };
+
+export type GuardedOutcome = 'written' | 'conflict' | 'claimed';
+
+/** A field whose values belong to one document each, by a unique index. */
+export interface Claims {
+  field: string;
+  /** false: the server has no unique index, so that it is asked before (and two replicas at once may both win) */
+  enforced: boolean;
+}
+
+export interface GuardedCommit {
+  collection: Collection<GuardedDocument>;
+  claims: Claims;
+  /** new for each call; every write puts it in `writes` of its document */
+  commitId: string;
+  count: number;
+  /** The writes at these places. Called again for those that have to be tried again. */
+  build: (places: readonly number[]) => GuardedWrite[] | Promise<GuardedWrite[]>;
+}
+
+const MAX_ATTEMPTS = 4;
+
+/**
+ * Writes documents by one unordered bulk, and finds out what each came to.
+ *
+ * When the server counts as many as were sent, all are written. Else the documents are read: a document that carries our
+ * commit id in `writes` was written by us, though another replica may have written it again since. One that does not, and
+ * no longer has the guard (revisions only grow), never will be: a conflict. One that still has it is tried again.
+ *
+ * An answer that is lost is asked for in the same way: the bulk is sent once more with the same commit id. What arrived
+ * the first time is refused then by its guard or its `_id`, and found by the id. Reading what was left without sending
+ * first would not do: it may be on its way still, or not at a majority yet; a bulk that is acknowledged by a majority
+ * says that all that came before it is, too. After a second loss nothing is known: StorageUnavailable.
+ *
+ * A duplicate key is not told by the server's message, which differs between versions and products: when the document is
+ * neither ours nor has another guard, and another one holds the claim, it is that.
+ */
+export async function commitGuarded(commit: GuardedCommit): Promise<GuardedOutcome[]> {
+  const outcomes = new Array<GuardedOutcome>(commit.count).fill('conflict');
+  let open = Array.from({ length: commit.count }, (_, place) => place);
+  let lost = false;
+  for (let attempt = 1; open.length > 0 && attempt <= MAX_ATTEMPTS; attempt++) {
+    let writes = await commit.build(open);
+    if (!commit.claims.enforced) {
+      const free = await freeOfClaims(commit, writes);
+      open.forEach((place, i) => (outcomes[place] = free[i] ? 'conflict' : 'claimed'));
+      open = open.filter((_, i) => free[i]);
+      writes = writes.filter((_, i) => free[i]);
+      if (open.length === 0) break;
+    }
+    let bulk: BulkAnswer;
+    try {
+      bulk = await sendBulk(commit.collection, writes);
+    } catch (error) {
+      if (lost || !isUnavailable(error) || error instanceof StorageUnavailable || isServerMissing(error))
+        throw error;
+      lost = true;
+      continue;
+    }
+    if (bulk.all) {
+      for (const place of open) outcomes[place] = 'written';
+      return outcomes;
+    }
+    const judged = await judge(commit, writes, bulk.duplicates);
+    open.forEach((place, i) => (outcomes[place] = judged[i] === 'again' ? 'conflict' : judged[i]!));
+    open = open.filter((_, i) => judged[i] === 'again');
+  }
+  return outcomes;
+}
+
+interface BulkAnswer {
+  all: boolean;
+  /** places of writes that a unique index refused */
+  duplicates: ReadonlySet<number>;
+}
+
+async function sendBulk(
+  collection: Collection<GuardedDocument>,
+  writes: readonly GuardedWrite[],
+): Promise<BulkAnswer> {
+  const operations = writes.map((write): AnyBulkWriteOperation<GuardedDocument> =>
+    write.kind === 'insert'
+      ? { insertOne: { document: write.document } }
+      : { updateOne: { filter: { ...write.guard, _id: write.id }, update: write.update } },
+  );
+  try {
+    const result = await collection.bulkWrite(operations, { ordered: false });
+    return { all: result.insertedCount + result.matchedCount === writes.length, duplicates: new Set() };
+  } catch (error) {
+    if (!(error instanceof MongoBulkWriteError)) throw error;
+    const concern = error.result.getWriteConcernError();
+    if (concern)
+      throw new StorageUnavailable(`MongoDB wrote, but not to a majority: ${concern.errmsg}`, {
+        cause: error,
+      });
+    const refused = [error.writeErrors].flat();
+    if (refused.length === 0) throw error;
+    for (const { code, index, errmsg } of refused) {
+      if (isDuplicateKey(code)) continue;
+      const message = `MongoDB refuses the write of ${writes[index]?.id}: ${errmsg}`;
+      throw isUnavailableCode(code)
+        ? new StorageUnavailable(message, { cause: error })
+        : new Error(message, { cause: error });
+    }
+    return { all: false, duplicates: new Set(refused.map((each) => each.index)) };
+  }
+}
+
+async function judge(
+  { collection, commitId, claims }: GuardedCommit,
+  writes: readonly GuardedWrite[],
+  duplicates: ReadonlySet<number>,
+): Promise<(GuardedOutcome | 'again')[]> {
+  const ids = writes.map((write) => write.id);
+  const contested = writes.flatMap((write, i) =>
+    duplicates.has(i) && write.claim !== undefined ? [write.claim] : [],
+  );
+  const [stored, holders] = await Promise.all([
+    collection
+      .find({ _id: { $in: ids } }, { projection: { revision: 1, filterSet: 1, writes: 1 } })
+      .toArray(),
+    holdersOf(collection, claims, contested),
+  ]);
+  const byId = new Map(stored.map((document) => [document._id, document]));
+  return writes.map((write, i) => {
+    const document = byId.get(write.id);
+    if (document?.writes.includes(commitId)) return 'written';
+    if (!isGuarded(write, document)) return 'conflict';
+    const holder = write.claim === undefined ? undefined : holders.get(write.claim);
+    return duplicates.has(i) && holder !== undefined && holder !== write.id ? 'claimed' : 'again';
+  });
+}
+
+function isGuarded(write: GuardedWrite, document: Document | undefined): boolean {
+  if (write.kind === 'insert' || document === undefined)
+    return write.kind === 'insert' && document === undefined;
+  const { revision, filterSet } = write.guard;
+  return document['revision'] === revision && document['filterSet'] === filterSet;
+}
+
+async function holdersOf(
+  collection: Collection<GuardedDocument>,
+  { field }: Claims,
+  values: readonly string[],
+): Promise<Map<string, string>> {
+  if (values.length === 0) return new Map();
+  const holders = await collection
+    .find<Document & { _id: string }>({ [field]: { $in: values } }, { projection: { [field]: 1 } })
+    .toArray();
+  return new Map(holders.map((holder) => [holder[field] as string, holder._id]));
+}
+
+/** Which writes claim nothing that another document, or an earlier write of the batch, has. */
+async function freeOfClaims(
+  { collection, claims }: GuardedCommit,
+  writes: readonly GuardedWrite[],
+): Promise<boolean[]> {
+  const wanted = writes.flatMap((write) => write.claim ?? []);
+  const holders = await holdersOf(collection, claims, wanted);
+  return writes.map((write) => {
+    if (write.claim === undefined) return true;
+    const holder = holders.get(write.claim);
+    if (holder === undefined) holders.set(write.claim, write.id);
+    return holder === undefined || holder === write.id;
+  });
+}

@@ -1,0 +1,2 @@
+export { openMongoStore } from './store.js';
+export type { MongoStoreOptions } from './connect.js';

@@ -1,0 +1,180 @@
+import {
+  MongoServerError,
+  type Collection,
+  type CreateIndexesOptions,
+  type Db,
+  type IndexSpecification,
+} from 'mongodb';
+import { isUnavailable } from './errors.js';
+
+interface IndexPlan {
+  collection: 'endpoints' | 'filters' | 'tasks';
+  name: string;
+  purpose: string;
+  keys: IndexSpecification;
+  options?: CreateIndexesOptions;
+  /** tried in turn on servers that refuse `options`; the plain index is the last */
+  instead?: CreateIndexesOptions[];
+  /** what it means that the options are lacking, and the remedy */
+  without?: string;
+}
+
+const SPARSE_ONLY_SMALLER =
+  'It works, but is larger and slower to write than need be. Remedy: a server that has sparse indexes.';
+
+/** Order and fields follow the queries of lists.ts, outbox.ts, filters.ts and tasks.ts; nothing else is indexed. */
+const PLANS: readonly IndexPlan[] = [
+  {
+    collection: 'endpoints',
+    name: 'tenant_list',
+    purpose: 'lists of a tenant, newest first, page by page',
+    keys: { tenant: 1, created: -1, _id: 1 },
+  },
+  {
+    collection: 'endpoints',
+    name: 'application_list',
+    purpose: 'lists and counts of an application, newest first, page by page',
+    keys: { application: 1, created: -1, _id: 1 },
+  },
+  {
+    collection: 'endpoints',
+    name: 'version_list',
+    purpose: 'lists and counts of an application version, newest first, page by page',
+    keys: { application_version: 1, created: -1, _id: 1 },
+  },
+  {
+    collection: 'endpoints',
+    name: 'members',
+    purpose: 'lists and counts of the members of a filter, newest first, page by page; dropping memberships',
+    keys: { application: 1, filters: 1, created: -1, _id: 1 },
+  },
+  {
+    collection: 'endpoints',
+    name: 'evaluation',
+    purpose: 'records of an application that a filter set has not reached, and lists by id',
+    keys: { application: 1, _id: 1, filterSet: 1 },
+  },
+  {
+    collection: 'endpoints',
+    name: 'metadata',
+    purpose: 'queries on the values of metadata keys',
+    keys: { application: 1, 'metadata.key': 1, 'metadata.value': 1 },
+  },
+  {
+    collection: 'endpoints',
+    name: 'token',
+    purpose: 'a token belongs to one endpoint of an application',
+    keys: { token: 1 },
+    options: { unique: true, sparse: true },
+    instead: [{ unique: true, partialFilterExpression: { token: { $exists: true } } }],
+    without:
+      'Two endpoints of an application that are registered at the same moment by two replicas could get the same token. ' +
+      'Remedy: a server with sparse unique indexes and an unsharded collection, and no two endpoints with the same "token" in it.',
+  },
+  {
+    collection: 'endpoints',
+    name: 'outbox',
+    purpose: 'endpoints with events to publish',
+    keys: { due: 1 },
+    options: { sparse: true },
+    without: SPARSE_ONLY_SMALLER,
+  },
+  {
+    collection: 'endpoints',
+    name: 'tombstones',
+    purpose: 'unregistered endpoints whose day is over',
+    keys: { deletedAt: 1 },
+    options: { sparse: true },
+    without: SPARSE_ONLY_SMALLER,
+  },
+  {
+    collection: 'filters',
+    name: 'name',
+    purpose: 'a name belongs to one filter of an application',
+    keys: { name: 1 },
+    options: { unique: true, sparse: true },
+    instead: [{ unique: true, partialFilterExpression: { name: { $exists: true } } }],
+    without:
+      'Two filters of an application that are made at the same moment by two replicas could get the same name. ' +
+      'Remedy: a server with sparse unique indexes and an unsharded collection, and no two filters with the same "name" in it.',
+  },
+  {
+    collection: 'filters',
+    name: 'outbox',
+    purpose: 'filters with events to publish',
+    keys: { due: 1 },
+    options: { sparse: true },
+    without: SPARSE_ONLY_SMALLER,
+  },
+  {
+    collection: 'tasks',
+    name: 'completion',
+    purpose: 'open tasks, and complete ones that have expired',
+    keys: { complete: 1, created: 1 },
+  },
+];
+
+export interface MadeIndexes {
+  indexes: { name: string; purpose: string }[];
+  notes: string[];
+  /** whether tokens and filter names are kept apart by the server */
+  tokensUnique: boolean;
+  namesUnique: boolean;
+}
+
+/**
+ * Makes the indexes; those that are there already cost a round trip. What a server lacks is left out and noted.
+ *
+ * @throws the driver's error when the server is away
+ */
+export async function makeIndexes(db: Db): Promise<MadeIndexes> {
+  const results = await Promise.all(PLANS.map((plan) => makeIndex(db.collection(plan.collection), plan)));
+  const isUnique = (collection: string): boolean =>
+    PLANS.every(
+      (plan, i) => plan.collection !== collection || plan.options?.unique !== true || results[i]!.asPlanned,
+    );
+  return {
+    indexes: PLANS.map(({ collection, name, purpose }) => ({ name: `${collection}.${name}`, purpose })),
+    notes: results.flatMap((result) => result.note ?? []),
+    tokensUnique: isUnique('endpoints'),
+    namesUnique: isUnique('filters'),
+  };
+}
+
+async function makeIndex(
+  collection: Collection,
+  plan: IndexPlan,
+): Promise<{ asPlanned: boolean; note?: string }> {
+  const title = `Index "${plan.name}" of collection "${plan.collection}" (${plan.purpose})`;
+  const refused = await tryIndex(collection, plan, plan.options ?? {});
+  if (refused === undefined) return { asPlanned: true };
+  for (const options of plan.instead ?? []) {
+    if ((await tryIndex(collection, plan, options)) === undefined) return { asPlanned: true };
+  }
+  if (plan.options !== undefined && (await tryIndex(collection, plan, {})) === undefined) {
+    const lacking = Object.keys(plan.options).join(', ');
+    return {
+      asPlanned: false,
+      note: `${title} was made without ${lacking}: ${refused}. ${plan.without ?? ''}`.trim(),
+    };
+  }
+  const remedy =
+    'What it is for works, but slowly, by reading everything. Remedy: drop an index of that name or those keys that differs from ' +
+    `${JSON.stringify(plan.keys)}, and start again.`;
+  return { asPlanned: false, note: `${title} could not be made: ${refused}. ${plan.without ?? remedy}` };
+}
+
+/** @returns why the server refuses; undefined when the index is there */
+async function tryIndex(
+  collection: Collection,
+  plan: IndexPlan,
+  options: CreateIndexesOptions,
+): Promise<string | undefined> {
+  try {
+    await collection.createIndex(plan.keys, { ...options, name: plan.name });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof MongoServerError) || isUnavailable(error)) throw error;
+    return error.message;
+  }
+}

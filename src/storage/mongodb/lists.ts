@@ -1,0 +1,145 @@
+import type { Collection, Document, Sort } from 'mongodb';
+import { createdOf } from '../../model/record.js';
+import type { PagePlace, RecordPage, RecordQuery, Scope } from '../port.js';
+import type { EndpointDocument } from './documents.js';
+import { translateQuery } from './translate-query.js';
+
+type Endpoints = Collection<EndpointDocument>;
+type Found = Pick<EndpointDocument, '_id' | 'record'>;
+
+/** A query that takes longer is ended by the server: a pattern of a caller must not keep it busy for ever. */
+const MAX_TIME_MS = 60_000;
+const SCAN_BATCH = 500;
+
+export async function countScope(endpoints: Endpoints, scope: Scope): Promise<number> {
+  return endpoints.countDocuments(scopeOf(scope), { maxTimeMS: MAX_TIME_MS });
+}
+
+/**
+ * A page. Newest first, and by id within an application, it goes along an index at any depth; the oldest first are
+ * sorted by the server, which then reads all that is left of the list. `where` is decided by the server, `test` here.
+ */
+export async function findRecords(endpoints: Endpoints, query: RecordQuery): Promise<RecordPage> {
+  const fits = matching(query);
+  const [page, total] = await Promise.all([
+    query.test === undefined
+      ? readPage(endpoints, query, fits)
+      : scanPage(endpoints, query, fits, query.test),
+    !query.withTotal
+      ? undefined
+      : query.test === undefined
+        ? endpoints.countDocuments(fits, { maxTimeMS: MAX_TIME_MS })
+        : countTested(endpoints, fits, query.test),
+  ]);
+  const records = page.slice(0, query.limit);
+  const last = records.at(-1);
+  return {
+    records: records.map((found) => found.record),
+    ...(total === undefined ? {} : { total }),
+    ...(last === undefined || page.length <= query.limit
+      ? {}
+      : { next: { createdMs: createdOf(last.record), endpointId: last._id } }),
+  };
+}
+
+/** One more than the page, to know whether there is a next one. */
+async function readPage(endpoints: Endpoints, query: RecordQuery, fits: Document): Promise<Found[]> {
+  return cursorOf(endpoints, query, fits)
+    .skip(query.offset)
+    .limit(query.limit + 1)
+    .toArray();
+}
+
+async function scanPage(
+  endpoints: Endpoints,
+  query: RecordQuery,
+  fits: Document,
+  test: (record: Uint8Array) => boolean,
+): Promise<Found[]> {
+  const page: Found[] = [];
+  let toPassOver = query.offset;
+  const cursor = cursorOf(endpoints, query, fits).batchSize(SCAN_BATCH);
+  try {
+    for await (const found of cursor) {
+      if (!test(found.record) || toPassOver-- > 0) continue;
+      page.push(found);
+      if (page.length > query.limit) break;
+    }
+  } finally {
+    await cursor.close();
+  }
+  return page;
+}
+
+async function countTested(
+  endpoints: Endpoints,
+  fits: Document,
+  test: (record: Uint8Array) => boolean,
+): Promise<number> {
+  let total = 0;
+  const cursor = endpoints
+    .find(fits, { maxTimeMS: MAX_TIME_MS })
+    .project<Found>({ record: 1 })
+    .batchSize(SCAN_BATCH);
+  for await (const { record } of cursor) if (test(record)) total++;
+  return total;
+}
+
+function cursorOf(endpoints: Endpoints, query: RecordQuery, fits: Document) {
+  const filter = query.after === undefined ? fits : { $and: [fits, behind(query.sort, query.after)] };
+  return endpoints
+    .find(filter, { maxTimeMS: MAX_TIME_MS, allowDiskUse: true })
+    .project<Found>({ record: 1 })
+    .sort(sortOf(query.sort));
+}
+
+function sortOf({ by, direction }: RecordQuery['sort']): Sort {
+  const sign = direction === 'asc' ? 1 : -1;
+  return by === 'endpointId' ? { _id: sign } : { created: sign, _id: 1 };
+}
+
+/** What comes after a place. The bound on `created` stands alone, so that an index is entered at it. */
+function behind({ by, direction }: RecordQuery['sort'], { createdMs, endpointId }: PagePlace): Document {
+  if (by === 'endpointId') return { _id: direction === 'asc' ? { $gt: endpointId } : { $lt: endpointId } };
+  const [from, beyond] = direction === 'asc' ? ['$gte', '$gt'] : ['$lte', '$lt'];
+  return {
+    created: { [from]: createdMs },
+    $or: [{ created: { [beyond]: createdMs } }, { _id: { $gt: endpointId } }],
+  };
+}
+
+function matching({ scope, endpointIds, where }: RecordQuery): Document {
+  const parts: Document[] = [scopeOf(scope)];
+  if (endpointIds !== undefined) parts.push({ _id: { $in: endpointIds } });
+  if (where !== undefined) parts.push(translateQuery(where.source));
+  return parts.length === 1 ? parts[0]! : { $and: parts };
+}
+
+/** Tombstones have none of these fields; without any part, the tenant must be some text. */
+function scopeOf({ tenant, application, version, filterNumber }: Scope): Document {
+  const parts: Document = {};
+  if (tenant !== undefined) parts['tenant'] = tenant;
+  if (application !== undefined) parts['application'] = application;
+  if (version !== undefined) parts['application_version'] = version;
+  if (filterNumber !== undefined) parts['filters'] = filterNumber;
+  return Object.keys(parts).length > 0 ? parts : { tenant: { $gte: '' } };
+}
+
+export async function scanStale(
+  endpoints: Endpoints,
+  application: string,
+  filterSet: number,
+  limit: number,
+  after: string | undefined,
+): Promise<{ records: Uint8Array[]; next?: string }> {
+  const behindId = after === undefined ? {} : { _id: { $gt: after } };
+  const found = await endpoints
+    .find({ application, filterSet: { $lt: filterSet }, ...behindId })
+    .project<Found>({ record: 1 })
+    .sort({ _id: 1 })
+    .limit(limit + 1)
+    .toArray();
+  const page = found.slice(0, limit);
+  const records = page.map(({ record }) => record);
+  return found.length <= limit || page.length === 0 ? { records } : { records, next: page.at(-1)!._id };
+}

@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import type { Collection } from 'mongodb';
+import { StorageUnavailable, type Store } from '../port.js';
+import { connect, type MongoStoreOptions } from './connect.js';
+import type { EndpointDocument, GuardedDocument } from './documents.js';
+import * as endpointStore from './endpoints.js';
+import { toPortError } from './errors.js';
+import * as filterStore from './filters.js';
+import { makeIndexes } from './indexes.js';
+import { countScope, findRecords, scanStale } from './lists.js';
+import { clearOutbox, readOutbox } from './outbox.js';
+import { RecordCache } from './record-cache.js';
+import * as taskStore from './tasks.js';
+
+const PURGE_EVERY_MS = 60 * 60 * 1000;
+
+/**
+ * The register in MongoDB 4.4 or later: a standalone server, a replica set, or a sharded cluster (`endpoints` sharded by
+ * `_id`, the other collections not). No transactions, sessions, change streams or server-side code, so compatible servers
+ * do; what one lacks is in `notes`.
+ *
+ * @throws Error when the server can't be used: what failed, where (no password in it), and the remedy
+ */
+export async function openMongoStore(options: MongoStoreOptions): Promise<Store> {
+  const { client, db, settledReads, notes } = await connect(options);
+  const endpoints = db.collection<EndpointDocument>('endpoints');
+  const filters = db.collection<filterStore.FilterDocument>('filters');
+  const outboxes = [endpoints, filters] as unknown as Collection<GuardedDocument>[];
+  const cache = new RecordCache();
+  const calls = trackCalls();
+
+  const made = await makeIndexes(db).catch(async (error: unknown) => {
+    await client.close();
+    throw toPortError(error);
+  });
+
+  const instance = randomBytes(6).toString('base64url');
+  let commits = 0;
+  const newCommitId = (): string => `${instance}${(commits++).toString(36)}`;
+
+  const purge = (): void => {
+    // Housekeeping: when it fails it is tried again an hour later, and until then nothing is wrong but the size.
+    calls.run(() => endpointStore.purgeTombstones(endpoints, Date.now())).catch(() => undefined);
+  };
+  const purging = setInterval(purge, PURGE_EVERY_MS).unref();
+  purge();
+
+  return {
+    indexes: made.indexes,
+    notes: [...notes, ...made.notes],
+    load: (ids, { fresh = true } = {}) =>
+      calls.run(async () => endpointStore.loadRecords(endpoints, cache, ids, fresh)),
+    commit: (writes) =>
+      calls.run(async () =>
+        endpointStore.commitRecords(endpoints, cache, made.tokensUnique, newCommitId(), writes),
+      ),
+    memberships: (ids) => calls.run(() => endpointStore.readMemberships(endpoints, ids)),
+    find: (query) => calls.run(() => findRecords(endpoints, query)),
+    count: (scope) => calls.run(() => countScope(endpoints, scope)),
+    scanStale: (application, filterSet, limit, after) =>
+      calls.run(() => scanStale(endpoints, application, filterSet, limit, after)),
+    readOutbox: (limit, after) => calls.run(() => readOutbox(outboxes, settledReads, limit, after)),
+    clearOutbox: (positions) => calls.run(() => clearOutbox(outboxes, positions)),
+    loadFilters: () => calls.run(() => filterStore.loadFilters(filters)),
+    nextFilterNumber: (application) => calls.run(() => filterStore.nextFilterNumber(db, application)),
+    filterSetVersions: () => calls.run(() => filterStore.filterSetVersions(db)),
+    commitFilters: (writes) =>
+      calls.run(() => filterStore.commitFilters(filters, made.namesUnique, newCommitId(), writes)),
+    removeFilter: (application, id) => calls.run(() => filterStore.removeFilter(filters, application, id)),
+    dropMemberships: (application, filterNumber) =>
+      calls.run(() => endpointStore.dropMemberships(endpoints, application, filterNumber)),
+    getTask: (id) => calls.run(() => taskStore.getTask(db, id)),
+    putTask: (task) => calls.run(() => taskStore.putTask(db, task)),
+    openTasks: () => calls.run(() => taskStore.openTasks(db)),
+    expireTasks: (createdBeforeMs) => calls.run(() => taskStore.expireTasks(db, createdBeforeMs)),
+    secret: (name) => calls.run(() => taskStore.getSecret(db, name)),
+    ping: () => calls.run(async () => void (await db.command({ ping: 1 }))),
+    close: async () => {
+      clearInterval(purging);
+      await calls.end();
+      await client.close();
+    },
+  };
+}
+
+/** Knows what is under way, so that a store ends after it; and gives errors the form that the port promises. */
+function trackCalls() {
+  const underWay = new Set<Promise<unknown>>();
+  let ended = false;
+  return {
+    async run<T>(call: () => Promise<T>): Promise<T> {
+      if (ended) throw new StorageUnavailable('The store is closed.');
+      const running = call();
+      underWay.add(running);
+      try {
+        return await running;
+      } catch (error) {
+        throw toPortError(error);
+      } finally {
+        underWay.delete(running);
+      }
+    },
+    async end(): Promise<void> {
+      ended = true;
+      await Promise.allSettled(underWay);
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { randomBytes } from 'node:crypto';
+import type { Collection, Db } from 'mongodb';
+import type { StoredTask } from '../port.js';
+import { isDuplicateKey } from './errors.js';
+
+interface TaskDocument {
+  _id: string;
+  application: string;
+  /** Unix ms */
+  created: number;
+  complete: boolean;
+  body: string;
+}
+
+interface SecretDocument {
+  _id: string;
+  secret: Uint8Array;
+}
+
+const SECRET_BYTES = 32;
+
+function tasks(db: Db): Collection<TaskDocument> {
+  return db.collection<TaskDocument>('tasks');
+}
+
+function taskOf({ _id, application, created, complete, body }: TaskDocument): StoredTask {
+  return { id: _id, application, createdMs: created, complete, body };
+}
+
+export async function getTask(db: Db, id: string): Promise<StoredTask | undefined> {
+  const document = await tasks(db).findOne({ _id: id });
+  return document === null ? undefined : taskOf(document);
+}
+
+export async function putTask(
+  db: Db,
+  { id, application, createdMs, complete, body }: StoredTask,
+): Promise<void> {
+  const replacement = { application, created: createdMs, complete, body };
+  try {
+    await tasks(db).replaceOne({ _id: id }, replacement, { upsert: true });
+  } catch (error) {
+    // Two upserts at the same time: now there is one to replace.
+    if (!isDuplicateKey((error as { code?: unknown }).code)) throw error;
+    await tasks(db).replaceOne({ _id: id }, replacement);
+  }
+}
+
+export async function openTasks(db: Db): Promise<StoredTask[]> {
+  const documents = await tasks(db).find({ complete: false }).sort({ created: 1 }).toArray();
+  return documents.map(taskOf);
+}
+
+export async function expireTasks(db: Db, createdBeforeMs: number): Promise<number> {
+  const { deletedCount } = await tasks(db).deleteMany({ complete: true, created: { $lt: createdBeforeMs } });
+  return deletedCount;
+}
+
+/** Made by whoever asks first. Answered only when a majority has it, also to those who find it. */
+export async function getSecret(db: Db, name: string): Promise<Uint8Array> {
+  const secrets = db.collection<SecretDocument>('secrets');
+  const getOrMake = (): Promise<SecretDocument | null> =>
+    secrets.findOneAndUpdate(
+      { _id: name },
+      { $setOnInsert: { secret: randomBytes(SECRET_BYTES) } },
+      { upsert: true, returnDocument: 'after' },
+    );
+  try {
+    return new Uint8Array((await getOrMake())!.secret);
+  } catch (error) {
+    if (!isDuplicateKey((error as { code?: unknown }).code)) throw error;
+    return new Uint8Array((await getOrMake())!.secret);
+  }
+}
