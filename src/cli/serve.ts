@@ -16,9 +16,9 @@ export async function serve(flags: ConfigFlags): Promise<number> {
   const service = await start(settings, log);
   announce(settings, service, log);
 
-  const onHangup = (): void => void reload(flags, settings, service, log);
+  const onHangup = (): void => reload(flags, settings, service, log);
   process.on('SIGHUP', onHangup);
-  await aborted(interrupt.first);
+  await Promise.race([aborted(interrupt.first), parentGone()]);
   log.info('stopping; a second signal stops at once');
   process.off('SIGHUP', onHangup);
   const stopped = service.stop().then(() => true);
@@ -54,7 +54,7 @@ function announce({ config, entries, notes }: Settings, service: RunningService,
   const version = ownVersion();
   const text = startText({ version, config, url: service.url, managementUrl: service.managementUrl, demoApplication, epr: howCalled() });
   if (config.logging.format === 'json') {
-    logStart(text, version, log);
+    logStart(text, version, service, log);
   } else {
     process.stdout.write(renderStartText(text, version));
   }
@@ -62,9 +62,16 @@ function announce({ config, entries, notes }: Settings, service: RunningService,
   for (const note of notes) if (!(said && note.includes('demo-v1'))) log.info(note);
 }
 
-function logStart({ facts, warnings }: StartText, version: string, log: Logger): void {
-  log.info({ version, ...Object.fromEntries(facts.map(({ about, text }) => [about, text])) }, 'endpoint register is ready');
+function logStart({ facts, warnings }: StartText, version: string, { url, managementUrl }: RunningService, log: Logger): void {
+  log.info({ version, url, managementUrl, ...Object.fromEntries(facts.slice(2).map(({ about, text }) => [about, text])) }, 'endpoint register is ready');
   for (const warning of warnings) log.warn(warning);
+}
+
+/** For a parent that wants its register to end with it, even when it is killed: `epr demo`. */
+function parentGone(): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.env['EPR_STOP_WITH_PARENT'] === '1' && process.connected) process.once('disconnect', resolve);
+  });
 }
 
 /** How the person who started this calls its other commands. */
@@ -72,9 +79,14 @@ function howCalled(): string {
   return process.env['npm_lifecycle_event'] === undefined ? 'epr' : 'npm run epr --';
 }
 
-async function reload(flags: ConfigFlags, settings: Settings, service: RunningService, log: Logger): Promise<void> {
+/** A configuration that is wrong changes nothing: the service goes on with the one it has. */
+function reload(flags: ConfigFlags, { config }: Settings, service: RunningService, log: Logger): void {
   try {
-    await service.reload();
+    const next = loadSettings(flags, config.service.replicaId);
+    const restart = service.reload(next.config);
+    log.info('the configuration was read again and is in force');
+    if (restart.length > 0) log.warn(`these settings have changed and need a restart: ${restart.join(', ')}`);
+    for (const note of next.notes) log.info(note);
   } catch (error) {
     log.error(`The configuration was not taken up: ${messageOf(error)}`);
   }

@@ -1,0 +1,1 @@
+export { demo, type DemoFlags } from './demo.js';

@@ -1,0 +1,87 @@
+import type { IncomingMessage } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CliFailure, messageOf } from '../failure.js';
+import { createHttpClient, errorOf, readBody, type HttpClient } from '../http.js';
+import { readEvents, type ServerSentEvent } from '../sse.js';
+
+export interface FollowOptions {
+  url: URL;
+  token?: string;
+  /** of `GET /events`: application, endpointId, filterId, type */
+  query: Record<string, string>;
+  signal: AbortSignal;
+  onConnected?: () => void;
+  /** said once for each time the connection breaks */
+  onLost: (reason: string) => void;
+  /** awaited before more is read */
+  onEvents: (events: ServerSentEvent[]) => Promise<void> | void;
+}
+
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 10_000;
+/** Streams send a heartbeat much more often; silence for so long is a connection that nobody closed. */
+const SILENCE_MS = 60_000;
+
+/**
+ * Follows the live events until `signal` aborts. The first connection must succeed; later ones are tried for as long
+ * as it takes. Rejects with a {@link CliFailure} for what trying again does not change.
+ */
+export async function followEvents(options: FollowOptions): Promise<void> {
+  const { signal } = options;
+  const client = createHttpClient(options.url, options.token);
+  let lastId: string | undefined;
+  let connectedOnce = false;
+  let waitMs = FIRST_WAIT_MS;
+  try {
+    while (!signal.aborted) {
+      try {
+        const stream = await connect(client, options, lastId);
+        connectedOnce = true;
+        waitMs = FIRST_WAIT_MS;
+        options.onConnected?.();
+        let reason = 'the register closed the stream';
+        for await (const all of readEvents(stream)) {
+          const events = all.filter(({ event }) => event !== 'dropped');
+          lastId = events.at(-1)?.id ?? lastId;
+          if (events.length > 0) await options.onEvents(events);
+          reason = dropReason(all) ?? reason;
+        }
+        if (!signal.aborted) options.onLost(reason);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof CliFailure) throw error;
+        if (!connectedOnce) throw new CliFailure(`No answer from ${options.url.origin} (${messageOf(error)}). Is the register running there? --url names another.`);
+        if (waitMs === FIRST_WAIT_MS) options.onLost(messageOf(error));
+      }
+      await sleep(waitMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
+      waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
+    }
+  } finally {
+    client.close();
+  }
+}
+
+async function connect(client: HttpClient, { query, signal }: FollowOptions, lastId: string | undefined): Promise<IncomingMessage> {
+  const search = new URLSearchParams(query).toString();
+  const stream = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = client.open({
+      method: 'GET',
+      path: `/api/v1/events${search === '' ? '' : `?${search}`}`,
+      headers: { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) },
+      signal,
+    });
+    request.setTimeout(SILENCE_MS, () => request.destroy(new Error(`nothing was heard for ${SILENCE_MS / 1000} s`)));
+    request.on('error', reject).on('response', resolve).end();
+  });
+  const status = stream.statusCode ?? 0;
+  if (status === 200) return stream;
+  const { message } = errorOf({ status, body: await readBody(stream) });
+  if (status >= 500 || status === 429) throw new Error(`${status}: ${message}`);
+  throw new CliFailure(`The register refuses the stream (${status}): ${message}`);
+}
+
+/** The register says why it ends a stream by a last event of its own kind. */
+function dropReason(events: ServerSentEvent[]): string | undefined {
+  const last = events.find(({ event }) => event === 'dropped');
+  return last === undefined ? undefined : (JSON.parse(last.data) as { reason?: string }).reason;
+}
