@@ -1,0 +1,154 @@
+/** Rows of the table: applications, tenants, security and peers, under `kaa`. */
+import { namedSetting, setting, type Setting } from './setting.js';
+import * as types from './value-types.js';
+
+const instanceName = types.matching(
+  'name',
+  /^[A-Za-z0-9_-]+$/,
+  'letters, digits, _ and - (it becomes one token of a NATS subject)',
+  'peer-west',
+);
+const scope = types.matching(
+  'scopes',
+  /^(endpoint:(read|update|delete)|application:(read|endpoint:create|endpoints-metadata-keys:read|endpoint-filter:(read|create|update|delete)))$/,
+  'scopes: endpoint:read, endpoint:update, endpoint:delete, application:read, application:endpoint:create, ' +
+    'application:endpoints-metadata-keys:read, application:endpoint-filter:read, :create, :update, :delete',
+  'endpoint:read',
+);
+const tenantName = types.matching('name', /^[A-Za-z0-9_-]+$/, 'letters, digits, _ and -', 'acme');
+
+export const platformSettings: readonly Setting[] = [
+  namedSetting('kaa.applications.<app>.versions.<version>', {
+    type: types.empty,
+    defaultText: 'none',
+    live: true,
+    doc: 'A version of an application; the value is empty. A version belongs to one application. One that is taken away keeps its endpoints and takes no new ones.',
+  }),
+  namedSetting('kaa.applications.<app>.tenant', {
+    type: tenantName,
+    default: 'kaa',
+    live: true,
+    doc: 'The tenant that owns the application and its endpoints; others get 404.',
+  }),
+  namedSetting('kaa.applications.<app>.metadata-inheritance.enabled', {
+    type: types.boolean,
+    default: false,
+    live: true,
+    doc: 'A request with `include=inherited` shows the value of the nearest container for keys that an endpoint lacks.',
+  }),
+  setting('kaa.tekton.enabled', 'kaa.tekton.enabled', {
+    type: types.boolean,
+    default: false,
+    doc: 'Applications and versions come from Tekton, and change without a restart.',
+  }),
+  setting('kaa.tekton.url', 'kaa.tekton.url', {
+    type: types.httpUrl,
+    default: 'http://tekton',
+    needs: 'kaa.tekton.enabled',
+    doc: 'Where Tekton answers.',
+  }),
+  setting('kaa.scmp.consumer.provider.service-instance.name', 'kaa.scmp.providerInstanceName', {
+    type: instanceName,
+    default: 'tekton',
+    needs: 'kaa.tekton.enabled',
+    doc: 'The instance whose configuration updates (17/SCMP) to follow.',
+  }),
+  setting('kaa.epr.communication-service.service-instance.name', 'kaa.epr.communicationInstanceName', {
+    type: instanceName,
+    default: 'kpc',
+    doc: 'The instance whose connectivity events (9/ELCE) to follow.',
+  }),
+  setting('kaa.epr.credential-management.base-url', 'kaa.epr.credentialManagementUrl', {
+    type: types.httpUrl,
+    doc: 'The service that issues endpoint tokens. Not set: this service issues them itself.',
+  }),
+  setting('kaa.epr.restricted-metadata-keys', 'kaa.epr.restrictedMetadataKeys', {
+    type: types.list(
+      types.matching('metadata key', /^[^\s\p{C}]+$/u, 'metadata keys, separated by commas', 'serial_number'),
+    ),
+    default: [],
+    doc: 'Metadata keys that nobody can write over REST or NATS (403).',
+  }),
+  setting('kaa.epr.events.metadata-on-registration', 'kaa.epr.metadataOnRegistration', {
+    type: types.boolean,
+    default: false,
+    doc: 'A registration with metadata also publishes `metadata.updated`.',
+  }),
+  setting('kaa.epr.connectivity-metadata', 'kaa.epr.connectivityMetadata', {
+    type: types.boolean,
+    default: false,
+    doc: 'Keeps the metadata keys `connected` and `connectivity_ts` from connectivity events: a durable write for each of them.',
+  }),
+  namedSetting('kaa.security.role-grants.<role>', {
+    type: types.list(scope),
+    defaultText: 'none',
+    live: true,
+    needs: 'kaa.security.authorization.enabled',
+    doc: 'Scopes that a realm role grants on every resource of the tenant, with no question to the auth server. For fleets too large to grant one by one.',
+  }),
+  setting('kaa.security.endpoint-resources', 'kaa.security.endpointResources', {
+    type: types.boolean,
+    default: true,
+    needs: 'kaa.security.authorization.enabled',
+    doc: 'Each endpoint gets a resource at the auth server. Turn it off where roles alone grant: registrations are then much cheaper.',
+  }),
+  setting('kaa.security.decision-cache', 'kaa.security.decisionCacheMs', {
+    type: types.duration(0, 3_600_000, '10s'),
+    default: 30_000,
+    needs: 'kaa.security.authorization.enabled',
+    doc: 'How long an answer of the auth server is kept: that long a right taken away may still work.',
+  }),
+  namedSetting('kaa.tenants.<tenant>.issuer', {
+    type: types.matching(
+      'URL',
+      /^https?:\/\/[^\s?#]+$/,
+      'the issuer as it stands in tokens, an http:// or https:// URL',
+      'https://auth.example.org/realms/kaa',
+    ),
+    defaultText: 'none',
+    needs: 'kaa.security.authentication.enabled',
+    doc: 'The issuer of the tokens of this tenant, compared character for character.',
+  }),
+  namedSetting('kaa.tenants.<tenant>.auth-server-url', {
+    type: types.httpUrl,
+    default: ({ of }) => of('kaa.tenants.<tenant>.issuer') as string,
+    defaultText: 'the issuer',
+    needs: 'kaa.security.authentication.enabled',
+    doc: 'Where this service reaches the issuer, when that is another address than the public one.',
+  }),
+  namedSetting('kaa.tenants.<tenant>.client-id', {
+    type: types.text('epr'),
+    needs: 'kaa.security.authentication.enabled',
+    doc: 'The client of this service in the realm of the tenant.',
+  }),
+  namedSetting('kaa.tenants.<tenant>.client-secret', {
+    type: types.text('secret'),
+    secret: true,
+    // Its variable with _FILE is that of client-secret-file.
+    fromFile: false,
+    needs: 'kaa.security.authentication.enabled',
+    doc: 'The secret of the client.',
+  }),
+  namedSetting('kaa.tenants.<tenant>.client-secret-file', {
+    type: types.file,
+    needs: 'kaa.security.authentication.enabled',
+    doc: 'A file with the secret of the client, instead of `client-secret`.',
+  }),
+  setting('kaa.tenant-manager.enabled', 'kaa.tenantManager.enabled', {
+    type: types.boolean,
+    default: false,
+    doc: 'Tenants come from the tenant manager instead of `kaa.tenants`.',
+  }),
+  setting('kaa.tenant-manager.url', 'kaa.tenantManager.url', {
+    type: types.httpUrl,
+    default: 'http://tenant-manager',
+    needs: 'kaa.tenant-manager.enabled',
+    doc: 'Where the tenant manager answers.',
+  }),
+  setting('kaa.tenant-manager.service-instance.name', 'kaa.tenantManager.instanceName', {
+    type: instanceName,
+    default: 'tenant-manager',
+    needs: 'kaa.tenant-manager.enabled',
+    doc: 'The instance whose tenant events (21/TLE) to follow.',
+  }),
+];
