@@ -111,12 +111,11 @@ class EndpointChange {
     if (live === undefined || (command.tenant !== undefined && command.tenant !== live.head.tenant)) {
       return refuse('endpoint-not-found', `The endpoint "${command.endpointId}" is not registered.`);
     }
-    const etag = etagOf(live.createdMs, live.head.metadataRevision);
-    if (command.ifMatch !== undefined && !command.ifMatch.includes('*') && !command.ifMatch.includes(etag)) {
-      return refuse(
-        'precondition-failed',
-        `The present ETag of the endpoint "${command.endpointId}" is ${etag}.`,
-      );
+    if (command.ifMatch !== undefined && !command.ifMatch.includes('*')) {
+      const etag = etagOf(live.createdMs, live.head.metadataRevision);
+      if (!command.ifMatch.includes(etag)) {
+        return refuse('precondition-failed', `The present ETag of the endpoint "${command.endpointId}" is ${etag}.`);
+      }
     }
     switch (command.type) {
       case 'set-version':
