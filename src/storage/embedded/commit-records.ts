@@ -1,0 +1,191 @@
+import { createdOf, headOf, isTombstone, type RecordHead } from '../../model/record.js';
+import type { CommitResult, RecordWrite } from '../port.js';
+import type { Outbox } from './outbox.js';
+import {
+  ALL,
+  bytesOfNumber,
+  bytesOfNumbers,
+  countIn,
+  entryOf,
+  listOf,
+  NOTHING,
+  numbersOf,
+  tenantApplication,
+  type List,
+  type Tables,
+} from './tables.js';
+
+/** Where a live record stands. */
+interface Standing {
+  head: RecordHead;
+  createdMs: number;
+}
+
+/** Changes of counts, written once at the end. */
+export class CountChanges {
+  private readonly changes = new Map<string, { list: List; by: number }>();
+
+  add(list: List, by: number): void {
+    const name = list.join('\n'); // no name of ours holds a line break
+    const change = this.changes.get(name);
+    if (change) change.by += by;
+    else this.changes.set(name, { list, by });
+  }
+
+  write(tables: Tables): void {
+    for (const { list, by } of this.changes.values()) {
+      if (by === 0) continue;
+      const count = countIn(tables, list) + by;
+      if (count > 0) tables.counts.put(list, bytesOfNumber(count));
+      else tables.counts.remove(list);
+    }
+  }
+}
+
+/**
+ * Writes what of a batch may be written; to be called inside of a write transaction, which must be given up whole when
+ * this throws. An update that changes no list costs one read, one put of the record and one of its events.
+ */
+export function commitRecords(
+  tables: Tables,
+  outbox: Outbox,
+  writes: readonly RecordWrite[],
+): CommitResult[] {
+  const counts = new CountChanges();
+  const results = writes.map((write) => commitRecord(tables, outbox, counts, write));
+  counts.write(tables);
+  return results;
+}
+
+function commitRecord(
+  tables: Tables,
+  outbox: Outbox,
+  counts: CountChanges,
+  write: RecordWrite,
+): CommitResult {
+  const { endpointId: id, expected, record } = write;
+  // Valid until the next read: all that is needed of it is taken out before that.
+  const stored = tables.records.getBinaryFast(id);
+  const isAsExpected =
+    stored === undefined
+      ? expected.revision === 0 && expected.filterSet === 0
+      : stored.readDoubleLE(8) === expected.revision && stored.readUInt32LE(4) === expected.filterSet;
+  if (!isAsExpected) return { kind: 'conflict' };
+
+  if (write.moved) {
+    const oldTombstoneMs = stored && isTombstone(stored) ? headOf(stored).deletedMs : undefined;
+    const old = stored && oldTombstoneMs === undefined ? standingOf(stored) : undefined;
+    const next = isTombstone(record) ? undefined : standingOf(record);
+    if (!moveToken(tables, id, old, next)) return { kind: 'token-taken' };
+    if (oldTombstoneMs !== undefined) tables.tombstones.remove([oldTombstoneMs, id]);
+    moveMemberships(tables, counts, write, old, next);
+    moveBetweenLists(tables, counts, id, old, next);
+    if (next === undefined) {
+      const deletedMs = headOf(record).deletedMs ?? 0;
+      // With it goes the newest order that its events can have: it is kept until they are published.
+      tables.tombstones.put([deletedMs, id], bytesOfNumber(outbox.last() + 1));
+    }
+  } else if (write.matched.length > 0 || write.unmatched.length > 0) {
+    const standing = standingOf(record);
+    moveMemberships(tables, counts, write, standing, standing);
+  }
+  tables.records.put(id, record);
+  return write.events === undefined
+    ? { kind: 'written' }
+    : { kind: 'written', outbox: outbox.add(id, write.events) };
+}
+
+function standingOf(record: Uint8Array): Standing {
+  return { head: headOf(record), createdMs: createdOf(record) };
+}
+
+/** False when another endpoint has the token that `next` claims; then nothing was changed. */
+function moveToken(
+  tables: Tables,
+  id: string,
+  old: Standing | undefined,
+  next: Standing | undefined,
+): boolean {
+  const [before, after] = [tokenKey(old), tokenKey(next)];
+  if (before?.join('\n') === after?.join('\n')) return true;
+  if (after) {
+    const holder = tables.tokens.getBinaryFast(after);
+    if (holder !== undefined && holder.toString('utf8', 0, holder.length) !== id) return false;
+    tables.tokens.put(after, Buffer.from(id));
+  }
+  if (before) tables.tokens.remove(before);
+  return true;
+}
+
+function tokenKey(standing: Standing | undefined): string[] | undefined {
+  const { application, tokenHash } = standing?.head ?? {};
+  return application === undefined || tokenHash === undefined ? undefined : [application, tokenHash];
+}
+
+function moveMemberships(
+  tables: Tables,
+  counts: CountChanges,
+  write: RecordWrite,
+  old: Standing | undefined,
+  next: Standing | undefined,
+): void {
+  const id = write.endpointId;
+  const before = numbersOf(tables.memberships.getBinaryFast(id));
+  const kept = next === undefined ? [] : before.filter((number) => !write.unmatched.includes(number));
+  const after = next === undefined ? kept : [...new Set([...kept, ...write.matched])].sort((a, b) => a - b);
+  const stays = old?.createdMs === next?.createdMs && old?.head.application === next?.head.application;
+  for (const number of before) {
+    if (old && !(stays && after.includes(number)))
+      leave(tables, counts, listOf.filter(old.head.application, number), old.createdMs, id);
+  }
+  for (const number of after) {
+    if (next && !(stays && before.includes(number)))
+      enter(tables, counts, listOf.filter(next.head.application, number), next.createdMs, id);
+  }
+  if (after.length === 0 && before.length > 0) tables.memberships.remove(id);
+  else if (after.length !== before.length || after.some((number, i) => number !== before[i])) {
+    tables.memberships.put(id, bytesOfNumbers(after));
+  }
+}
+
+function moveBetweenLists(
+  tables: Tables,
+  counts: CountChanges,
+  id: string,
+  old: Standing | undefined,
+  next: Standing | undefined,
+): void {
+  const [before, after] = [listsOf(old), listsOf(next)];
+  before.forEach((list, i) => {
+    if (!isSamePlace(list, after[i], old, next)) leave(tables, counts, list, old!.createdMs, id);
+  });
+  after.forEach((list, i) => {
+    if (!isSamePlace(list, before[i], old, next)) enter(tables, counts, list, next!.createdMs, id);
+  });
+  if (old) counts.add(tenantApplication(old.head.tenant, old.head.application), -1);
+  if (next) counts.add(tenantApplication(next.head.tenant, next.head.application), 1);
+}
+
+function isSamePlace(
+  list: List,
+  other: List | undefined,
+  old: Standing | undefined,
+  next: Standing | undefined,
+): boolean {
+  return old?.createdMs === next?.createdMs && list.join('\n') === other?.join('\n');
+}
+
+function listsOf(standing: Standing | undefined): List[] {
+  if (standing === undefined) return [];
+  const { tenant, application, version } = standing.head;
+  return [ALL, listOf.tenant(tenant), listOf.application(application), listOf.version(application, version)];
+}
+
+export function leave(tables: Tables, counts: CountChanges, list: List, createdMs: number, id: string): void {
+  if (tables.lists.remove(entryOf(list, createdMs, id)).result !== false) counts.add(list, -1);
+}
+
+function enter(tables: Tables, counts: CountChanges, list: List, createdMs: number, id: string): void {
+  tables.lists.put(entryOf(list, createdMs, id), NOTHING);
+  counts.add(list, 1);
+}

@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import type { SavedFilter } from '../../model/filter.js';
+import type { FilterCommitResult, FilterWrite } from '../port.js';
+import { CountChanges, leave } from './commit-records.js';
+import type { Outbox } from './outbox.js';
+import { bytesOfNumber, bytesOfNumbers, listOf, numbersOf, type Part, type Tables } from './tables.js';
+
+function parse(bytes: Buffer | undefined): SavedFilter | undefined {
+  return bytes === undefined
+    ? undefined
+    : (JSON.parse(bytes.toString('utf8', 0, bytes.length)) as SavedFilter);
+}
+
+/** A name may be longer than a key. */
+function nameKey({ application, name }: SavedFilter): string[] {
+  return [application, createHash('sha256').update(name).digest('base64')];
+}
+
+export function allFilters(tables: Tables): SavedFilter[] {
+  return Array.from(tables.filters.getRange({}), ({ value }) => parse(value)!);
+}
+
+/** Inside of a write transaction. */
+export function commitFilters(
+  tables: Tables,
+  outbox: Outbox,
+  writes: readonly FilterWrite[],
+): FilterCommitResult[] {
+  return writes.map(({ filter, expectedRevision, events }) => {
+    const key = [filter.application, filter.id];
+    const old = parse(tables.filters.getBinary(key));
+    if ((old?.revision ?? 0) !== expectedRevision) return { kind: 'conflict' };
+    if (filter.deletedMs === undefined) {
+      const holder = tables.filterNames.getBinary(nameKey(filter))?.toString();
+      if (holder !== undefined && holder !== filter.id) return { kind: 'name-taken' };
+    }
+    if (old) releaseName(tables, old);
+    if (filter.deletedMs === undefined) tables.filterNames.put(nameKey(filter), Buffer.from(filter.id));
+    tables.filters.put(key, Buffer.from(JSON.stringify(filter)));
+    return events === undefined
+      ? { kind: 'written' }
+      : { kind: 'written', outbox: outbox.add(filter.id, events) };
+  });
+}
+
+/** Inside of a write transaction. */
+export function removeFilter(tables: Tables, application: string, id: string): void {
+  const old = parse(tables.filters.getBinary([application, id]));
+  if (!old) return;
+  releaseName(tables, old);
+  tables.filters.remove([application, id]);
+}
+
+function releaseName(tables: Tables, filter: SavedFilter): void {
+  const key = nameKey(filter);
+  if (tables.filterNames.getBinary(key)?.toString() === filter.id) tables.filterNames.remove(key);
+}
+
+/** Inside of a write transaction. */
+export function nextFilterNumber(tables: Tables, application: string): number {
+  const next = (tables.filterNumbers.getBinary(application)?.readDoubleLE(0) ?? 0) + 1;
+  tables.filterNumbers.put(application, bytesOfNumber(next));
+  return next;
+}
+
+export function filterSetVersions(tables: Tables): Map<string, number> {
+  return new Map(
+    Array.from(tables.filterNumbers.getRange({}), ({ key, value }) => [key as string, value.readDoubleLE(0)]),
+  );
+}
+
+/** Forgets up to `limit` memberships under a number; inside of a write transaction. Answers how many. */
+export function dropSomeMemberships(
+  tables: Tables,
+  application: string,
+  filterNumber: number,
+  limit: number,
+): number {
+  const list = listOf.filter(application, filterNumber);
+  const range = { start: [...list, -Number.MAX_VALUE], end: [...list, Number.MAX_VALUE], limit };
+  const keys = Array.from(tables.lists.getKeys(range), (key) => key as Part[]);
+  const counts = new CountChanges();
+  for (const key of keys) {
+    const id = key.at(-1) as string;
+    leave(tables, counts, list, -(key.at(-2) as number), id);
+    const left = numbersOf(tables.memberships.getBinary(id)).filter((number) => number !== filterNumber);
+    if (left.length === 0) tables.memberships.remove(id);
+    else tables.memberships.put(id, bytesOfNumbers(left));
+  }
+  counts.write(tables);
+  return keys.length;
+}

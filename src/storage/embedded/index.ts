@@ -1,0 +1,1 @@
+export { openEmbeddedStore, type EmbeddedOptions } from './store.js';

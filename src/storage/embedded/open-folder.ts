@@ -1,0 +1,88 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { open, type RootDatabase } from 'lmdb';
+import { FolderLocked, lockFolder } from './folder-lock.js';
+import { openTables, type Tables } from './tables.js';
+
+/** The form of the data in the tables. A change that an older version would misread raises it. */
+export const FORMAT = 1;
+const FORMAT_KEY = 'format';
+
+export interface OpenFolder {
+  folder: string;
+  env: RootDatabase;
+  tables: Tables;
+  /** Closes all and gives the folder back. */
+  close(): Promise<void>;
+}
+
+function folderOf(url: string): string {
+  return resolve(url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length));
+}
+
+/** Opens the folder of a `file:` URL, for this process alone. Rejects with a message that says the remedy. */
+export async function openFolder(url: string): Promise<OpenFolder> {
+  const folder = folderOf(url);
+  let unlock: (() => void) | undefined;
+  let env: RootDatabase | undefined;
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    unlock = await lockFolder(folder);
+    env = open({ path: folder, encoding: 'binary', noSubdir: false, maxDbs: 32, noMemInit: true });
+    const tables = openTables(env);
+    await checkFormat(env, tables, folder);
+    const opened = { env, unlock };
+    return {
+      folder,
+      env,
+      tables,
+      async close() {
+        await opened.env.close();
+        opened.unlock();
+      },
+    };
+  } catch (error) {
+    await env?.close();
+    unlock?.();
+    throw explainOpening(error, folder);
+  }
+}
+
+class WrongFormat extends Error {}
+
+async function checkFormat(env: RootDatabase, { meta }: Tables, folder: string): Promise<void> {
+  const found = meta.getBinary(FORMAT_KEY)?.readUInt32LE(0);
+  if (found !== undefined && found > FORMAT) {
+    throw new WrongFormat(
+      `The data in ${folder} has format ${found}; this version of the register reads format ${FORMAT}. Start the version that wrote it, or a newer one, or give another folder (storage.url).`,
+    );
+  }
+  if (found !== undefined) return;
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(FORMAT, 0);
+  await env.transaction(() => void meta.put(FORMAT_KEY, bytes));
+}
+
+function explainOpening(error: unknown, folder: string): Error {
+  if (error instanceof WrongFormat || error instanceof FolderLocked) return error;
+  const { message, code } = error as NodeJS.ErrnoException;
+  const text = `${code ?? ''} ${message}`;
+  const say = (what: string) => new Error(`${what} (${message})`, { cause: error });
+  if (/EACCES|EPERM|EROFS|Permission denied|Read-only/i.test(text)) {
+    return say(
+      `The folder ${folder} can't be written. Give this user the right to, or another folder (storage.url)`,
+    );
+  }
+  if (/ENOTDIR|EEXIST|Not a directory/i.test(text)) {
+    return say(`${folder} is no folder, or lies below a file. Give another folder (storage.url)`);
+  }
+  if (/ENOSPC|EDQUOT|No space/i.test(text)) return say(`The disk of ${folder} is full. Free some space`);
+  if (/MDB_INVALID|MDB_CORRUPTED|MDB_PAGE_NOTFOUND|MDB_VERSION_MISMATCH|MDB_PANIC/i.test(text)) {
+    return say(
+      `${folder} has a data.mdb that is damaged, or no database of the register. Restore a backup, or move the file away to start empty`,
+    );
+  }
+  return say(`The embedded store in ${folder} could not be opened`);
+}

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import { StorageUnavailable, type Store } from '../port.js';
+import { commitRecords } from './commit-records.js';
+import {
+  allFilters,
+  commitFilters,
+  dropSomeMemberships,
+  filterSetVersions,
+  nextFilterNumber,
+  removeFilter,
+} from './filters.js';
+import { countRecords, findRecords, scanStaleRecords } from './find-records.js';
+import { openFolder } from './open-folder.js';
+import { openOutbox } from './outbox.js';
+import { numbersOf, PURPOSES, type View } from './tables.js';
+import { expireTasks, getTask, openTasks, putTask } from './tasks.js';
+import { purgeTombstones } from './tombstones.js';
+import { createWriter } from './writer.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+/** Records that one transaction of a long task changes: a few ms, during which writes wait. */
+const STEP = 1000;
+
+export interface EmbeddedOptions {
+  /** `file:<folder>`, relative to the working folder; made when it is not there */
+  url: string;
+  /** `sync`: an answer means on disk, after fdatasync; `async`: it may be lost with the machine's power, never with the process */
+  durability: 'sync' | 'async';
+  /** how long an unregistered endpoint's revision is remembered; 24 h unless a test says otherwise */
+  tombstoneMs?: number;
+  purgeEveryMs?: number;
+}
+
+/**
+ * The keeper of one process: LMDB in a folder, nothing to install or to start. Data is mapped from its file, so that
+ * what is read often is in the page cache, and the file grows with the data.
+ *
+ * Rejects when the folder is in use by another process, can't be written, or has data of a newer version; the message
+ * says the remedy.
+ */
+export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store> {
+  const { folder, env, tables, close } = await openFolder(options.url);
+  const outbox = openOutbox(tables);
+  const writer = createWriter({ env, meta: tables.meta, durability: options.durability, folder });
+  const reading = new Set<Promise<unknown>>();
+  let isOpen = true;
+  let closing: Promise<void> | undefined;
+
+  /** All reads of one call see the same moment. */
+  async function read<T>(look: (view: View) => T | Promise<T>): Promise<T> {
+    if (!isOpen) throw new StorageUnavailable(`The store in ${folder} is closed.`);
+    const view = env.useReadTransaction();
+    const answer = (async () => look(view))().finally(() => view.done());
+    reading.add(answer);
+    try {
+      return await answer;
+    } finally {
+      reading.delete(answer);
+    }
+  }
+
+  async function purge(): Promise<void> {
+    const before = Date.now() - (options.tombstoneMs ?? DAY_MS);
+    while ((await writer.submit(() => purgeTombstones(tables, outbox, before, STEP))) === STEP);
+  }
+  // What goes wrong here goes wrong for the next write, too, and is told there.
+  const purging = setInterval(() => void purge().catch(() => undefined), options.purgeEveryMs ?? 60_000);
+  purging.unref();
+
+  return {
+    indexes: Object.entries(PURPOSES).map(([name, purpose]) => ({ name, purpose })),
+    notes: [],
+
+    load: (ids) => read((view) => ids.map((id) => tables.records.getBinary(id, { transaction: view }))),
+    memberships: (ids) =>
+      read((view) => ids.map((id) => numbersOf(tables.memberships.getBinaryFast(id, { transaction: view })))),
+    find: (query) => read((view) => findRecords(tables, view, query)),
+    count: (scope) => read((view) => countRecords(tables, view, scope)),
+    scanStale: (application, filterSet, limit, after) =>
+      read((view) =>
+        scanStaleRecords(tables, view, {
+          application,
+          filterSet,
+          limit,
+          ...(after === undefined ? {} : { after }),
+        }),
+      ),
+    commit: (writes) =>
+      writes.length === 0 ? read(() => []) : writer.submit(() => commitRecords(tables, outbox, writes)),
+
+    readOutbox: (limit, after) => read(() => outbox.read(limit, after)),
+    clearOutbox: (positions) =>
+      positions.length === 0 ? read(() => undefined) : writer.submit(() => outbox.remove(positions)),
+
+    loadFilters: () => read(() => allFilters(tables)),
+    nextFilterNumber: (application) => writer.submit(() => nextFilterNumber(tables, application)),
+    filterSetVersions: () => read(() => filterSetVersions(tables)),
+    commitFilters: (writes) => writer.submit(() => commitFilters(tables, outbox, writes)),
+    removeFilter: (application, id) => writer.submit(() => removeFilter(tables, application, id)),
+    async dropMemberships(application, filterNumber) {
+      while (
+        (await writer.submit(() => dropSomeMemberships(tables, application, filterNumber, STEP))) === STEP
+      );
+    },
+
+    getTask: (id) => read(() => getTask(tables, id)),
+    putTask: (task) => writer.submit(() => putTask(tables, task)),
+    openTasks: () => read(() => openTasks(tables)),
+    expireTasks: (createdBeforeMs) => writer.submit(() => expireTasks(tables, createdBeforeMs)),
+
+    async secret(name) {
+      const made = await read(() => tables.secrets.getBinary(name));
+      if (made) return made;
+      return writer.submit(() => {
+        const there = tables.secrets.getBinary(name);
+        if (there) return there;
+        const secret = randomBytes(32);
+        tables.secrets.put(name, secret);
+        return secret;
+      });
+    },
+
+    ping: () => read(() => void tables.meta.getBinary('format')),
+    close() {
+      closing ??= (async () => {
+        isOpen = false;
+        clearInterval(purging);
+        await writer.end();
+        await Promise.allSettled(reading);
+        await close();
+      })();
+      return closing;
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import type { RootDatabase } from 'lmdb';
+import type { Scope } from '../port.js';
+
+export type Part = string | number;
+export type Key = Part | Part[];
+
+/** A read transaction: one view of all tables until `done`. */
+export interface View {
+  done(): void;
+}
+
+export interface Range {
+  start?: Key;
+  end?: Key;
+  exclusiveStart?: boolean;
+  reverse?: boolean;
+  limit?: number;
+  offset?: number;
+  transaction?: View;
+}
+
+/**
+ * What this keeper uses of an LMDB database. (The types of the package leave out the `transaction` of single reads,
+ * and that a write inside of a transaction tells at once whether it happened.)
+ */
+export interface Table {
+  /** A copy, to keep. */
+  getBinary(key: Key, options?: { transaction: View }): Buffer | undefined;
+  /** In a buffer that the next read of any table overwrites. */
+  getBinaryFast(key: Key, options?: { transaction: View }): Buffer | undefined;
+  put(key: Key, value: Uint8Array, options?: { append: boolean }): { result?: boolean };
+  remove(key: Key): { result?: boolean };
+  getKeys(range: Range): Iterable<Key>;
+  getRange(range: Range): Iterable<{ key: Key; value: Buffer }>;
+}
+
+/** Each table with its purpose, in one line. */
+export const PURPOSES = {
+  records: 'endpoint id -> record or tombstone',
+  lists: 'records of all, of a tenant, application, version and filter, newest first: lists and pages',
+  counts: 'how many records a list has: totals without a scan',
+  memberships: 'endpoint id -> filters it is a member of',
+  tokens: 'application and token hash -> endpoint: a token is held once',
+  outbox: 'events that are not known to be published, in the order of their commit',
+  filters: 'saved filters by application and id',
+  filterNames: 'application and name -> filter: a name is held once',
+  filterNumbers: 'application -> newest filter number',
+  tasks: 'batch tasks by id',
+  secrets: 'secrets of this installation by name',
+  tombstones: 'unregistered endpoints by date: what is to be forgotten',
+  meta: 'format of the data',
+} as const;
+
+export type Tables = Record<keyof typeof PURPOSES, Table>;
+
+export function openTables(env: RootDatabase): Tables {
+  const names = Object.keys(PURPOSES) as (keyof typeof PURPOSES)[];
+  const tables = names.map((name) => [name, env.openDB(name, { encoding: 'binary' })]);
+  return Object.fromEntries(tables) as Tables;
+}
+
+/** A list of records, and the head of its keys. */
+export type List = Part[];
+
+export const ALL: List = ['*'];
+export const listOf = {
+  tenant: (tenant: string): List => ['t', tenant],
+  application: (application: string): List => ['a', application],
+  version: (application: string, version: string): List => ['v', application, version],
+  filter: (application: string, filterNumber: number): List => ['f', application, filterNumber],
+};
+
+/** Not a list, but counted like one: whether an application is whole in one tenant. */
+export function tenantApplication(tenant: string, application: string): List {
+  return ['ta', tenant, application];
+}
+
+/** The narrowest list that has all records of a scope. */
+export function narrowest(scope: Scope): List {
+  const { tenant, application, version, filterNumber } = scope;
+  if (application !== undefined) {
+    if (filterNumber !== undefined) return listOf.filter(application, filterNumber);
+    return version === undefined ? listOf.application(application) : listOf.version(application, version);
+  }
+  if (filterNumber !== undefined) throw new Error('A filter number means nothing without its application.');
+  return tenant === undefined ? ALL : listOf.tenant(tenant);
+}
+
+/** Newest first: the date is negative, so that keys ascend. */
+export function entryOf(list: List, createdMs: number, endpointId: string): Part[] {
+  return [...list, -createdMs, endpointId];
+}
+
+export function countIn(tables: Tables, list: List, view?: View): number {
+  const bytes = view
+    ? tables.counts.getBinaryFast(list, { transaction: view })
+    : tables.counts.getBinaryFast(list);
+  return bytes === undefined ? 0 : bytes.readDoubleLE(0);
+}
+
+export function numbersOf(bytes: Buffer | undefined): number[] {
+  if (bytes === undefined) return [];
+  return Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readUInt32LE(i * 4));
+}
+
+export function bytesOfNumbers(numbers: readonly number[]): Buffer {
+  const bytes = Buffer.allocUnsafe(numbers.length * 4);
+  numbers.forEach((number, i) => bytes.writeUInt32LE(number, i * 4));
+  return bytes;
+}
+
+export function bytesOfNumber(number: number): Buffer {
+  const bytes = Buffer.allocUnsafe(8);
+  bytes.writeDoubleLE(number, 0);
+  return bytes;
+}
+
+export const NOTHING = Buffer.alloc(0);
