@@ -114,7 +114,10 @@ class EndpointChange {
     if (command.ifMatch !== undefined && !command.ifMatch.includes('*')) {
       const etag = etagOf(live.createdMs, live.head.metadataRevision);
       if (!command.ifMatch.includes(etag)) {
-        return refuse('precondition-failed', `The present ETag of the endpoint "${command.endpointId}" is ${etag}.`);
+        return refuse(
+          'precondition-failed',
+          `The present ETag of the endpoint "${command.endpointId}" is ${etag}.`,
+        );
       }
     }
     switch (command.type) {
