@@ -1,24 +1,224 @@
-import t from 'tap';
+import { MongoClient } from 'mongodb';
+import t, { type Test } from 'tap';
+import { parseQuery, type JsonObject } from '../../src/filters/index.js';
+import { guardOf, metadataOf } from '../../src/model/record.js';
 import { openMongoStore } from '../../src/storage/mongodb/index.js';
+import type { Store } from '../../src/storage/port.js';
 import { startMongo } from '../servers/index.js';
+import {
+  eventsOf,
+  guard,
+  idOf,
+  kindsOf,
+  register,
+  unregister,
+  update,
+  written,
+} from './contract/building.js';
+import { queryOf } from './contract/lists.js';
 import { storeContract } from './store-contract.js';
 
+t.setTimeout(300_000);
 const mongo = await startMongo(t);
+
+async function open(t: Test, url: string, durability: 'sync' | 'async' = 'sync'): Promise<Store> {
+  const store = await openMongoStore({ url, durability });
+  t.teardown(() => store.close());
+  return store;
+}
+
+async function messageOf(opening: Promise<Store>): Promise<string> {
+  const error = await opening.then(
+    () => new Error('it opens'),
+    (error: Error) => error,
+  );
+  return `${error.name}: ${error.message}`;
+}
+
+void t.test('what can not be opened says why, and shows no password', async (t) => {
+  const broken = await messageOf(openMongoStore({ url: 'mongodb://kaa:geheim@/epr', durability: 'sync' }));
+  t.match(broken, /^Error: storage\.url is not a MongoDB URL: mongodb:\/\/kaa:\*\*\*@\/epr/);
+  t.notMatch(broken, /geheim/);
+  const away = await messageOf(
+    openMongoStore({
+      url: 'mongodb://kaa:geheim@127.0.0.1:1/epr?serverSelectionTimeoutMS=100',
+      durability: 'sync',
+    }),
+  );
+  t.match(
+    away,
+    /^StorageUnavailable: MongoDB at mongodb:\/\/kaa:\*\*\*@127\.0\.0\.1:1\/epr.*Remedy: start it/,
+  );
+  t.notMatch(away, /geheim/);
+});
+
 if (mongo !== undefined) {
   void t.test('the contract', (t) => {
     storeContract(t, async (t) => {
       const url = mongo.freshUrl();
-      const open = () => openMongoStore({ url, durability: 'sync' });
-      let store = await open();
-      t.teardown(() => store.close());
+      let store = await open(t, url);
       return {
         store,
         reopen: async () => {
           await store.close();
-          return (store = await open());
+          return (store = await open(t, url));
         },
       };
     });
     t.end();
   });
+
+  void t.test(
+    'a unique index that can not be made is noted; tokens and names are looked up instead',
+    async (t) => {
+      const url = mongo.freshUrl();
+      const client = await new MongoClient(url).connect();
+      t.teardown(() => client.close());
+      for (const [collection, field] of [
+        ['endpoints', 'token'],
+        ['filters', 'name'],
+      ] as const)
+        await client
+          .db()
+          .collection(collection)
+          .insertMany([{ [field]: 'twin' }, { [field]: 'twin' }]);
+      const store = await open(t, url);
+      t.equal(store.notes.length, 2);
+      t.match(store.notes[0], /"token" of collection "endpoints".*without unique, sparse.*Remedy/);
+      t.match(store.notes[1], /"name" of collection "filters".*Remedy/);
+      await written(t, store, [register({ id: idOf(1), tokenHash: 'aa' }), register({ id: idOf(2) })]);
+      const results = await store.commit([
+        register({ id: idOf(3), tokenHash: 'aa' }),
+        register({ id: idOf(4), tokenHash: 'bb' }),
+        register({ id: idOf(5), tokenHash: 'bb' }),
+        update({ id: idOf(2), revision: 2 }),
+      ]);
+      t.same(kindsOf(results), ['token-taken', 'written', 'token-taken', 'written']);
+    },
+  );
+
+  void t.test('a server in order has nothing to note, in either durability', async (t) => {
+    for (const durability of ['sync', 'async'] as const) {
+      const store = await open(t, mongo.freshUrl(), durability);
+      t.same(store.notes, []);
+      await written(t, store, [register({ id: idOf(1) }, { events: eventsOf(idOf(1), 1, 'registered') })]);
+      t.equal((await store.readOutbox(10)).length, 1);
+    }
+  });
+
+  void t.test('keys that MongoDB can not store are exact in records, and found by queries', async (t) => {
+    const store = await open(t, mongo.freshUrl());
+    const value = JSON.parse(
+      '{"$set":{"a.b":1,"$ref":[{"nul\\u0000":-0}]},"_bsontype":"ObjectId","__proto__":{"x":1},"toBSON":"no"}',
+    ) as JsonObject;
+    const big = { big: 2 ** 53, small: 5e-324, int: 2 ** 31 };
+    await written(t, store, [
+      register({ id: idOf(1), metadata: { odd: value, big } }),
+      register({ id: idOf(2), metadata: { odd: { $set: 1 } } }),
+    ]);
+    await written(t, store, [
+      update({ id: idOf(1), revision: 2, metadata: { odd: value, big, more: [[value]] } }),
+    ]);
+    const [bytes] = await store.load([idOf(1)]);
+    t.equal(JSON.stringify(metadataOf(bytes!)), JSON.stringify({ odd: value, big, more: [[value]] }));
+    const count = async (query: JsonObject): Promise<number> => {
+      const parsed = parseQuery(query);
+      if (!parsed.ok) throw new Error(JSON.stringify(parsed.faults));
+      const page = await store.find(queryOf({ where: parsed.query, withTotal: true }));
+      const mine = [value, { $set: 1 }].filter((odd, i) =>
+        parsed.query.matches({
+          endpointId: idOf(i + 1),
+          applicationVersion: 'app-v1',
+          metadata: i === 0 ? { odd, big, more: [[value]] } : { odd },
+        }),
+      );
+      t.equal(page.total, mine.length, `MongoDB and the engine agree on ${JSON.stringify(query)}`);
+      return page.total!;
+    };
+    const odd = (condition: JsonObject): JsonObject => ({
+      metadata: { $elemMatch: { key: 'odd', ...condition } },
+    });
+    t.equal(await count(odd({ 'value._bsontype': 'ObjectId' })), 1);
+    t.equal(await count(odd({ 'value.__proto__.x': { $gte: 1 } })), 1);
+    t.equal(await count(odd({ 'value.toBSON': { $in: ['no'] } })), 1);
+    t.equal(
+      await count({ 'metadata.value': { $all: [{ $elemMatch: { $elemMatch: { toBSON: 'no' } } }] } }),
+      1,
+    );
+    t.equal(
+      await count({ metadata: { $elemMatch: { $or: [{ 'value.big': 2 ** 53 }, { key: 'none' }] } } }),
+      1,
+    );
+    t.equal(await count({ metadata: { $not: { $elemMatch: { key: 'more' } } } }), 1);
+  });
+
+  void t.test('the cache is old at most until a conflict', async (t) => {
+    const url = mongo.freshUrl();
+    const [a, b] = [await open(t, url), await open(t, url)];
+    const id = idOf(1);
+    const revisionOf = async (store: Store, fresh?: boolean): Promise<number> =>
+      guardOf((await store.load([id], fresh === undefined ? {} : { fresh }))[0]!).revision;
+    await written(t, a, [register({ id })]);
+    await written(t, b, [update({ id, revision: 2 })]);
+    t.equal(await revisionOf(a, false), 1, 'from the cache');
+    t.equal(await revisionOf(a), 2, 'fresh is the rule');
+    t.same(kindsOf(await a.commit([update({ id, revision: 2 })])), ['conflict']);
+    t.equal(await revisionOf(a, false), 2, 'read anew after a conflict');
+  });
+
+  void t.test('clearing a later entry leaves an earlier one, which another replica may hold', async (t) => {
+    const store = await open(t, mongo.freshUrl());
+    const id = idOf(1);
+    await written(t, store, [register({ id }, { events: eventsOf(id, 1, 'registered') })]);
+    await written(t, store, [update({ id, revision: 2 }, { events: eventsOf(id, 2) })]);
+    const [first, second] = (await store.readOutbox(10)).map((entry) => entry.position);
+    await store.clearOutbox([second!]);
+    t.same(
+      (await store.readOutbox(10)).map((entry) => entry.position),
+      [first],
+    );
+  });
+
+  void t.test('a tombstone goes after its day, but not before its events', async (t) => {
+    const url = mongo.freshUrl();
+    let store = await open(t, url);
+    // Opening purges, and closing waits for that.
+    const purged = async (): Promise<void> => {
+      await store.close();
+      store = await open(t, url);
+      await store.close();
+      store = await open(t, url);
+    };
+    const twoDaysAgo = Date.now() - 48 * 3600_000;
+    await written(t, store, [
+      register({ id: idOf(1) }),
+      register({ id: idOf(2) }),
+      register({ id: idOf(3) }),
+    ]);
+    const old = { revision: 2, deletedMs: twoDaysAgo };
+    await written(t, store, [
+      {
+        ...unregister({ id: idOf(1), ...old }),
+        record: goneSince(idOf(1), twoDaysAgo),
+        events: eventsOf(idOf(1), 2),
+      },
+      { ...unregister({ id: idOf(2), ...old }), record: goneSince(idOf(2), twoDaysAgo) },
+      unregister({ id: idOf(3), revision: 2 }),
+    ]);
+    const present = async () => (await store.load([1, 2, 3].map(idOf))).map((bytes) => bytes !== undefined);
+    await purged();
+    t.same(await present(), [true, false, true]);
+    await store.clearOutbox((await store.readOutbox(10)).map((entry) => entry.position));
+    await purged();
+    t.same(await present(), [false, false, true]);
+    t.same(
+      kindsOf(await store.commit([register({ id: idOf(1), revision: 3 }, { expected: guard(2) })])),
+      ['conflict'],
+      'who comes back after it begins anew',
+    );
+  });
+}
+
+function goneSince(id: string, deletedMs: number): Uint8Array {
+  return update({ id, revision: 2, deletedMs }).record;
 }
