@@ -26,3 +26,11 @@ export function onInterrupt(): Interrupt {
     },
   };
 }
+
+/** Resolves when it is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

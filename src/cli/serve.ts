@@ -3,7 +3,7 @@ import { createLog } from '../observability/index.js';
 import { startService, type RunningService } from '../service.js';
 import { loadSettings, type ConfigFlags, type Settings } from './config-flags.js';
 import { CliFailure, EXIT, codeOf, messageOf } from './failure.js';
-import { onInterrupt } from './interrupt.js';
+import { aborted, onInterrupt } from './interrupt.js';
 import { renderStartText, startText, type StartText } from './start-text.js';
 import { ownVersion } from './version.js';
 
@@ -100,11 +100,4 @@ function dieLoudly(log: Logger): void {
   };
   process.on('uncaughtException', (error) => die(error, 'uncaught exception'));
   process.on('unhandledRejection', (reason) => die(reason, 'unhandled rejection'));
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

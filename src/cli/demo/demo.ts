@@ -7,7 +7,7 @@ import { CliFailure, EXIT } from '../failure.js';
 import { createHttpClient, type HttpClient } from '../http.js';
 import { runImport, type ImportOptions, type ImportResult, type ImportState } from '../import/index.js';
 import { createProgressView } from '../import/progress-view.js';
-import { onInterrupt } from '../interrupt.js';
+import { aborted, onInterrupt } from '../interrupt.js';
 import { duration, grouped } from '../text.js';
 import { listFilters, readFilterSet, saveFilters, untilActive, type DemoFilter } from './filters.js';
 import { createLatencies, type Latencies } from './latencies.js';
@@ -188,11 +188,4 @@ The register runs at ${url.origin} until Ctrl-C, which also removes its data. Tr
   curl '${url.origin}/api/v1/applications/${APPLICATION}/filters?limit=3'
   curl -X PUT -d 41 ${url.origin}/api/v1/endpoints/LOWW/metadata/temp_c
   npm run epr -- watch --url ${url.origin}`);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliFailure, EXIT } from '../failure.js';
 import { createHttpClient } from '../http.js';
+import { aborted } from '../interrupt.js';
 import { createPatience, type Patience } from '../patience.js';
 import { checkLine, type CheckedLine, type ImportKind } from './check-line.js';
 import { openFailuresFile } from './failures-file.js';
@@ -104,7 +105,7 @@ export async function runImport(options: ImportOptions, watcher: ImportWatcher, 
   const seed = identity?.hash ?? randomUUID();
   try {
     const work = feed(source, { ledger, senders, startLine, interrupt, check: (line) => checkLine(line, { as: options.as, seed }), pace: createPace(options.rate, interrupt) });
-    const finished = await Promise.race([work.then(() => true), interrupted(interrupt).then(() => false)]);
+    const finished = await Promise.race([work.then(() => true), aborted(interrupt).then(() => false)]);
     if (!finished) await Promise.race([work, sleep(STOP_WAIT_MS, undefined, { ref: false })]).catch(() => undefined);
     const interruptedNow = interrupt.aborted;
     if (interruptedNow) save();
@@ -171,13 +172,6 @@ function createPace(rate: number | undefined, signal: AbortSignal): () => Promis
     // timers are no finer than this, so small waits are gathered
     return nextMs - now < 5 ? undefined : sleep(nextMs - now, undefined, { signal }).catch(() => undefined);
   };
-}
-
-function interrupted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 function stateOf(ledger: Ledger, source: LineSource, startLine: number, patience: Patience): ImportState {
