@@ -1,0 +1,237 @@
+import { randomUUID } from 'node:crypto';
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import { type Refusal, refuse } from '../model/errors.js';
+import type { Retry } from '../model/outcome.js';
+import type { Caller } from '../security/index.js';
+import { API, baseUrl } from './base-url.js';
+import type { GatewayMetrics, RouteMetrics } from './gateway-metrics.js';
+import { readBody } from './read-body.js';
+import { type PreparedRoute, prepareRoutes } from './prepared-route.js';
+import { isGranted } from './authorization.js';
+import { readIfMatch, readIfNoneMatch } from './table/entity-tags.js';
+import { pathParameter } from './table/path-parameters.js';
+import type { Call, Route, RouteDeps } from './table/route.js';
+import { createRouter } from './table/router.js';
+import { BodyStream } from './wire/body.js';
+import { Exchange } from './wire/exchange.js';
+import { type RequestHead, readHead } from './wire/request-head.js';
+import { internalFault, sendFault, sendReply } from './wire/send-result.js';
+
+export interface DispatcherOptions {
+  pathPrefixes: readonly string[];
+  publicUrl: string | undefined;
+  /** `host:port`, for a request whose `Host` can't be used */
+  listening: () => string;
+}
+
+export interface Dispatcher {
+  handle(response: HttpResponse, request: HttpRequest): void;
+  /** From now on every request is answered with 503. */
+  stop(): void;
+}
+
+const ANYBODY: Caller = {};
+
+/** Takes each request through its route: head, parameters, caller, body, handler, answer. */
+export function createDispatcher(
+  routes: readonly Route[],
+  deps: RouteDeps,
+  metrics: GatewayMetrics,
+  options: DispatcherOptions,
+): Dispatcher {
+  const router = createRouter(prepareRoutes(routes, metrics));
+  const unknownRoute = metrics.forRoute('*', 'unknown');
+  const bases = options.pathPrefixes
+    .map((prefix) => ({ prefix, base: prefix + API }))
+    .sort((a, b) => b.base.length - a.base.length);
+  let stopping = false;
+
+  function handle(response: HttpResponse, request: HttpRequest): void {
+    const head = readHead(request);
+    let counted: RouteMetrics = unknownRoute;
+    metrics.begin();
+    const exchange = new Exchange(response, head, (ended, status) => counted.end(ended, status));
+    const fault = identify(exchange);
+    if (stopping) return sendFault(exchange, refuse('stopping'), [], true);
+    if (fault !== undefined) return sendFault(exchange, fault);
+    const mount = bases.find(
+      ({ base }) =>
+        head.path.startsWith(base) && (head.path.length === base.length || head.path[base.length] === '/'),
+    );
+    if (mount === undefined) return sendFault(exchange, notFound(head));
+    const segments = decodeSegments(head.path.slice(mount.base.length));
+    if (segments === undefined) {
+      return sendFault(
+        exchange,
+        refuse('invalid-parameter', 'The path is not percent-encoded UTF-8; a "%" itself is written "%25".'),
+      );
+    }
+    const match = router.match(head.method, segments);
+    if (match.kind === 'none') return sendFault(exchange, notFound(head));
+    if (match.kind === 'method') {
+      const allowed = match.allowed.join(', ');
+      return sendFault(
+        exchange,
+        refuse('method-not-allowed', `This path takes ${allowed}; found ${head.method.slice(0, 20)}.`),
+        [['Allow', allowed]],
+      );
+    }
+    counted = match.route.metrics;
+    const call = prepareCall(exchange, match.route, match.values);
+    if ('code' in call) return sendFault(exchange, call);
+    serve(exchange, match.route, call, mount.prefix).catch((error: unknown) => {
+      deps.log.error(
+        { err: error, correlationId: exchange.correlationId, route: match.route.route.operationId },
+        'a request failed',
+      );
+      if (exchange.status === 0) sendFault(exchange, internalFault());
+      else exchange.destroy();
+    });
+  }
+
+  /** Everything that is known before the body. */
+  function prepareCall(
+    exchange: Exchange,
+    prepared: PreparedRoute,
+    values: readonly string[],
+  ): Call | Refusal {
+    const { head } = exchange;
+    const path: Record<string, string> = {};
+    for (let i = 0; i < values.length; i++) {
+      const name = prepared.names[i]!;
+      const value = values[i]!;
+      const parameter = pathParameter(name);
+      if (!parameter.accepts(value)) {
+        return refuse(parameter.code, `${parameter.message} Found "${value.slice(0, 80)}".`, [
+          { path: name, message: parameter.message },
+        ]);
+      }
+      path[name] = value;
+    }
+    const query = prepared.readQuery(head.query);
+    if ('kind' in query) return query;
+    const call: Call = {
+      path,
+      query: query.value,
+      body: undefined,
+      text: '',
+      mediaType: '',
+      caller: ANYBODY,
+      context: { correlationId: exchange.correlationId },
+      ifMatch: undefined,
+      ifNoneMatch: undefined,
+      receivedMs: Date.now(),
+      stream: undefined,
+    };
+    return readConditions(head, prepared.route, call) ?? call;
+  }
+
+  async function serve(
+    exchange: Exchange,
+    prepared: PreparedRoute,
+    call: Call,
+    prefix: string,
+  ): Promise<void> {
+    const { route } = prepared;
+    // the body must be listened to before anything is waited for
+    const body = readBody(exchange, prepared, deps.limits());
+    if (body !== undefined && 'kind' in body)
+      return sendFault(exchange, body, [], body.code === 'body-too-large');
+    if (deps.access.authenticates && route.access !== 'public') {
+      const caller = await deps.access.authenticate(exchange.head.authorization);
+      if ('kind' in caller) return sendFault(exchange, caller);
+      call.caller = caller;
+      if (caller.tenant !== undefined) call.context.tenant = caller.tenant;
+    }
+    if (body !== undefined) {
+      call.mediaType = body.mediaType;
+      if (body.content instanceof BodyStream) call.stream = body.content;
+      else {
+        const content = await body.content;
+        if (content === 'gone') return;
+        if ('kind' in content) return sendFault(exchange, content, [], content.code === 'body-too-large');
+        call.body = content.value;
+        call.text = content.text;
+      }
+    }
+    if (deps.access.authenticates && route.access !== 'public') {
+      const refusal = await isGranted(route.access, call, deps);
+      if (refusal !== undefined) return sendFault(exchange, refusal);
+    }
+    const result = await route.handle(call, deps);
+    if (!exchange.open) return;
+    if (result.kind === 'reply') {
+      sendReply(exchange, result, prepared.serialize, () =>
+        baseUrl(exchange.head, prefix, options.publicUrl, options.listening()),
+      );
+    } else if (result.kind === 'takeover') {
+      if (exchange.head.method === 'HEAD')
+        exchange.send(200, [['Content-Type', route.responses[200]?.mediaType ?? 'application/json']]);
+      else result.begin(exchange);
+    } else sendProblem(exchange, result);
+  }
+
+  function sendProblem(exchange: Exchange, fault: Refusal | Retry): void {
+    if (fault.code === 'internal')
+      deps.log.error({ correlationId: exchange.correlationId }, `a request failed: ${fault.message}`);
+    sendFault(exchange, fault.code === 'internal' ? internalFault() : fault);
+  }
+
+  return {
+    handle,
+    stop() {
+      stopping = true;
+    },
+  };
+}
+
+/** Gives the exchange its correlation id, and answers what is wrong with the headers. */
+function identify(exchange: Exchange): Refusal | undefined {
+  const { correlationId, fault } = exchange.head;
+  if (correlationId === undefined || correlationId === '') exchange.correlationId = randomUUID();
+  else if (/^[\x20-\x7e]{1,128}$/.test(correlationId)) exchange.correlationId = correlationId;
+  else {
+    exchange.correlationId = randomUUID();
+    return refuse('invalid-header', 'X-Correlation-ID takes 1 to 128 printable ASCII characters.');
+  }
+  return fault === undefined ? undefined : refuse('invalid-header', fault);
+}
+
+function readConditions(head: RequestHead, route: Route, call: Call): Refusal | undefined {
+  if (route.conditional === undefined) return undefined;
+  if (route.method === 'GET') {
+    if (head.ifNoneMatch === undefined) return undefined;
+    const tags = readIfNoneMatch(head.ifNoneMatch);
+    if ('kind' in tags) return tags;
+    call.ifNoneMatch = tags.tags;
+    return undefined;
+  }
+  if (head.ifNoneMatch !== undefined) {
+    return refuse(
+      'invalid-header',
+      `If-None-Match is not taken on ${route.method}: use If-Match with the ETag that you know. Nothing was changed.`,
+    );
+  }
+  if (head.ifMatch === undefined) return undefined;
+  const tags = readIfMatch(head.ifMatch);
+  if ('kind' in tags) return tags;
+  call.ifMatch = tags.tags;
+  return undefined;
+}
+
+function decodeSegments(path: string): string[] | undefined {
+  const segments = path.split('/').slice(1);
+  if (!path.includes('%')) return segments;
+  try {
+    return segments.map((segment) => decodeURIComponent(segment));
+  } catch {
+    return undefined;
+  }
+}
+
+function notFound(head: RequestHead): Refusal {
+  return refuse(
+    'not-found',
+    `There is nothing at ${head.path.slice(0, 200)}; /api/v1/openapi.json lists what there is.`,
+  );
+}

@@ -1,0 +1,9 @@
+export { startGateway } from './start-gateway.js';
+export type {
+  ComponentHealth,
+  Gateway,
+  GatewayDeps,
+  GatewayLimits,
+  GatewayOptions,
+  HealthReport,
+} from './types.js';

@@ -1,0 +1,44 @@
+import fastJson from 'fast-json-stringify';
+import type { GatewayMetrics, RouteMetrics } from './gateway-metrics.js';
+import { type Check, createCheck } from './table/checks.js';
+import { type QueryReader, createQueryReader } from './table/query-parameters.js';
+import type { Route } from './table/route.js';
+import { type BoundRoute, namesOf } from './table/router.js';
+
+/** A row with everything that is compiled from it. */
+export interface PreparedRoute extends BoundRoute {
+  metrics: RouteMetrics;
+  readQuery: QueryReader;
+  /** by media type; absent where the handler checks */
+  checks: ReadonlyMap<string, Check>;
+  serialize: (status: number, value: unknown) => string;
+}
+
+export function prepareRoutes(routes: readonly Route[], metrics: GatewayMetrics): PreparedRoute[] {
+  return routes.map((route) => ({
+    route,
+    names: namesOf(route.path),
+    metrics: metrics.forRoute(route.method, route.path),
+    readQuery: createQueryReader(route.query),
+    checks: new Map(
+      Object.entries(route.body?.content ?? {})
+        .filter(([, media]) => media.unchecked === undefined && media.streamed === undefined)
+        .map(([type, media]) => [type, createCheck(media.schema)]),
+    ),
+    serialize: createSerializer(route),
+  }));
+}
+
+/** Compiled at the first answer of each status, so that the start does not wait for it. */
+function createSerializer(route: Route): (status: number, value: unknown) => string {
+  const byStatus = new Map<number, (value: unknown) => string>();
+  return (status, value) => {
+    let write = byStatus.get(status);
+    if (write === undefined) {
+      const schema = route.responses[status]?.schema;
+      write = schema === undefined ? (each) => JSON.stringify(each) : fastJson(schema);
+      byStatus.set(status, write);
+    }
+    return write(value);
+  };
+}

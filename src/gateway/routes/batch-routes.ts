@@ -1,0 +1,193 @@
+import { Type } from '@sinclair/typebox';
+import { refuse } from '../../model/errors.js';
+import type { JsonValue } from '../../model/json.js';
+import type { BatchItem } from '../../register/index.js';
+import { applyMetadataItems } from '../streams/metadata-items.js';
+import { streamMetadataLines } from '../streams/metadata-lines.js';
+import { reply, replyJson } from '../table/reply.js';
+import { type Route, defineRoute } from '../table/route.js';
+import {
+  EndpointId,
+  EndpointQuery,
+  EndpointToken,
+  Metadata,
+  VersionName,
+  closedObject,
+} from '../table/schemas.js';
+
+const tags = ['Batches'] as const;
+
+const Batch = closedObject({
+  appVersion: VersionName,
+  endpoints: Type.Array(
+    closedObject({
+      endpointToken: Type.Optional(EndpointToken),
+      endpointId: Type.Optional(EndpointId),
+      metadata: Type.Optional(Metadata),
+    }),
+    { minItems: 1, description: 'At most 1000 (configuration).' },
+  ),
+});
+
+const Status = closedObject({
+  createdCount: Type.Integer(),
+  failedCount: Type.Integer(),
+  created: Type.Array(
+    closedObject({ endpointToken: Type.String(), endpointId: Type.String(), metadata: Metadata }),
+  ),
+  failed: Type.Array(
+    closedObject({
+      endpointToken: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+      metadata: Type.String({ description: 'JSON text.' }),
+      status: Type.Literal('FAILED'),
+      statusReason: Type.String(),
+    }),
+  ),
+});
+
+const start = defineRoute({
+  operationId: 'startBatch',
+  method: 'POST',
+  path: '/endpoints/batch',
+  summary: 'Register many endpoints',
+  description: 'Accepted and stored: a restart finishes it. Ask for its status by the task id.',
+  tags,
+  access: {
+    scope: 'application:endpoint:create',
+    on: (call, { catalogue }) => catalogue().version(call.body.appVersion.name)?.application,
+  },
+  query: EndpointQuery,
+  body: {
+    as: Batch,
+    content: {
+      'application/json': {
+        schema: Batch,
+        example: {
+          appVersion: { name: 'smart_kettle-v1' },
+          endpoints: [{ endpointId: 'kettle-1', metadata: { city: 'Kyiv' } }],
+        },
+      },
+    },
+    levelsAbove: 4,
+  },
+  responses: { 202: { description: 'Accepted.', schema: closedObject({ taskId: Type.String() }) } },
+  errors: ['application-version-not-found'],
+  async handle(call, deps) {
+    const { appVersion, endpoints } = call.body;
+    const { batchItems } = deps.limits();
+    if (endpoints.length > batchItems) {
+      const message = `must have 1 to ${batchItems} items; found ${endpoints.length}.`;
+      return refuse('invalid-body', `"endpoints" ${message} Send more in further batches.`, [
+        { path: '/endpoints', message },
+      ]);
+    }
+    const batch = { versionName: appVersion.name, endpoints: endpoints as BatchItem[] };
+    const answer = await deps.register.batches.start(call.context, batch);
+    return answer.kind === 'ok' ? reply(202, answer.value) : answer;
+  },
+});
+
+const status = defineRoute({
+  operationId: 'getBatchStatus',
+  method: 'GET',
+  path: '/endpoints/batch/status',
+  summary: 'Get the status of a batch',
+  description:
+    'It is complete when createdCount and failedCount together are what was sent; kept for 24 h (configuration).',
+  tags,
+  access: { scope: 'application:endpoint:create', on: (call) => call.query.appName },
+  query: closedObject({ appName: Type.String(), taskId: Type.String(), ...EndpointQuery.properties }),
+  responses: {
+    200: {
+      description: 'The status.',
+      schema: Status,
+      example: {
+        createdCount: 1,
+        failedCount: 0,
+        created: [
+          { endpointToken: 'sLn4UNjbGqYZ0mXWpR7k', endpointId: 'kettle-1', metadata: { city: 'Kyiv' } },
+        ],
+        failed: [],
+      },
+    },
+  },
+  errors: ['application-not-found', 'task-not-found'],
+  async handle(call, deps) {
+    const answer = await deps.register.batches.status(call.context, call.query.appName, call.query.taskId);
+    return answer.kind === 'ok' ? reply(200, answer.value) : answer;
+  },
+});
+
+const MetadataItem = closedObject({
+  endpointId: EndpointId,
+  set: Type.Optional(Metadata),
+  unset: Type.Optional(Type.Array(Type.String())),
+  ifMatch: Type.Optional(Type.String({ description: 'As the header `If-Match`.' })),
+});
+const MetadataItems = Type.Array(MetadataItem, { description: 'At most 10000 (configuration).' });
+const ItemResult = closedObject({
+  endpointId: Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    description: 'null when the item names none.',
+  }),
+  status: Type.Integer({ description: 'What a single request would have got.' }),
+  etag: Type.Optional(Type.String()),
+  code: Type.Optional(Type.String()),
+  message: Type.Optional(Type.String()),
+});
+const itemExample = { endpointId: 'kettle-1', set: { temp: 21 }, unset: ['old'] };
+
+const metadataBatch = defineRoute({
+  operationId: 'changeMetadataBatch',
+  method: 'POST',
+  path: '/endpoints/metadata/batch',
+  summary: 'Change the metadata of many endpoints',
+  description:
+    'One result per item, in order; items that name one endpoint twice take effect in order; a bad item fails alone. ' +
+    'As `application/x-ndjson` the request may be of any length: one item a line (at most 1 MiB), one result line per line, ' +
+    'sent while the request is still being read. A client must read while it sends: the service stops reading when results ' +
+    'are not taken. Blank lines are passed over without a result; the last line may lack its line feed. A line that is not ' +
+    'an item gets a result with `endpointId` null (or the id, where it has one), and the rest goes on.',
+  tags,
+  access: { scope: 'endpoint:update', on: 'each' },
+  query: EndpointQuery,
+  body: {
+    as: Type.Unsafe<JsonValue>({}),
+    content: {
+      'application/json': { schema: MetadataItems, example: [itemExample], unchecked: true },
+      'application/x-ndjson': {
+        schema: MetadataItem,
+        example: `${JSON.stringify(itemExample)}\n`,
+        streamed: true,
+      },
+    },
+    levelsAbove: 3,
+  },
+  responses: {
+    200: {
+      description: 'One result per item. For `application/x-ndjson`: one a line.',
+      schema: Type.Array(ItemResult),
+      example: [{ endpointId: 'kettle-1', status: 200, etag: '"lq3k-2"' }],
+    },
+  },
+  errors: ['endpoint-not-found', 'precondition-failed', 'key-restricted', 'endpoint-too-large'],
+  async handle(call, deps) {
+    if (call.stream !== undefined) return streamMetadataLines(call, call.stream, deps);
+    const { metadataBatchItems } = deps.limits();
+    if (!Array.isArray(call.body)) {
+      return refuse(
+        'invalid-body',
+        'The body must be an array of items {endpointId, set?, unset?, ifMatch?}.',
+        [{ path: '', message: 'must be an array.' }],
+      );
+    }
+    if (call.body.length > metadataBatchItems) {
+      const message = `The batch has ${call.body.length} items; at most ${metadataBatchItems} are allowed. Send fewer at a time, or application/x-ndjson, which has no such limit.`;
+      return refuse('invalid-body', message, [{ path: '', message }]);
+    }
+    const results = await applyMetadataItems(call, call.body, deps);
+    return replyJson(`[${results.join(',')}]`);
+  },
+});
+
+export const batchRoutes: readonly Route[] = [start, status, metadataBatch];

@@ -1,0 +1,321 @@
+import { Type } from '@sinclair/typebox';
+import { refuse } from '../../model/errors.js';
+import { headOf } from '../../model/record.js';
+import type { ListQuery, Registration } from '../../register/index.js';
+import { readMetadataFilter } from '../table/metadata-filter.js';
+import { encodeCursor, readPaging } from '../table/paging.js';
+import { reply, replyJson } from '../table/reply.js';
+import { type Call, type Route, defineRoute } from '../table/route.js';
+import {
+  AppVersion,
+  Endpoint,
+  EndpointId,
+  EndpointQuery,
+  EndpointToken,
+  Metadata,
+  VersionName,
+  closedObject,
+  endpointParameters,
+  include,
+  pageOf,
+} from '../table/schemas.js';
+import { commandOf } from './commands.js';
+import { appVersionOf, endpointJson, endpointPageParts, readInclude } from './endpoint-views.js';
+
+const tags = ['Endpoints'] as const;
+
+const Registering = closedObject({
+  appVersion: VersionName,
+  metadata: Type.Optional(Metadata),
+  endpointToken: Type.Optional(EndpointToken),
+  endpointId: Type.Optional(EndpointId),
+  relations: Type.Optional(
+    Type.Array(Type.Unknown(), { description: 'Not available in this version: answered with 501.' }),
+  ),
+});
+
+const Registered = closedObject({
+  token: Type.String(),
+  status: Type.Literal('Inactive'),
+  endpointId: Type.String(),
+});
+
+const register = defineRoute({
+  operationId: 'registerEndpoint',
+  method: 'POST',
+  path: '/endpoints',
+  summary: 'Register an endpoint',
+  description: 'A missing id is made (a UUID), and so is a missing token, which is answered this once only.',
+  tags,
+  access: {
+    scope: 'application:endpoint:create',
+    on: (call, { catalogue }) => catalogue().version(call.body.appVersion.name)?.application,
+  },
+  query: EndpointQuery,
+  body: {
+    as: Registering,
+    content: {
+      'application/json': {
+        schema: Registering,
+        example: {
+          appVersion: { name: 'smart_kettle-v1' },
+          metadata: { city: 'Kyiv' },
+          endpointId: 'kettle-1',
+        },
+      },
+    },
+    levelsAbove: 2,
+  },
+  responses: {
+    201: {
+      description: 'Registered.',
+      schema: Registered,
+      headers: ['Location'],
+      example: { token: 'sLn4UNjbGqYZ0mXWpR7k', status: 'Inactive', endpointId: 'kettle-1' },
+    },
+  },
+  errors: [
+    'invalid-metadata-key',
+    'too-many-keys',
+    'key-restricted',
+    'application-version-not-found',
+    'endpoint-exists',
+    'token-taken',
+    'endpoint-too-large',
+    'not-available',
+  ],
+  async handle(call, deps) {
+    const { body } = call;
+    if (body.relations !== undefined) {
+      return refuse(
+        'not-available',
+        'Relations are not available in this version: leave "relations" out. Nothing was registered.',
+        [{ path: '/relations', message: 'is not available in this version.' }],
+      );
+    }
+    const registration: Registration = { versionName: body.appVersion.name, metadata: body.metadata ?? {} };
+    if (body.endpointId !== undefined) registration.endpointId = body.endpointId;
+    if (body.endpointToken !== undefined) registration.endpointToken = body.endpointToken;
+    const answer = await deps.register.endpoints.register(call.context, registration);
+    if (answer.kind !== 'ok') return answer;
+    const { endpointId, token } = answer.value;
+    return {
+      ...reply(201, { token, status: 'Inactive', endpointId }),
+      location: `/endpoints/${encodeURIComponent(endpointId)}`,
+    };
+  },
+});
+
+const ListParameters = closedObject({
+  ...endpointParameters,
+  include,
+  tenantId: Type.Optional(Type.String({ description: 'Only endpoints of this tenant.' })),
+  endpointId: Type.Optional(
+    Type.Array(Type.String(), { description: 'Only these endpoints; with `regex`, one pattern.' }),
+  ),
+  applicationName: Type.Optional(Type.String()),
+  applicationVersionName: Type.Optional(Type.String()),
+  filterId: Type.Optional(Type.String({ description: 'Only endpoints that match this active filter.' })),
+  metadataFilter: Type.Optional(
+    Type.String({
+      description:
+        'A JSON object over metadata keys, or `key:value,key:value`; in the second form a comma in a value is written `\\,` and a backslash before it `\\\\`.',
+      examples: ['{"city":"Kyiv","temp":{"$gt":20}}', 'city:Kyiv,temp:4'],
+    }),
+  ),
+  multiFilter: Type.Optional(Type.String({ description: 'Text found in the id or in any metadata value.' })),
+  regex: Type.Optional(
+    Type.Boolean({ description: 'Id, text and values are case-insensitive regular expressions.' }),
+  ),
+  offset: Type.Optional(Type.Integer({ minimum: 0 })),
+  limit: Type.Optional(
+    Type.Integer({ minimum: 1, description: 'Default 1000, at most 10000 (configuration).' }),
+  ),
+  cursor: Type.Optional(Type.String({ description: '`nextCursor` of the page before; not with `offset`.' })),
+  sort: Type.Optional(
+    Type.String({ pattern: '^(createdDate|endpointId)(,(asc|desc))?$', examples: ['createdDate,desc'] }),
+  ),
+});
+
+type ListCall = Call<string, typeof ListParameters.static>;
+
+const list = defineRoute({
+  operationId: 'listEndpoints',
+  method: 'GET',
+  path: '/endpoints',
+  summary: 'List endpoints',
+  description:
+    'Newest first, then by id, unless `sort` says otherwise. Follow `nextCursor` to read all: a page costs the same at any depth.',
+  tags,
+  access: { scope: 'endpoint:read', on: 'each' },
+  query: ListParameters,
+  responses: {
+    200: {
+      description: 'A page of endpoints.',
+      schema: pageOf(Endpoint, true),
+      example: {
+        totalElements: 1,
+        content: [
+          {
+            endpointId: 'kettle-1',
+            createdDate: '2017-03-17T11:30:02.643Z',
+            appVersion: { name: 'smart_kettle-v1', registeredDate: '2017-03-17T11:30:02.643Z' },
+          },
+        ],
+      },
+    },
+  },
+  errors: [
+    'application-not-found',
+    'application-version-not-found',
+    'filter-not-found',
+    'filter-pending',
+    'invalid-query',
+  ],
+  async handle(call, deps) {
+    const included = readInclude(call.query.include);
+    if ('kind' in included) return included;
+    const query = readListQuery(call, deps.limits());
+    if ('kind' in query) return query;
+    const answer = await deps.register.endpoints.list(call.context, query);
+    if (answer.kind !== 'ok') return answer;
+    const { total, next } = answer.value;
+    let { records } = answer.value;
+    if (deps.access.authenticates) {
+      const resources = records.map((record) => `endpoint-${headOf(record).endpointId}`);
+      const granted = await deps.access.decide(call.caller, 'endpoint:read', resources);
+      records = records.filter((_record, i) => granted[i] === true);
+    }
+    const filters = included.filters ? await deps.register.endpoints.filterIds(records) : [];
+    const nextCursor = next === undefined ? undefined : encodeCursor(query.sort, next);
+    return {
+      kind: 'reply',
+      status: 200,
+      parts: endpointPageParts({ total, records, filters, nextCursor }, included),
+    };
+  },
+});
+
+function readListQuery({ query }: ListCall, limits: Parameters<typeof readPaging>[1]) {
+  const paging = readPaging(query, limits);
+  if ('kind' in paging) return paging;
+  const wanted: ListQuery = { ...paging, regex: query.regex ?? false };
+  if (wanted.regex && (query.endpointId?.length ?? 0) > 1) {
+    return refuse(
+      'invalid-parameter',
+      'With "regex=true", "endpointId" is one regular expression; give it once.',
+    );
+  }
+  if (query.tenantId !== undefined) wanted.tenant = query.tenantId;
+  if (query.endpointId !== undefined) wanted.endpointIds = query.endpointId;
+  if (query.applicationName !== undefined) wanted.application = query.applicationName;
+  if (query.applicationVersionName !== undefined) wanted.version = query.applicationVersionName;
+  if (query.filterId !== undefined) wanted.filterId = query.filterId;
+  if (query.multiFilter !== undefined) wanted.multiFilter = query.multiFilter;
+  if (query.metadataFilter !== undefined) {
+    const filter = readMetadataFilter(query.metadataFilter);
+    if (filter.kind === 'refused') return filter;
+    wanted.metadataFilter = filter;
+  }
+  return wanted;
+}
+
+const get = defineRoute({
+  operationId: 'getEndpoint',
+  method: 'GET',
+  path: '/endpoints/{endpointId}',
+  summary: 'Get an endpoint',
+  tags,
+  access: { scope: 'endpoint:read', on: 'endpoint' },
+  query: closedObject({ ...endpointParameters, include }),
+  responses: { 200: { description: 'The endpoint.', schema: Endpoint } },
+  errors: ['endpoint-not-found'],
+  async handle(call, deps) {
+    const included = readInclude(call.query.include);
+    if ('kind' in included) return included;
+    const answer = await deps.register.endpoints.get(call.context, call.path.endpointId);
+    if (answer.kind !== 'ok') return answer;
+    const [filters] = included.filters ? await deps.register.endpoints.filterIds([answer.value]) : [[]];
+    return replyJson(endpointJson(answer.value, included, filters ?? []));
+  },
+});
+
+const unregister = defineRoute({
+  operationId: 'unregisterEndpoint',
+  method: 'DELETE',
+  path: '/endpoints/{endpointId}',
+  summary: 'Unregister an endpoint',
+  description: '`If-Match` takes the ETag of its metadata.',
+  tags,
+  access: { scope: 'endpoint:delete', on: 'endpoint' },
+  query: EndpointQuery,
+  conditional: true,
+  responses: { 204: { description: 'Unregistered.' } },
+  errors: ['endpoint-not-found'],
+  async handle(call, deps) {
+    const outcome = await deps.register.endpoints.submit(commandOf(call, { type: 'unregister' }));
+    return outcome.kind === 'refused' || outcome.kind === 'retry' ? outcome : reply(204);
+  },
+});
+
+const getAppVersion = defineRoute({
+  operationId: 'getAppVersion',
+  method: 'GET',
+  path: '/endpoints/{endpointId}/app-version',
+  summary: 'Get the application version of an endpoint',
+  tags,
+  access: { scope: 'endpoint:read', on: 'endpoint' },
+  query: EndpointQuery,
+  responses: { 200: { description: 'The version, and when the endpoint got it.', schema: AppVersion } },
+  errors: ['endpoint-not-found'],
+  async handle(call, deps) {
+    const answer = await deps.register.endpoints.get(call.context, call.path.endpointId);
+    return answer.kind === 'ok' ? reply(200, appVersionOf(headOf(answer.value))) : answer;
+  },
+});
+
+const putAppVersion = defineRoute({
+  operationId: 'setAppVersion',
+  method: 'PUT',
+  path: '/endpoints/{endpointId}/app-version',
+  summary: 'Give an endpoint another version of its application',
+  description: '`If-Match` takes the ETag of its metadata.',
+  tags,
+  access: { scope: 'endpoint:update', on: 'endpoint' },
+  query: EndpointQuery,
+  body: {
+    as: VersionName,
+    content: { 'application/json': { schema: VersionName, example: { name: 'smart_kettle-v2' } } },
+    levelsAbove: 1,
+  },
+  conditional: true,
+  responses: { 200: { description: 'The version, and when the endpoint got it.', schema: AppVersion } },
+  errors: ['endpoint-not-found', 'application-version-not-found', 'other-application'],
+  async handle(call, deps) {
+    const version = deps.register.catalogue().version(call.body.name);
+    if (
+      version === undefined ||
+      (call.caller.tenant !== undefined && version.tenant !== call.caller.tenant)
+    ) {
+      return refuse(
+        'application-version-not-found',
+        `There is no application version "${call.body.name.slice(0, 200)}".`,
+      );
+    }
+    const outcome = await deps.register.endpoints.submit(commandOf(call, { type: 'set-version', version }));
+    if (outcome.kind === 'refused' || outcome.kind === 'retry') return outcome;
+    return reply(200, {
+      name: version.version,
+      registeredDate: new Date(outcome.versionSinceMs).toISOString(),
+    });
+  },
+});
+
+export const endpointRoutes: readonly Route[] = [
+  register,
+  list,
+  get,
+  unregister,
+  getAppVersion,
+  putAppVersion,
+];

@@ -1,0 +1,227 @@
+import { type Static, Type } from '@sinclair/typebox';
+import type { JsonValue } from '../../model/json.js';
+import type { FilterView } from '../../register/index.js';
+import { tagMatches } from '../table/entity-tags.js';
+import { readLimit } from '../table/paging.js';
+import { type Result, reply } from '../table/reply.js';
+import { type Route, defineRoute } from '../table/route.js';
+import { IsoDate, closedObject, pageOf } from '../table/schemas.js';
+
+const tags = ['Filters'] as const;
+
+/** Beyond what the filter language allows: it says more exactly what is nested too deep. */
+const FILTER_LEVELS = 100;
+
+const MongoQuery = Type.Unsafe<JsonValue>({
+  type: ['object', 'string'],
+  description: 'A query in the filter language: an object, or its JSON text.',
+});
+const Name = Type.String({ minLength: 1, maxLength: 256 });
+const Description = Type.String({ maxLength: 4096 });
+
+const Draft = closedObject({ name: Name, description: Type.Optional(Description), mongoQuery: MongoQuery });
+const Change = Type.Object(
+  {
+    name: Type.Optional(Name),
+    description: Type.Optional(Description),
+    mongoQuery: Type.Optional(MongoQuery),
+  },
+  { additionalProperties: false },
+);
+
+const Filter = closedObject({
+  id: Type.String(),
+  name: Type.String(),
+  description: Type.String(),
+  mongoQuery: Type.Unsafe<object>({ type: 'object', additionalProperties: true }),
+  status: Type.Union([], { type: 'string', enum: ['pending', 'active'] }),
+  matchedEndpointsCount: Type.Integer({ description: 'Exact when the filter is active.' }),
+  createdDate: IsoDate,
+  updatedDate: IsoDate,
+  progress: Type.Optional(
+    Type.Object(
+      { evaluated: Type.Integer(), total: Type.Integer() },
+      { description: 'Of a pending filter: endpoints evaluated so far, of how many.' },
+    ),
+  ),
+});
+
+const example = {
+  id: '2f1c5b1e-7c1c-4a5e-9d2b-0f6f1d0f9a11',
+  name: 'Hot kettles',
+  description: '',
+  mongoQuery: { 'metadata.temp': { $gt: 90 } },
+  status: 'active',
+  matchedEndpointsCount: 3,
+  createdDate: '2017-03-17T11:30:02.643Z',
+  updatedDate: '2017-03-17T11:30:02.643Z',
+};
+const draftExample = { name: example.name, description: '', mongoQuery: example.mongoQuery };
+
+function viewOf({ filter, matchedEndpointsCount, progress }: FilterView) {
+  const view = {
+    id: filter.id,
+    name: filter.name,
+    description: filter.description,
+    mongoQuery: JSON.parse(filter.queryText) as object,
+    status: filter.status,
+    matchedEndpointsCount,
+    createdDate: new Date(filter.createdMs).toISOString(),
+    updatedDate: new Date(filter.updatedMs).toISOString(),
+  };
+  return progress === undefined ? view : { ...view, progress };
+}
+
+function replyFilter(status: number, filter: FilterView): Result {
+  return { ...reply(status, viewOf(filter)), etag: filter.etag };
+}
+
+const list = defineRoute({
+  operationId: 'listFilters',
+  method: 'GET',
+  path: '/applications/{app}/filters',
+  summary: 'List the filters of an application',
+  tags,
+  access: { scope: 'application:endpoint-filter:read', on: 'application' },
+  query: closedObject({
+    name: Type.Optional(
+      Type.String({ description: 'Only filters whose name contains this, whatever the case.' }),
+    ),
+    offset: Type.Optional(Type.Integer({ minimum: 0 })),
+    limit: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'Default 1000, at most 10000 (configuration).' }),
+    ),
+  }),
+  responses: {
+    200: {
+      description: 'A page of filters, by name.',
+      schema: pageOf(Filter, false),
+      example: { totalElements: 1, content: [example] },
+    },
+  },
+  errors: ['application-not-found'],
+  async handle(call, deps) {
+    const limit = readLimit(call.query.limit, deps.limits());
+    if (typeof limit !== 'number') return limit;
+    const page = { offset: call.query.offset ?? 0, limit };
+    const { name } = call.query;
+    const answer = await deps.register.filters.list(
+      call.context,
+      call.path.app,
+      name === undefined ? page : { ...page, name },
+    );
+    if (answer.kind !== 'ok') return answer;
+    return reply(200, { totalElements: answer.value.total, content: answer.value.filters.map(viewOf) });
+  },
+});
+
+const create = defineRoute({
+  operationId: 'createFilter',
+  method: 'POST',
+  path: '/applications/{app}/filters',
+  summary: 'Save a filter',
+  description:
+    'It is pending until every endpoint of the application has been evaluated against it, then active.',
+  tags,
+  access: { scope: 'application:endpoint-filter:create', on: 'application' },
+  body: {
+    as: Draft,
+    content: { 'application/json': { schema: Draft, example: draftExample } },
+    levelsAbove: FILTER_LEVELS,
+  },
+  responses: {
+    201: {
+      description: 'Saved.',
+      schema: Filter,
+      headers: ['ETag', 'Location'],
+      example: { ...example, status: 'pending' },
+    },
+  },
+  errors: ['application-not-found', 'invalid-query', 'filter-name-taken', 'too-many-filters'],
+  async handle(call, deps) {
+    const { name, description = '', mongoQuery } = call.body;
+    const answer = await deps.register.filters.create(call.context, call.path.app, {
+      name,
+      description,
+      mongoQuery,
+    });
+    if (answer.kind !== 'ok') return answer;
+    const location = `/applications/${call.path.app}/filters/${answer.value.filter.id}`;
+    return { ...reply(201, viewOf(answer.value)), etag: answer.value.etag, location };
+  },
+});
+
+const get = defineRoute({
+  operationId: 'getFilter',
+  method: 'GET',
+  path: '/applications/{app}/filters/{id}',
+  summary: 'Get a filter',
+  tags,
+  access: { scope: 'application:endpoint-filter:read', on: 'application' },
+  conditional: true,
+  responses: { 200: { description: 'The filter.', schema: Filter, headers: ['ETag'], example } },
+  errors: ['application-not-found', 'filter-not-found'],
+  async handle(call, deps) {
+    const answer = await deps.register.filters.get(call.context, call.path.app, call.path.id);
+    if (answer.kind !== 'ok') return answer;
+    const { etag } = answer.value;
+    if (call.ifNoneMatch !== undefined && tagMatches(call.ifNoneMatch, etag))
+      return { kind: 'reply', status: 304, etag };
+    return replyFilter(200, answer.value);
+  },
+});
+
+const change = defineRoute({
+  operationId: 'changeFilter',
+  method: 'PATCH',
+  path: '/applications/{app}/filters/{id}',
+  summary: 'Change a filter',
+  description: 'Only what is named changes. A new query makes the filter pending again.',
+  tags,
+  access: { scope: 'application:endpoint-filter:update', on: 'application' },
+  body: {
+    as: Change,
+    content: {
+      'application/json': { schema: Change, example: { name: 'Very hot kettles' } },
+      'application/merge-patch+json': { schema: Change, example: { name: 'Very hot kettles' } },
+    },
+    levelsAbove: FILTER_LEVELS,
+  },
+  conditional: true,
+  responses: { 200: { description: 'The filter.', schema: Filter, headers: ['ETag'], example } },
+  errors: ['application-not-found', 'filter-not-found', 'invalid-query', 'filter-name-taken'],
+  async handle(call, deps) {
+    const wanted: Partial<Static<typeof Change>> = call.body;
+    const answer = await deps.register.filters.change(
+      call.context,
+      call.path.app,
+      call.path.id,
+      wanted,
+      call.ifMatch,
+    );
+    return answer.kind === 'ok' ? replyFilter(200, answer.value) : answer;
+  },
+});
+
+const remove = defineRoute({
+  operationId: 'deleteFilter',
+  method: 'DELETE',
+  path: '/applications/{app}/filters/{id}',
+  summary: 'Delete a filter',
+  tags,
+  access: { scope: 'application:endpoint-filter:delete', on: 'application' },
+  conditional: true,
+  responses: { 204: { description: 'Deleted.' } },
+  errors: ['application-not-found', 'filter-not-found'],
+  async handle(call, deps) {
+    const answer = await deps.register.filters.remove(
+      call.context,
+      call.path.app,
+      call.path.id,
+      call.ifMatch,
+    );
+    return answer.kind === 'ok' ? reply(204) : answer;
+  },
+});
+
+export const filterRoutes: readonly Route[] = [list, create, get, change, remove];

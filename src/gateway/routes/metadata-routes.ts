@@ -1,0 +1,237 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { refuse } from '../../model/errors.js';
+import type { JsonObject } from '../../model/json.js';
+import type { Outcome } from '../../model/outcome.js';
+import { createdOf, etagOf, headOf, metadataBytesOf, metadataOf } from '../../model/record.js';
+import { tagMatches } from '../table/entity-tags.js';
+import { type Result, reply, replyJson } from '../table/reply.js';
+import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
+import { AnyJson, EndpointQuery, Metadata, closedObject, endpointParameters } from '../table/schemas.js';
+import { commandOf } from './commands.js';
+
+const tags = ['Metadata'] as const;
+const example = { city: 'Kyiv', temp: 20.5 };
+const changeErrors = [
+  'endpoint-not-found',
+  'invalid-metadata-key',
+  'too-many-keys',
+  'nested-too-deep',
+  'key-restricted',
+  'endpoint-too-large',
+] as const;
+
+/** The record of the path's endpoint, its ETag, and whether the client has it already. */
+async function load(call: Call<'endpointId'>, deps: RouteDeps) {
+  const answer = await deps.register.endpoints.get(call.context, call.path.endpointId);
+  if (answer.kind !== 'ok') return answer;
+  const record = answer.value;
+  const etag = etagOf(createdOf(record), headOf(record).metadataRevision);
+  return { record, etag, known: call.ifNoneMatch !== undefined && tagMatches(call.ifNoneMatch, etag) };
+}
+
+function notModified(etag: string): Result {
+  return { kind: 'reply', status: 304, etag };
+}
+
+/** Answers a change with the whole metadata after it. */
+function replyMetadata(outcome: Outcome): Result {
+  if (outcome.kind === 'refused' || outcome.kind === 'retry') return outcome;
+  return replyJson(outcome.metadata ?? '{}', etagOf(outcome.createdMs, outcome.metadataRevision));
+}
+
+const get = defineRoute({
+  operationId: 'getMetadata',
+  method: 'GET',
+  path: '/endpoints/{endpointId}/metadata',
+  summary: 'Get the metadata of an endpoint',
+  tags,
+  access: { scope: 'endpoint:read', on: 'endpoint' },
+  query: closedObject({
+    ...endpointParameters,
+    include: Type.Optional(
+      Type.Array(Type.String(), {
+        description: 'Keys, comma-separated or repeated: the answer holds only these.',
+      }),
+    ),
+  }),
+  conditional: true,
+  responses: { 200: { description: 'The metadata.', schema: Metadata, headers: ['ETag'], example } },
+  errors: ['endpoint-not-found'],
+  async handle(call, deps) {
+    const found = await load(call, deps);
+    if ('kind' in found) return found;
+    if (found.known) return notModified(found.etag);
+    const keys = (call.query.include ?? []).flatMap((text) => text.split(',')).filter((key) => key !== '');
+    if (keys.length === 0 || keys.includes('inherited'))
+      return replyJson(metadataBytesOf(found.record), found.etag);
+    return replyJson(narrow(metadataOf(found.record), new Set(keys)), found.etag);
+  },
+});
+
+function narrow(metadata: JsonObject, keys: ReadonlySet<string>): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(metadata).filter(([key]) => keys.has(key))));
+}
+
+const put = defineRoute({
+  operationId: 'replaceMetadata',
+  method: 'PUT',
+  path: '/endpoints/{endpointId}/metadata',
+  summary: 'Replace the metadata of an endpoint',
+  tags,
+  access: { scope: 'endpoint:update', on: 'endpoint' },
+  query: EndpointQuery,
+  body: { as: Metadata, content: { 'application/json': { schema: Metadata, example } }, levelsAbove: 1 },
+  conditional: true,
+  responses: { 200: { description: 'The new metadata.', schema: Metadata, headers: ['ETag'], example } },
+  errors: changeErrors,
+  async handle(call, deps) {
+    const command = commandOf(call, { type: 'replace-metadata', metadataText: call.text });
+    return replyMetadata(await deps.register.endpoints.submit(command));
+  },
+});
+
+const pointer = Type.String({ pattern: '^(/([^~]|~[01])*)?$', description: 'JSON Pointer (RFC 6901).' });
+const JsonPatch = Type.Array(
+  Type.Object({
+    op: Type.Union([], { enum: ['add', 'remove', 'replace', 'move', 'copy', 'test'] }),
+    path: pointer,
+    from: Type.Optional(pointer),
+    value: Type.Optional(AnyJson),
+  }),
+);
+const MergePatch = Type.Unsafe<JsonObject>({
+  type: 'object',
+  description: 'RFC 7396: `null` removes a key.',
+});
+const Patch = Type.Unsafe<Static<typeof JsonPatch> | JsonObject>({});
+
+const patch = defineRoute({
+  operationId: 'patchMetadata',
+  method: 'PATCH',
+  path: '/endpoints/{endpointId}/metadata',
+  summary: 'Change the metadata of an endpoint by a patch',
+  description:
+    'JSON Patch (RFC 6902) or JSON Merge Patch (RFC 7396), as the content type says; plain `application/json` is a JSON Patch. All or nothing.',
+  tags,
+  access: { scope: 'endpoint:update', on: 'endpoint' },
+  query: EndpointQuery,
+  body: {
+    as: Patch,
+    content: {
+      'application/json-patch+json': {
+        schema: JsonPatch,
+        example: [{ op: 'add', path: '/city', value: 'Kyiv' }],
+      },
+      'application/merge-patch+json': { schema: MergePatch, example: { city: 'Kyiv', old: null } },
+      'application/json': { schema: JsonPatch, example: [{ op: 'remove', path: '/old' }] },
+    },
+    levelsAbove: 3,
+  },
+  conditional: true,
+  responses: { 200: { description: 'The new metadata.', schema: Metadata, headers: ['ETag'], example } },
+  errors: [...changeErrors, 'invalid-patch', 'patch-test-failed'],
+  async handle(call, deps) {
+    const type = call.mediaType === 'application/merge-patch+json' ? 'merge-patch' : 'json-patch';
+    return replyMetadata(
+      await deps.register.endpoints.submit(commandOf(call, { type, patchText: call.text })),
+    );
+  },
+});
+
+const getKeys = defineRoute({
+  operationId: 'getMetadataKeys',
+  method: 'GET',
+  path: '/endpoints/{endpointId}/metadata-keys',
+  summary: 'Get the metadata keys of an endpoint',
+  tags,
+  access: { scope: 'endpoint:read', on: 'endpoint' },
+  query: EndpointQuery,
+  conditional: true,
+  responses: {
+    200: {
+      description: 'The keys, sorted.',
+      schema: Type.Array(Type.String()),
+      headers: ['ETag'],
+      example: ['city', 'temp'],
+    },
+  },
+  errors: ['endpoint-not-found'],
+  async handle(call, deps) {
+    const found = await load(call, deps);
+    if ('kind' in found) return found;
+    if (found.known) return notModified(found.etag);
+    return replyJson(JSON.stringify(Object.keys(metadataOf(found.record)).sort()), found.etag);
+  },
+});
+
+const getKey = defineRoute({
+  operationId: 'getMetadataKey',
+  method: 'GET',
+  path: '/endpoints/{endpointId}/metadata/{key}',
+  summary: 'Get one metadata value',
+  tags,
+  access: { scope: 'endpoint:read', on: 'endpoint' },
+  query: EndpointQuery,
+  conditional: true,
+  responses: { 200: { description: 'The value.', schema: AnyJson, headers: ['ETag'], example: 'Kyiv' } },
+  errors: ['endpoint-not-found', 'metadata-key-not-found'],
+  async handle(call, deps) {
+    const found = await load(call, deps);
+    if ('kind' in found) return found;
+    const metadata = metadataOf(found.record);
+    const { key } = call.path;
+    if (!Object.hasOwn(metadata, key)) {
+      return refuse('metadata-key-not-found', `The endpoint has no metadata key "${key.slice(0, 200)}".`);
+    }
+    if (found.known) return notModified(found.etag);
+    return replyJson(JSON.stringify(metadata[key]), found.etag);
+  },
+});
+
+/** The hottest route: the body goes on as text, and is answered as it came. */
+const putKey = defineRoute({
+  operationId: 'setMetadataKey',
+  method: 'PUT',
+  path: '/endpoints/{endpointId}/metadata/{key}',
+  summary: 'Set one metadata value',
+  description: 'The body is the value: any JSON, `null` too.',
+  tags,
+  access: { scope: 'endpoint:update', on: 'endpoint' },
+  query: EndpointQuery,
+  body: {
+    as: AnyJson,
+    content: { 'application/json': { schema: AnyJson, example: 'Kyiv', unchecked: true } },
+    levelsAbove: 0,
+  },
+  conditional: true,
+  responses: { 200: { description: 'The value.', schema: AnyJson, headers: ['ETag'], example: 'Kyiv' } },
+  errors: changeErrors,
+  async handle(call, deps) {
+    const command = commandOf(call, { type: 'set-key', key: call.path.key, valueText: call.text });
+    const outcome = await deps.register.endpoints.submit(command);
+    if (outcome.kind === 'refused' || outcome.kind === 'retry') return outcome;
+    return replyJson(call.text, etagOf(outcome.createdMs, outcome.metadataRevision));
+  },
+});
+
+const deleteKey = defineRoute({
+  operationId: 'deleteMetadataKey',
+  method: 'DELETE',
+  path: '/endpoints/{endpointId}/metadata/{key}',
+  summary: 'Remove one metadata key',
+  tags,
+  access: { scope: 'endpoint:update', on: 'endpoint' },
+  query: EndpointQuery,
+  conditional: true,
+  responses: { 204: { description: 'Removed.', headers: ['ETag'] } },
+  errors: ['endpoint-not-found', 'metadata-key-not-found', 'key-restricted'],
+  async handle(call, deps) {
+    const outcome = await deps.register.endpoints.submit(
+      commandOf(call, { type: 'delete-key', key: call.path.key }),
+    );
+    if (outcome.kind === 'refused' || outcome.kind === 'retry') return outcome;
+    return { ...reply(204), etag: etagOf(outcome.createdMs, outcome.metadataRevision) };
+  },
+});
+
+export const metadataRoutes: readonly Route[] = [get, put, patch, getKeys, getKey, putKey, deleteKey];

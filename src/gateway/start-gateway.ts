@@ -1,0 +1,80 @@
+import { App } from 'uWebSockets.js';
+import { createDispatcher } from './dispatcher.js';
+import { createGatewayMetrics } from './gateway-metrics.js';
+import { type Listening, listen } from './listen.js';
+import { createManagement } from './management.js';
+import { createOpenApi } from './openapi.js';
+import { createRoutes } from './routes/index.js';
+import { type EventHub, createEventHub } from './streams/event-hub.js';
+import type { Gateway, GatewayDeps } from './types.js';
+
+const EVENT_SUBSCRIBERS = 1000;
+const HEARTBEAT_MS = 15_000;
+const DRAIN_POLL_MS = 10;
+
+/**
+ * Serves REST and live events on one port, health and metrics on another. Rejects, with the remedy, when a port can't
+ * be listened on; nothing is listened on then.
+ */
+export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
+  const { options, log, register } = deps;
+  const metrics = createGatewayMetrics(deps.metrics, () => events.subscribers);
+  const events: EventHub = createEventHub({
+    live: register.live,
+    maxSubscribers: options.eventSubscribers ?? EVENT_SUBSCRIBERS,
+    heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+    onDropped: () => metrics.droppedSubscriber(),
+    onFault: (error) => log.error({ err: error }, 'an event could not be read for the live stream'),
+  });
+  const { info } = options;
+  const version = typeof info?.['version'] === 'string' ? info['version'] : '1';
+  const routes = createRoutes((all) => createOpenApi(all, options.pathPrefixes, version));
+  let port = options.port;
+  const dispatcher = createDispatcher(
+    routes,
+    { register, access: deps.access, limits: options.limits, events, log },
+    metrics,
+    {
+      pathPrefixes: options.pathPrefixes,
+      publicUrl: options.publicUrl,
+      listening: () => `${options.host}:${port}`,
+    },
+  );
+  let stopping = false;
+  const app = App().any('/*', (response, request) => dispatcher.handle(response, request));
+  const management = createManagement(deps, () => stopping);
+
+  const main = await listen(app, options.host, options.port, 'server.port');
+  port = main.port;
+  let side: Listening;
+  try {
+    side = await listen(management, options.managementHost, options.managementPort, 'management.port');
+  } catch (error) {
+    app.close();
+    throw error;
+  }
+
+  async function stop(graceMs: number): Promise<void> {
+    stopping = true;
+    main.stopListening();
+    dispatcher.stop();
+    events.close();
+    const deadline = performance.now() + graceMs;
+    while (metrics.inFlight > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    if (metrics.inFlight > 0)
+      log.warn(
+        `${metrics.inFlight} requests were not answered within ${graceMs} ms; their connections are closed`,
+      );
+    app.close();
+    management.close();
+  }
+
+  let stopped: Promise<void> | undefined;
+  return {
+    port: main.port,
+    managementPort: side.port,
+    stop: (graceMs) => (stopped ??= stop(graceMs)),
+  };
+}

@@ -1,0 +1,128 @@
+import type { Command } from '../../model/command.js';
+import { isEndpointId } from '../../model/endpoint.js';
+import { type Refusal, ERRORS, refuse, statusOf } from '../../model/errors.js';
+import { type JsonValue, isJsonObject } from '../../model/json.js';
+import type { Outcome, Retry } from '../../model/outcome.js';
+import { etagOf } from '../../model/record.js';
+import { readIfMatch } from '../table/entity-tags.js';
+import type { Call, RouteDeps } from '../table/route.js';
+
+/** Items of one list that are under way at a time: enough for full batches, few enough for a queue with others in it. */
+export const ITEMS_IN_FLIGHT = 2048;
+
+type BatchCall = Pick<Call, 'context' | 'caller'>;
+
+/**
+ * Reads `{endpointId, set?, unset?, ifMatch?}` of a strictly parsed value. By hand: this runs for every line of a
+ * stream. O(size of the item).
+ */
+export function readMetadataItem(value: JsonValue, call: BatchCall, timestampMs: number): Command | Refusal {
+  if (!isJsonObject(value))
+    return refuse('invalid-body', 'An item is an object {endpointId, set?, unset?, ifMatch?}.');
+  for (const name in value) {
+    if (name !== 'endpointId' && name !== 'set' && name !== 'unset' && name !== 'ifMatch') {
+      return refuse(
+        'invalid-body',
+        `An item has endpointId, set, unset and ifMatch; "${name.slice(0, 80)}" is not known here.`,
+      );
+    }
+  }
+  const { endpointId, set, unset, ifMatch } = value;
+  if (typeof endpointId !== 'string' || !isEndpointId(endpointId)) {
+    if (endpointId === undefined) return refuse('invalid-body', 'The item has no "endpointId".');
+    return refuse('invalid-endpoint-id');
+  }
+  if (set === undefined && unset === undefined)
+    return refuse('invalid-body', 'The item has neither "set" nor "unset".');
+  if (set !== undefined && !isJsonObject(set))
+    return refuse('invalid-body', '"set" must be an object of metadata keys and values.');
+  if (unset !== undefined && !(Array.isArray(unset) && unset.every((key) => typeof key === 'string'))) {
+    return refuse('invalid-body', '"unset" must be an array of metadata keys.');
+  }
+  const command: Command = {
+    endpointId,
+    correlationId: call.context.correlationId,
+    timestampMs,
+    type: 'change-keys',
+    setText: set === undefined ? '{}' : JSON.stringify(set),
+    unset: unset ?? [],
+  };
+  if (call.context.tenant !== undefined) command.tenant = call.context.tenant;
+  if (ifMatch === undefined) return command;
+  if (typeof ifMatch !== 'string')
+    return refuse('invalid-body', '"ifMatch" must be a text as in the header If-Match.');
+  const tags = readIfMatch(ifMatch);
+  if ('kind' in tags) return tags;
+  return { ...command, ifMatch: tags.tags };
+}
+
+/** One result as JSON text. */
+export function resultJson(endpointId: string | null, outcome: Outcome): string {
+  // an id that passed its pattern needs no escapes, but a refused one may be anything
+  const id = endpointId === null ? 'null' : JSON.stringify(endpointId);
+  if (outcome.kind === 'refused' || outcome.kind === 'retry') {
+    const { code, message } = outcome;
+    return `{"endpointId":${id},"status":${statusOf(code)},"code":"${code}","message":${JSON.stringify(message)}}`;
+  }
+  // the tag's own quotes are escaped
+  const etag = etagOf(outcome.createdMs, outcome.metadataRevision).slice(1, -1);
+  return `{"endpointId":${id},"status":200,"etag":"\\"${etag}\\""}`;
+}
+
+/** The id that a refused item named, so that its result can name it too. */
+export function idOf(value: JsonValue): string | null {
+  return isJsonObject(value) && typeof value['endpointId'] === 'string'
+    ? value['endpointId'].slice(0, 256)
+    : null;
+}
+
+const INTERNAL: Retry = { kind: 'retry', code: 'internal', message: ERRORS.internal[1] };
+
+/** Carries out one command, granted or not. Never rejects. */
+export async function submitItem(command: Command, granted: boolean, deps: RouteDeps): Promise<Outcome> {
+  if (!granted) return refuse('forbidden');
+  try {
+    return await deps.register.endpoints.submit(command);
+  } catch (error) {
+    deps.log.error({ err: error, correlationId: command.correlationId }, 'a change failed');
+    return INTERNAL;
+  }
+}
+
+/** Whether the caller may update each endpoint; `undefined` when nobody is asked. */
+export async function decideItems(
+  call: BatchCall,
+  commands: readonly Command[],
+  deps: RouteDeps,
+): Promise<boolean[] | undefined> {
+  if (!deps.access.authenticates) return undefined;
+  return deps.access.decide(
+    call.caller,
+    'endpoint:update',
+    commands.map((command) => `endpoint-${command.endpointId}`),
+  );
+}
+
+/** Carries out the items of a list, in order, some at a time. Answers their results as JSON texts, in their places. */
+export async function applyMetadataItems(
+  call: BatchCall,
+  items: readonly JsonValue[],
+  deps: RouteDeps,
+): Promise<string[]> {
+  const results: string[] = [];
+  const timestampMs = Date.now();
+  for (let from = 0; from < items.length; from += ITEMS_IN_FLIGHT) {
+    const some = items.slice(from, from + ITEMS_IN_FLIGHT);
+    const commands = some.map((item) => readMetadataItem(item, call, timestampMs));
+    const asked = commands.filter((command): command is Command => !('kind' in command));
+    const granted = await decideItems(call, asked, deps);
+    let next = 0;
+    const outcomes = await Promise.all(
+      commands.map(async (command) =>
+        'kind' in command ? command : submitItem(command, granted?.[next++] ?? granted === undefined, deps),
+      ),
+    );
+    for (let i = 0; i < some.length; i++) results.push(resultJson(idOf(some[i]!), outcomes[i]!));
+  }
+  return results;
+}

@@ -1,0 +1,209 @@
+import type { Command } from '../../model/command.js';
+import { type Refusal, refuse } from '../../model/errors.js';
+import type { Outcome } from '../../model/outcome.js';
+import { parseStrictJson } from '../../model/strict-json.js';
+import type { Call, RouteDeps } from '../table/route.js';
+import type { Takeover } from '../table/reply.js';
+import type { BodyStream } from '../wire/body.js';
+import type { Exchange } from '../wire/exchange.js';
+import { type Line, LineSplitter } from './line-splitter.js';
+import {
+  ITEMS_IN_FLIGHT,
+  decideItems,
+  idOf,
+  readMetadataItem,
+  resultJson,
+  submitItem,
+} from './metadata-items.js';
+
+const OUTPUT_BYTES = 64 * 1024;
+
+/**
+ * A metadata batch as lines: items are carried out as they come and their results written in the same order. At most
+ * {@link ITEMS_IN_FLIGHT} lines are under way; more are not read, and neither while the client does not take results.
+ * A client that goes away is read no further; what was begun is carried out.
+ */
+export function streamMetadataLines(call: Call, body: BodyStream, deps: RouteDeps): Takeover {
+  return {
+    kind: 'takeover',
+    begin(exchange) {
+      new MetadataLines(exchange, call, body, deps).begin();
+    },
+  };
+}
+
+interface Slot {
+  endpointId: string | null;
+  /** its result, when it is there */
+  text: string | undefined;
+}
+
+class MetadataLines {
+  readonly #splitter: LineSplitter;
+  readonly #nesting: number;
+  /** results to be written, in the order of their lines; those before `#head` are written */
+  #slots: Slot[] = [];
+  #head = 0;
+  /** granted or not is asked for the lines of one chunk at a time */
+  #asking: { command: Command; slot: Slot }[] = [];
+  #decided: Promise<void> = Promise.resolve();
+  #chunkRead = true;
+  #bodyEnded = false;
+  #blocked = false;
+  #flushing = false;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly call: Call,
+    private readonly body: BodyStream,
+    private readonly deps: RouteDeps,
+  ) {
+    const limits = deps.limits();
+    this.#splitter = new LineSplitter(limits.ndjsonLineBytes);
+    this.#nesting = limits.nesting + 2;
+  }
+
+  begin(): void {
+    this.exchange.start(200, [['Content-Type', 'application/x-ndjson']]);
+    this.body.listen({
+      onChunk: (chunk) => {
+        this.#splitter.push(chunk);
+        this.#chunkRead = false;
+        this.#read();
+        return this.#chunkRead;
+      },
+      onEnd: () => {
+        this.#bodyEnded = true;
+        const line = this.#splitter.last();
+        if (line !== undefined) this.#take(line);
+        this.#ask();
+        this.#flushSoon();
+      },
+    });
+  }
+
+  #full(): boolean {
+    return this.#blocked || this.#slots.length - this.#head >= ITEMS_IN_FLIGHT;
+  }
+
+  #read(): void {
+    while (this.exchange.open && !this.#full()) {
+      const line = this.#splitter.next();
+      if (line === undefined) {
+        this.#chunkRead = true;
+        break;
+      }
+      this.#take(line);
+    }
+    this.#ask();
+  }
+
+  #take(line: Line): void {
+    if (line !== 'too-long' && isBlank(line)) return;
+    const slot: Slot = { endpointId: null, text: undefined };
+    this.#slots.push(slot);
+    const command = this.#parse(line, slot);
+    if ('kind' in command) this.#settle(slot, command);
+    else if (this.deps.access.authenticates) this.#asking.push({ command, slot });
+    else void this.#submit(command, true, slot);
+  }
+
+  #parse(line: Line, slot: Slot): Command | Refusal {
+    if (line === 'too-long') {
+      return refuse(
+        'body-too-large',
+        `The line is longer than the ${this.deps.limits().ndjsonLineBytes} bytes that are allowed; it was passed over.`,
+      );
+    }
+    const parsed = parseStrictJson(line, this.#nesting);
+    if (!parsed.ok) return refuse(parsed.code, parsed.message);
+    slot.endpointId = idOf(parsed.value);
+    return readMetadataItem(parsed.value, this.call, Date.now());
+  }
+
+  #ask(): void {
+    if (this.#asking.length === 0) return;
+    const asked = this.#asking;
+    this.#asking = [];
+    // one chunk after the other, so that items on one endpoint keep their order
+    this.#decided = this.#decided.then(async () => {
+      let granted: boolean[] | undefined;
+      try {
+        granted = await decideItems(
+          this.call,
+          asked.map(({ command }) => command),
+          this.deps,
+        );
+      } catch (error) {
+        this.deps.log.error(
+          { err: error, correlationId: this.call.context.correlationId },
+          'a decision failed',
+        );
+        granted = [];
+      }
+      asked.forEach(
+        ({ command, slot }, i) => void this.#submit(command, granted?.[i] ?? granted === undefined, slot),
+      );
+    });
+  }
+
+  async #submit(command: Command, granted: boolean, slot: Slot): Promise<void> {
+    this.#settle(slot, await submitItem(command, granted, this.deps));
+  }
+
+  #settle(slot: Slot, outcome: Outcome): void {
+    slot.text = resultJson(slot.endpointId, outcome);
+    if (slot === this.#slots[this.#head]) this.#flushSoon();
+  }
+
+  /** Results that come in one go are written in one go. */
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    if (this.#blocked || !this.exchange.open) return;
+    let output = '';
+    while (this.#head < this.#slots.length && output.length < OUTPUT_BYTES) {
+      const { text } = this.#slots[this.#head]!;
+      if (text === undefined) break;
+      output += `${text}\n`;
+      this.#head++;
+    }
+    if (this.#head > ITEMS_IN_FLIGHT) {
+      this.#slots = this.#slots.slice(this.#head);
+      this.#head = 0;
+    }
+    if (output !== '' && !this.exchange.write(output)) {
+      this.#blocked = true;
+      this.exchange.whenWritable(() => {
+        this.#blocked = false;
+        this.#flushSoon();
+      });
+      return;
+    }
+    if (this.#slots[this.#head]?.text !== undefined) this.#flushSoon();
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#bodyEnded) {
+      if (this.#head === this.#slots.length) this.exchange.finish();
+      return;
+    }
+    // half empty first, so that lines are carried out by the many
+    if (this.#chunkRead || this.#slots.length - this.#head > ITEMS_IN_FLIGHT / 2) return;
+    this.#read();
+    if (this.#chunkRead) this.body.resume();
+  }
+}
+
+function isBlank(line: Buffer): boolean {
+  for (const byte of line) if (byte !== 32 && byte !== 13 && byte !== 9) return false;
+  return true;
+}

@@ -1,0 +1,72 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import type { TSchema } from '@sinclair/typebox';
+import type { FaultDetail } from '../../model/errors.js';
+
+/** Answers every fault of a value, or `undefined`. */
+export type Check = (value: unknown) => FaultDetail[] | undefined;
+
+const ajv = new Ajv({ allErrors: true, verbose: true, strict: false, allowUnionTypes: true });
+
+/** Compiles at the first use: a start that checks nothing compiles nothing. */
+export function createCheck(schema: TSchema): Check {
+  let validate: ValidateFunction | undefined;
+  return (value) => {
+    validate ??= ajv.compile(schema);
+    if (validate(value)) return undefined;
+    return (validate.errors ?? []).slice(0, 100).map(detailOf);
+  };
+}
+
+function detailOf(error: ErrorObject): FaultDetail {
+  const params = error.params as Record<string, unknown>;
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const known = Object.keys((error.parentSchema?.['properties'] ?? {}) as object).join(', ');
+      const name = String(params['additionalProperty']);
+      return {
+        path: `${error.instancePath}/${escapePointer(name)}`,
+        message: `"${shorten(name)}" is not known here; known are: ${known}.`,
+      };
+    }
+    case 'required':
+      return { path: error.instancePath, message: `"${String(params['missingProperty'])}" is missing.` };
+    case 'type':
+      return {
+        path: error.instancePath,
+        message: `must be ${typeWords(params['type'])}; found ${describe(error.data)}.`,
+      };
+    case 'enum':
+      return {
+        path: error.instancePath,
+        message: `must be one of ${(params['allowedValues'] as unknown[]).join(', ')}; found ${describe(error.data)}.`,
+      };
+    case 'const':
+      return {
+        path: error.instancePath,
+        message: `must be ${JSON.stringify(params['allowedValue'])}; found ${describe(error.data)}.`,
+      };
+    default:
+      return {
+        path: error.instancePath,
+        message: `${error.message ?? 'is not valid'}; found ${describe(error.data)}.`,
+      };
+  }
+}
+
+function typeWords(type: unknown): string {
+  return Array.isArray(type) ? type.join(' or ') : String(type);
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return shorten(JSON.stringify(value) ?? 'nothing');
+}
+
+function shorten(text: string): string {
+  return text.length <= 80 ? text : `${text.slice(0, 80)}...`;
+}
+
+function escapePointer(name: string): string {
+  return shorten(name).replaceAll('~', '~0').replaceAll('/', '~1');
+}

@@ -1,0 +1,91 @@
+import { type Refusal, refuse } from '../../model/errors.js';
+import type { ListQuery } from '../../register/index.js';
+import type { PagePlace } from '../../storage/index.js';
+import type { GatewayLimits } from '../types.js';
+import { refuseParameters } from './query-parameters.js';
+
+type Sort = ListQuery['sort'];
+
+/** Where a page starts and how long it is. */
+export interface Paging {
+  sort: Sort;
+  offset: number;
+  limit: number;
+  after?: PagePlace;
+}
+
+interface PagingParameters {
+  sort?: string | undefined;
+  offset?: number | undefined;
+  limit?: number | undefined;
+  cursor?: string | undefined;
+}
+
+export function readLimit(limit: number | undefined, limits: GatewayLimits): number | Refusal {
+  if (limit === undefined) return limits.pageDefault;
+  if (limit <= limits.pageMax) return limit;
+  return refuseParameters([{ path: 'limit', message: `must be 1 to ${limits.pageMax}; found ${limit}.` }]);
+}
+
+export function readPaging(parameters: PagingParameters, limits: GatewayLimits): Paging | Refusal {
+  const limit = readLimit(parameters.limit, limits);
+  if (typeof limit !== 'number') return limit;
+  const sort = parameters.sort === undefined ? undefined : readSort(parameters.sort);
+  if (parameters.cursor === undefined) {
+    return { sort: sort ?? { by: 'createdDate', direction: 'desc' }, offset: parameters.offset ?? 0, limit };
+  }
+  if (parameters.offset !== undefined) {
+    return refuse(
+      'invalid-parameter',
+      'A cursor says where the page starts: leave "offset" out, or leave "cursor" out.',
+    );
+  }
+  const place = decodeCursor(parameters.cursor);
+  if (place === undefined) {
+    return refuse(
+      'invalid-parameter',
+      'The cursor is not one that this service gave: take "nextCursor" of the page before as it is, or start without it.',
+    );
+  }
+  if (sort !== undefined && (sort.by !== place.sort.by || sort.direction !== place.sort.direction)) {
+    return refuse(
+      'invalid-parameter',
+      `The cursor belongs to a list in the order "${place.sort.by},${place.sort.direction}": leave "sort" out, or start without the cursor.`,
+    );
+  }
+  return { sort: place.sort, offset: 0, limit, after: place.after };
+}
+
+/** The schema let through only `createdDate` and `endpointId`, each with an optional direction. */
+function readSort(text: string): Sort {
+  const [by, direction = 'asc'] = text.split(',');
+  return { by: by as Sort['by'], direction: direction as Sort['direction'] };
+}
+
+/** Opaque to clients; it holds the order and the last record's sort keys, so that a page costs the same at any depth. */
+export function encodeCursor(sort: Sort, place: PagePlace): string {
+  return Buffer.from(
+    JSON.stringify([1, sort.by, sort.direction, place.createdMs, place.endpointId]),
+  ).toString('base64url');
+}
+
+function decodeCursor(text: string): { sort: Sort; after: PagePlace } | undefined {
+  if (!/^[A-Za-z0-9_-]+$/.test(text)) return undefined;
+  let parts: unknown;
+  try {
+    parts = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(parts) || parts.length !== 5) return undefined;
+  const [version, by, direction, createdMs, endpointId] = parts as unknown[];
+  if (
+    version !== 1 ||
+    (by !== 'createdDate' && by !== 'endpointId') ||
+    (direction !== 'asc' && direction !== 'desc')
+  )
+    return undefined;
+  if (typeof createdMs !== 'number' || !Number.isSafeInteger(createdMs) || typeof endpointId !== 'string')
+    return undefined;
+  return { sort: { by, direction }, after: { createdMs, endpointId } };
+}

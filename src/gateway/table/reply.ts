@@ -1,0 +1,38 @@
+import type { Refusal } from '../../model/errors.js';
+import type { Retry } from '../../model/outcome.js';
+import type { Exchange, Header } from '../wire/exchange.js';
+
+/** An answer. Its body is one of: an object (written by the route's response schema), JSON as it stands, or parts of it. */
+export interface Reply {
+  kind: 'reply';
+  status: number;
+  headers?: readonly Header[];
+  /** entity tag, quotes included */
+  etag?: string;
+  /** path under the base, made absolute */
+  location?: string;
+  value?: unknown;
+  /** JSON as it stands */
+  json?: string | Uint8Array;
+  /** JSON in parts, sent as fast as the client reads */
+  parts?: Iterator<Uint8Array>;
+}
+
+/** The handler answers by itself, now or part by part. */
+export interface Takeover {
+  kind: 'takeover';
+  begin(exchange: Exchange): void;
+}
+
+export type Result = Reply | Takeover | Refusal | Retry;
+
+export function reply(status: number, value?: unknown): Reply {
+  return { kind: 'reply', status, value };
+}
+
+/** JSON that needs no serializer. */
+export function replyJson(json: string | Uint8Array, etag?: string): Reply {
+  return etag === undefined
+    ? { kind: 'reply', status: 200, json }
+    : { kind: 'reply', status: 200, json, etag };
+}

@@ -1,0 +1,97 @@
+import type { HttpResponse } from 'uWebSockets.js';
+import type { Exchange } from './exchange.js';
+
+const EMPTY = Buffer.alloc(0);
+
+/** A whole body; `too-large` as soon as that is known; `gone` when the client went away first. */
+export type WholeBody = Buffer | 'too-large' | 'gone';
+
+/** Must be called before the request's handler returns, else the body is lost. */
+export function readWholeBody(exchange: Exchange, limitBytes: number): Promise<WholeBody> {
+  return new Promise((resolve) => {
+    let parts: Buffer[] | undefined;
+    let total = 0;
+    let settled = false;
+    const settle = (body: WholeBody): void => {
+      settled = true;
+      parts = undefined;
+      resolve(body);
+    };
+    exchange.onGone = () => {
+      if (!settled) settle('gone');
+    };
+    exchange.response.onData((chunk, isLast) => {
+      exchange.bytesIn += chunk.byteLength;
+      if (settled) return;
+      total += chunk.byteLength;
+      if (total > limitBytes) return settle('too-large');
+      // the chunk's memory is taken back when this returns
+      const part = chunk.byteLength === 0 ? EMPTY : Buffer.from(Buffer.from(chunk));
+      if (!isLast) {
+        (parts ??= []).push(part);
+      } else if (parts === undefined) settle(part);
+      else {
+        parts.push(part);
+        settle(Buffer.concat(parts, total));
+      }
+    });
+  });
+}
+
+export interface BodyListener {
+  /** `chunk` may be kept. False: no more until {@link BodyStream.resume}. */
+  onChunk(chunk: Buffer): boolean;
+  onEnd(): void;
+}
+
+/** A body that is read piece by piece. What comes before somebody listens waits, at most a socket's buffer of it. */
+export class BodyStream {
+  readonly #response: HttpResponse;
+  readonly #waiting: Buffer[] = [];
+  #listener: BodyListener | undefined;
+  #paused = false;
+  #last = false;
+  #told = false;
+
+  /** Must be called before the request's handler returns. */
+  constructor(private readonly exchange: Exchange) {
+    this.#response = exchange.response;
+    this.#response.onData((chunk, isLast) => {
+      exchange.bytesIn += chunk.byteLength;
+      this.#last = isLast;
+      if (chunk.byteLength > 0) this.#waiting.push(Buffer.from(Buffer.from(chunk)));
+      this.#deliver();
+    });
+  }
+
+  listen(listener: BodyListener): void {
+    this.#listener = listener;
+    this.resume();
+  }
+
+  resume(): void {
+    if (!this.exchange.open) return;
+    if (this.#paused) {
+      this.#paused = false;
+      if (!this.#last) this.#response.resume();
+    }
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    while (this.#waiting.length > 0 && !this.#paused) {
+      if (this.#listener === undefined) return this.#pause();
+      if (!this.#listener.onChunk(this.#waiting.shift()!)) this.#pause();
+    }
+    if (this.#last && !this.#told && !this.#paused && this.#listener !== undefined) {
+      this.#told = true;
+      this.#listener.onEnd();
+    }
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    if (!this.#last && this.exchange.open) this.#response.pause();
+  }
+}
