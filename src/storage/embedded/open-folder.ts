@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { accessSync, closeSync, constants, mkdirSync, openSync, readSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { open, type RootDatabase } from 'lmdb';
 import { FolderLocked, lockFolder } from './folder-lock.js';
@@ -30,7 +30,16 @@ export async function openFolder(url: string): Promise<OpenFolder> {
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK);
     unlock = await lockFolder(folder);
-    env = open({ path: folder, encoding: 'binary', noSubdir: false, maxDbs: 32, noMemInit: true });
+    checkMagic(join(folder, 'data.mdb'));
+    env = open({
+      path: folder,
+      encoding: 'binary',
+      noSubdir: false,
+      maxDbs: 32,
+      noMemInit: true,
+      // The writer groups by itself. With it, lmdb-js makes a promise of its own, which a failed commit rejects unheard.
+      eventTurnBatching: false,
+    });
     const tables = openTables(env);
     await checkFormat(env, tables, folder);
     const opened = { env, unlock };
@@ -39,6 +48,8 @@ export async function openFolder(url: string): Promise<OpenFolder> {
       env,
       tables,
       async close() {
+        // After a failed flush, lmdb-js waits for that flush at its end, for ever: an empty transaction takes its place.
+        await opened.env.transaction(() => undefined).catch(() => undefined);
         await opened.env.close();
         opened.unlock();
       },
@@ -51,6 +62,27 @@ export async function openFolder(url: string): Promise<OpenFolder> {
 }
 
 class WrongFormat extends Error {}
+
+/** LMDB's page header, then its magic number: lmdb-js brings the process down when it is given anything else. */
+const MAGIC_AT = 24;
+const MAGIC = 0xbeefc0de;
+
+function checkMagic(path: string): void {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  try {
+    const head = Buffer.alloc(MAGIC_AT + 4);
+    const bytes = readSync(file, head, 0, head.length, 0);
+    if (bytes > 0 && head.readUInt32LE(MAGIC_AT) !== MAGIC) throw new Error('MDB_INVALID: no LMDB file');
+  } finally {
+    closeSync(file);
+  }
+}
 
 async function checkFormat(env: RootDatabase, { meta }: Tables, folder: string): Promise<void> {
   const found = meta.getBinary(FORMAT_KEY)?.readUInt32LE(0);

@@ -27,8 +27,8 @@ export interface EmbeddedOptions {
   /** `sync`: an answer means on disk, after fdatasync; `async`: it may be lost with the machine's power, never with the process */
   durability: 'sync' | 'async';
   /** how long an unregistered endpoint's revision is remembered; 24 h unless a test says otherwise */
-  tombstoneMs?: number;
-  purgeEveryMs?: number;
+  tombstoneMs?: number | undefined;
+  purgeEveryMs?: number | undefined;
 }
 
 /**
@@ -39,7 +39,8 @@ export interface EmbeddedOptions {
  * says the remedy.
  */
 export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store> {
-  const { folder, env, tables, close } = await openFolder(options.url);
+  const opened = await openFolder(options.url);
+  const { folder, env, tables } = opened;
   const outbox = openOutbox(tables);
   const writer = createWriter({ env, meta: tables.meta, durability: options.durability, folder });
   const reading = new Set<Promise<unknown>>();
@@ -127,7 +128,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         clearInterval(purging);
         await writer.end();
         await Promise.allSettled(reading);
-        await close();
+        await opened.close();
       })();
       return closing;
     },

@@ -155,7 +155,9 @@ export async function explain(error: unknown, folder: string): Promise<string> {
   }
   if (/EFBIG|File too large/i.test(text))
     return `The file system refuses a larger file in ${folder} (${text}). Raise its limit.`;
-  if (/EIO|Input\/output/i.test(text))
-    return `The disk of ${folder} fails (${text}). Look at the system's log, and restore a backup.`;
+  if (/EIO|Input\/output/i.test(text)) {
+    // LMDB's answer to a write that was cut short, too.
+    return `The disk of ${folder} is full, or fails (${text}). Nothing was written; free some space, and if there is some, look at the system's log.`;
+  }
   return `The embedded store in ${folder} could not write: ${text}`;
 }

@@ -1,0 +1,69 @@
+/**
+ * A process that opens an embedded store, says `open`, and then, by its second argument:
+ *
+ * - `hold`: does nothing
+ * - `commit`: updates 24 endpoints from six sides as fast as it can, and says `<id> <revision>` for each answered write
+ * - `fill`: registers endpoints, saying `<id> 1` for each, until a write fails; then says `failed <name> <message>`, and
+ *   `count <n>` as the store that goes on serving reads has it
+ */
+import { writeSync } from 'node:fs';
+import { guardOf } from '../../src/model/record.js';
+import { openEmbeddedStore } from '../../src/storage/embedded/index.js';
+import type { Store } from '../../src/storage/port.js';
+import { eventsOf, idOf, register, update } from './contract/building.js';
+
+const SIDES = 6;
+const OWN = 4;
+
+function say(text: string): void {
+  writeSync(1, `${text}\n`);
+}
+
+/** Each side has its own endpoints. Every third change also changes a membership, so that lists are written, too. */
+async function commitOn(store: Store, side: number): Promise<never> {
+  const ids = Array.from({ length: OWN }, (_, i) => idOf(side * OWN + i));
+  let revision = 0;
+  const stored = await store.load(ids);
+  for (const bytes of stored) if (bytes) revision = Math.max(revision, guardOf(bytes).revision);
+  for (;;) {
+    revision++;
+    const changes = revision % 6 === 0 ? { matched: [1] } : revision % 6 === 3 ? { unmatched: [1] } : {};
+    const writes = ids.map((id) => {
+      const events = eventsOf(id, revision);
+      const metadata = { revision, filler: 'x'.repeat(500) };
+      return revision === 1
+        ? register({ id, revision, metadata }, { events })
+        : update({ id, revision, metadata }, { events, ...changes });
+    });
+    const results = await store.commit(writes);
+    results.forEach((result, i) => {
+      if (result.kind !== 'written') throw new Error(`${ids[i]} ${revision} is a ${result.kind}`);
+      say(`${ids[i]} ${revision}`);
+    });
+  }
+}
+
+async function fill(store: Store): Promise<void> {
+  for (let i = 0; ; i++) {
+    const id = idOf(i);
+    try {
+      await store.commit([
+        register({ id, metadata: { filler: 'x'.repeat(20_000) } }, { events: eventsOf(id, 1) }),
+      ]);
+    } catch (error) {
+      say(`failed ${(error as Error).name} ${(error as Error).message}`);
+      break;
+    }
+    say(`${id} 1`);
+  }
+  say(`count ${await store.count({ application: 'app' })}`);
+  await store.close();
+  say('closed');
+}
+
+const [url, task] = process.argv.slice(2);
+const store = await openEmbeddedStore({ url: url!, durability: 'sync' });
+say('open');
+if (task === 'commit') await Promise.all(Array.from({ length: SIDES }, (_, side) => commitOn(store, side)));
+else if (task === 'fill') await fill(store);
+else setInterval(() => undefined, 1000);

@@ -1,0 +1,246 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { open } from 'lmdb';
+import t, { type Test } from 'tap';
+import { decodeEvents } from '../../src/model/event.js';
+import { guardOf } from '../../src/model/record.js';
+import { openEmbeddedStore } from '../../src/storage/embedded/index.js';
+import { eventsOf, idOf, register, unregister, written } from './contract/building.js';
+import { drain } from './contract/outbox.js';
+
+const CHILD = join(import.meta.dirname, 'committing-child.js');
+
+function emptyFolder(t: Test): string {
+  const folder = mkdtempSync(join(tmpdir(), 'epr-store-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+interface Child {
+  process: ChildProcess;
+  /** what it said */
+  lines: string[];
+  /** resolves when it said so many lines, or ended */
+  said(lines: number): Promise<void>;
+  kill(): Promise<void>;
+}
+
+async function startChild(t: Test, folder: string, task: string, limitKiB?: number): Promise<Child> {
+  const args = [CHILD, `file:${folder}`, task];
+  const child =
+    limitKiB === undefined
+      ? spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      : spawn('bash', ['-c', `ulimit -f ${limitKiB}; exec "$@"`, 'bash', process.execPath, ...args], {
+          stdio: ['ignore', 'pipe', 'ignore'],
+        });
+  const exited = once(child, 'exit');
+  t.teardown(() => child.kill('SIGKILL'));
+  const lines: string[] = [];
+  const reader = createInterface(child.stdout);
+  reader.on('line', (line) => lines.push(line));
+  const ended = once(reader, 'close');
+  const said = async (count: number) => {
+    while (lines.length < count)
+      if ((await Promise.race([ended.then(() => 'end'), sleep(2)])) === 'end') return;
+  };
+  await said(1);
+  t.equal(lines[0], 'open');
+  return {
+    process: child,
+    lines,
+    said,
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+      await ended;
+    },
+  };
+}
+
+void t.test('what was answered is there after kill -9, with its events, whole', async (t) => {
+  const folder = emptyFolder(t);
+  const answered = new Map<string, number>();
+  for (let round = 0; round < 4; round++) {
+    const child = await startChild(t, folder, 'commit');
+    await child.said(400 + round * 137);
+    await child.kill();
+    for (const line of child.lines.slice(1)) {
+      const [id, revision] = line.split(' ');
+      answered.set(id!, Math.max(answered.get(id!) ?? 0, Number(revision)));
+    }
+    const store = await openEmbeddedStore({ url: `file:${folder}`, durability: 'sync' });
+    const ids = [...answered.keys()];
+    t.equal(ids.length, 24);
+    const stored = (await store.load(ids)).map((bytes) => guardOf(bytes!).revision);
+    t.same(
+      ids.filter((id, i) => stored[i]! < answered.get(id)!),
+      [],
+      'every answered write is stored',
+    );
+    const revisions = new Map<string, number[]>();
+    for (const entry of await drain(t, store, 500)) {
+      const group = decodeEvents(entry.events);
+      revisions.set(group.source, [...(revisions.get(group.source) ?? []), group.events[0]!.revision]);
+    }
+    ids.forEach((id, i) => {
+      const all = Array.from({ length: stored[i]! }, (_, at) => at + 1);
+      if (String(revisions.get(id)) !== String(all))
+        t.same(revisions.get(id), all, 'events without gap, none ahead');
+    });
+    const members = (await store.memberships(ids)).filter((numbers) => numbers.includes(1)).length;
+    t.equal(
+      await store.count({ application: 'app', filterNumber: 1 }),
+      members,
+      'counts agree with memberships',
+    );
+    t.equal(await store.count({}), 24);
+    await store.close();
+  }
+});
+
+void t.test('a write that finds no room fails as a whole, says why, and reads go on', async (t) => {
+  const folder = emptyFolder(t);
+  const child = await startChild(t, folder, 'fill', 1500);
+  await once(child.process, 'exit');
+  await child.said(Infinity);
+  const answered = child.lines.filter((line) => line.endsWith(' 1')).length;
+  t.ok(answered > 5);
+  const failed = child.lines.find((line) => line.startsWith('failed'));
+  t.match(failed, /^failed StorageUnavailable /);
+  t.ok(failed?.includes(folder));
+  t.match(failed, /larger file|full/);
+  t.ok(child.lines.includes(`count ${answered}`));
+  t.equal(child.lines.at(-1), 'closed');
+
+  const store = await openEmbeddedStore({ url: `file:${folder}`, durability: 'sync' });
+  t.equal(await store.count({}), answered);
+  t.equal((await store.readOutbox(1000)).length, answered);
+  await written(t, store, [register({ id: idOf(9999) })]);
+  await store.close();
+});
+
+void t.test('a folder has one process at a time', async (t) => {
+  const folder = emptyFolder(t);
+  const url = `file:${folder}`;
+  const child = await startChild(t, folder, 'hold');
+  const refused = await openEmbeddedStore({ url, durability: 'sync' }).catch(
+    (error: unknown) => error as Error,
+  );
+  t.type(refused, Error);
+  const { message } = refused as Error;
+  t.ok(message.includes(folder) && message.includes(`process ${child.process.pid}`), message);
+  await child.kill();
+  const store = await openEmbeddedStore({ url, durability: 'sync' });
+  await t.rejects(openEmbeddedStore({ url, durability: 'sync' }), { message: `process ${process.pid}` });
+  await store.ping();
+  await store.close();
+  await store.close();
+  await (await openEmbeddedStore({ url, durability: 'sync' })).close();
+});
+
+void t.test('a holder that is out of sight is believed as long as it touches its lock', async (t) => {
+  const folder = emptyFolder(t);
+  const url = `file:${folder}`;
+  const lock = join(folder, 'epr.lock');
+  writeFileSync(lock, JSON.stringify({ pid: 1, started: '5', world: 'another boot', token: 'x' }));
+  const heart = setInterval(() => utimesSync(lock, new Date(), new Date()), 20);
+  await t.rejects(openEmbeddedStore({ url, durability: 'sync' }), { message: 'process 1' });
+  clearInterval(heart);
+  const longAgo = new Date(Date.now() - 60_000);
+  utimesSync(lock, longAgo, longAgo);
+  await (await openEmbeddedStore({ url, durability: 'sync' })).close();
+});
+
+void t.test('a pid that another process got meanwhile holds nothing', async (t) => {
+  const folder = emptyFolder(t);
+  const url = `file:${folder}`;
+  const store = await openEmbeddedStore({ url, durability: 'sync' });
+  const lock = join(folder, 'epr.lock');
+  const holder = JSON.parse(readFileSync(lock, 'utf8')) as Record<string, unknown>;
+  await store.close();
+  writeFileSync(lock, JSON.stringify({ ...holder, started: '1' }));
+  await (await openEmbeddedStore({ url, durability: 'sync' })).close();
+});
+
+void t.test('what can’t be opened says why, and leaves the folder free', async (t) => {
+  const newer = emptyFolder(t);
+  await (await openEmbeddedStore({ url: `file:${newer}`, durability: 'sync' })).close();
+  const env = open({ path: newer, encoding: 'binary', noSubdir: false, maxDbs: 32 });
+  const meta = env.openDB('meta', { encoding: 'binary' });
+  await meta.put('format', Buffer.from([99, 0, 0, 0]));
+  await env.close();
+  for (let i = 0; i < 2; i++) {
+    const refused = openEmbeddedStore({ url: `file:${newer}`, durability: 'sync' });
+    await t.rejects(refused, { message: /has format 99; this version .* reads format 1\. Start/ });
+  }
+
+  const damaged = emptyFolder(t);
+  writeFileSync(join(damaged, 'data.mdb'), Buffer.alloc(64 * 1024, 'garbage'));
+  const broken = openEmbeddedStore({ url: `file:${damaged}`, durability: 'sync' });
+  await t.rejects(broken, { message: /is damaged, or no database of the register\. Restore a backup/ });
+
+  const file = join(emptyFolder(t), 'file');
+  writeFileSync(file, '');
+  for (const url of [`file:${file}`, `file:${join(file, 'below')}`]) {
+    await t.rejects(openEmbeddedStore({ url, durability: 'sync' }), {
+      message: /is no folder, or lies below a file\. Give/,
+    });
+  }
+});
+
+void t.test(
+  'tombstones are forgotten after their time, but not before their events are published',
+  async (t) => {
+    const url = `file:${emptyFolder(t)}`;
+    const store = await openEmbeddedStore({ url, durability: 'sync', tombstoneMs: 0, purgeEveryMs: 5 });
+    t.teardown(() => store.close());
+    const [published, waiting, back] = [idOf(1), idOf(2), idOf(3)];
+    // Held back by this entry, so that nothing is forgotten while the stage is set.
+    await written(t, store, [register({ id: idOf(0) }, { events: eventsOf(idOf(0), 1, 'registered') })]);
+    for (const id of [published, waiting, back]) await written(t, store, [register({ id })]);
+    for (const id of [published, back, waiting]) {
+      await written(t, store, [unregister({ id, revision: 2 }, { events: eventsOf(id, 2, 'unregistered') })]);
+    }
+    await written(t, store, [
+      register({ id: back, revision: 3 }, { expected: { revision: 2, filterSet: 0 } }),
+    ]);
+    const entries = await store.readOutbox(10);
+    t.same(
+      entries.map((entry) => entry.position.source),
+      [idOf(0), published, back, waiting],
+    );
+    await store.clearOutbox(entries.slice(0, 3).map((entry) => entry.position));
+    const isThere = async (id: string) => (await store.load([id]))[0] !== undefined;
+    while (await isThere(published)) await sleep(5);
+    t.ok(await isThere(waiting), 'its event is not published');
+    t.ok(await isThere(back), 'it lives');
+    await store.clearOutbox([entries[3]!.position]);
+    while (await isThere(waiting)) await sleep(5);
+    t.ok(await isThere(back));
+    t.equal(await store.count({}), 2);
+    await written(t, store, [register({ id: waiting })]);
+  },
+);
+
+void t.test('the file grows with the data, beyond what was mapped at first', async (t) => {
+  const folder = emptyFolder(t);
+  const url = `file:${folder}`;
+  const store = await openEmbeddedStore({ url, durability: 'async' });
+  const filler = 'x'.repeat(500_000);
+  for (let i = 0; i < 160; i += 16) {
+    await written(
+      t,
+      store,
+      Array.from({ length: 16 }, (_, j) => register({ id: idOf(i + j), metadata: { filler } })),
+    );
+    t.equal((await store.load([idOf(i)]))[0]?.length, (await store.load([idOf(i + 15)]))[0]?.length);
+  }
+  t.ok(statSync(join(folder, 'data.mdb')).size > 80_000_000);
+  t.equal(await store.count({}), 160);
+  await store.close();
+});
