@@ -1,0 +1,206 @@
+import {
+  type ConsumerMessages,
+  type JsMsg,
+  type NatsConnection,
+  type Subscription,
+  headers as createHeaders,
+  nanos,
+} from 'nats';
+import type { Logger } from 'pino';
+import { type NatsLink, pause } from './connection.js';
+import type { ConnectivityProcessor, IncomingMessage } from './connectivity-processor.js';
+import { askJetStream, streamsOver } from './jetstream-api.js';
+import type { ConnectivityLimits } from './options.js';
+
+export interface ConnectivityConsumer {
+  start(): void;
+  /** in one line: where connected events come from now, or why from nowhere */
+  status(): string;
+  stop(): Promise<void>;
+}
+
+export interface ConnectivityConsumerDeps {
+  link: NatsLink;
+  log: Logger;
+  processor: ConnectivityProcessor;
+  /** also the queue group and the head of the consumer's name */
+  instance: string;
+  subject: string;
+  deadLetters: string;
+  limits: ConnectivityLimits;
+}
+
+const LOOK_AGAIN_SOON_MS = 1_000;
+const BACK_PRESSURE_MS = 20;
+
+/**
+ * Brings `connected` messages to the processor: from the stream that captures their subject, by the durable pull consumer
+ * `<instance>-connectivity`, or by a plain queue subscription where JetStream is off. All is looked up anew at each
+ * connection and when the consumer or its stream goes. A new consumer begins with the oldest message that the stream has.
+ */
+export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): ConnectivityConsumer {
+  const { link, log, processor, instance, subject, deadLetters, limits } = deps;
+  const durable = `${instance}-connectivity`;
+  let stopping = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+  let unsubscribe: (() => void)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let status = 'not connected';
+
+  const say = (text: string, level: 'info' | 'warn' = 'info') => {
+    if (text === status) return;
+    status = text;
+    log[level]({ subject }, `Connected events: ${text}.`);
+  };
+
+  const bury = async (connection: NatsConnection, data: Uint8Array, error: string) => {
+    const headers = createHeaders();
+    headers.set('Original-Subject', subject);
+    headers.set('Error', error.replace(/[^\x20-\x7e]/g, '?'));
+    connection.publish(deadLetters, data, { headers });
+    await connection.flush();
+  };
+
+  /** Looks for the stream, consumes, and looks again when that ends, as long as this connection is up. */
+  const consume = async (connection: NatsConnection, signal: AbortSignal) => {
+    while (!signal.aborted) {
+      const found = await streamsOver(connection, subject);
+      if (signal.aborted) return;
+      const stream = found.kind === 'ok' ? found.value[0]?.name : undefined;
+      if (found.kind === 'off') return listen(connection, signal);
+      if (stream !== undefined) {
+        if (await prepareConsumer(connection, stream)) await pull(connection, stream, signal);
+        await pause(LOOK_AGAIN_SOON_MS, signal);
+      } else {
+        say(
+          found.kind === 'ok'
+            ? 'no stream captures the subject; looking again'
+            : `JetStream does not answer: ${found.message}`,
+          'warn',
+        );
+        await pause(found.kind === 'away' ? LOOK_AGAIN_SOON_MS : limits.lookAgainMs, signal);
+      }
+    }
+  };
+
+  const prepareConsumer = async (connection: NatsConnection, stream: string): Promise<boolean> => {
+    const info = await askJetStream(connection, `CONSUMER.INFO.${stream}.${durable}`, {});
+    if (info.kind === 'ok') return true;
+    const created = await askJetStream(connection, `CONSUMER.DURABLE.CREATE.${stream}.${durable}`, {
+      stream_name: stream,
+      config: {
+        durable_name: durable,
+        description: 'Application versions of endpoints that connect',
+        filter_subject: subject,
+        deliver_policy: 'all',
+        ack_policy: 'explicit',
+        ack_wait: nanos(limits.ackWaitMs),
+        max_ack_pending: limits.maxMessages,
+        max_deliver: -1,
+      },
+    });
+    if (created.kind === 'ok') return true;
+    const why = created.kind === 'off' ? 'JetStream is gone' : created.message;
+    say(`the consumer ${durable} of stream ${stream} can not be created: ${why}`, 'warn');
+    return false;
+  };
+
+  const pull = async (connection: NatsConnection, stream: string, signal: AbortSignal) => {
+    let messages: ConsumerMessages | undefined;
+    const end = () => messages?.stop();
+    try {
+      const consumer = await connection.jetstream().consumers.get(stream, durable);
+      messages = await consumer.consume({
+        max_messages: Math.max(1, Math.floor(limits.maxMessages / 2)),
+        expires: 30_000,
+        idle_heartbeat: 5_000,
+        // it ends when the consumer or the stream is gone, and all is looked up again
+        abort_on_missing_resource: true,
+        callback: (message) => processor.take(fromStream(connection, message)),
+      });
+      if (signal.aborted) messages.stop();
+      signal.addEventListener('abort', end);
+      say(`from stream ${stream}, consumer ${durable}`);
+      const reason = await messages.closed();
+      if (!signal.aborted)
+        say(`the consumer ended${reason ? `: ${reason.message}` : ''}; looking again`, 'warn');
+    } catch (error) {
+      say(`the consumer ${durable} of stream ${stream} failed: ${(error as Error).message}`, 'warn');
+    } finally {
+      signal.removeEventListener('abort', end);
+    }
+  };
+
+  const fromStream = (connection: NatsConnection, message: JsMsg): IncomingMessage => ({
+    subject: message.subject,
+    data: message.data,
+    sequence: message.seq,
+    acknowledge: () => answer(() => message.ack()),
+    extend: () => answer(() => message.working()),
+    bury: (error) => bury(connection, message.data, error),
+  });
+
+  /** Without a stream nobody keeps what is not read: it waits in the client, and is not read faster than it is worked on. */
+  const listen = async (connection: NatsConnection, signal: AbortSignal) => {
+    say('from a plain queue subscription, since JetStream is off');
+    const subscription: Subscription = connection.subscribe(subject, { queue: instance });
+    const end = () => subscription.unsubscribe();
+    signal.addEventListener('abort', end);
+    for await (const message of subscription) {
+      while (processor.inFlight() >= limits.maxMessages && !signal.aborted)
+        await pause(BACK_PRESSURE_MS, signal);
+      const ignore = () => undefined;
+      processor.take({
+        subject: message.subject,
+        data: message.data,
+        acknowledge: ignore,
+        extend: ignore,
+        bury: (error) => bury(connection, message.data, error),
+      });
+    }
+    signal.removeEventListener('abort', end);
+  };
+
+  const down = () => {
+    stopping.abort();
+    status = 'not connected';
+  };
+
+  return {
+    start() {
+      timer = setInterval(() => processor.extendAll(), limits.ackWaitMs / 3);
+      timer.unref();
+      const up = (connection: NatsConnection) => {
+        stopping.abort();
+        stopping = new AbortController();
+        const { signal } = stopping;
+        running = running
+          .then(() => consume(connection, signal))
+          .catch((error: unknown) =>
+            log.error(
+              { err: error },
+              'Connected events are not consumed any more until NATS is connected anew.',
+            ),
+          );
+      };
+      unsubscribe = [link.onDown(down), link.onUp(up)];
+    },
+    status: () => status,
+    async stop() {
+      for (const end of unsubscribe) end();
+      clearInterval(timer);
+      stopping.abort();
+      await processor.stop();
+      await running;
+    },
+  };
+}
+
+/** An acknowledgement that can't be sent costs a repeat, no more. */
+function answer(send: () => void): void {
+  try {
+    send();
+  } catch {
+    // the connection is closing
+  }
+}

@@ -1,0 +1,32 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+export interface ConnectivityMetrics {
+  messages: Counter<'result'>;
+  endpoints: Counter<'outcome'>;
+}
+
+export function createConnectivityMetrics(registry: Registry, inFlight: () => number): ConnectivityMetrics {
+  const registers = [registry];
+  new Gauge({
+    name: 'epr_connectivity_messages_in_flight',
+    help: 'Messages of the communication service taken and not yet acknowledged.',
+    registers,
+    collect() {
+      this.set(inFlight());
+    },
+  });
+  return {
+    messages: new Counter({
+      name: 'epr_connectivity_messages_total',
+      help: 'Messages of the communication service: done, expired, undecodable.',
+      labelNames: ['result'],
+      registers,
+    }),
+    endpoints: new Counter({
+      name: 'epr_connectivity_endpoints_total',
+      help: 'Endpoints in them, by what came of each: applied, unchanged, stale, retried, or why it was refused.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,232 @@
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+import { type ConnectivityEvent, decodeConnectivity } from '../avro/index.js';
+import type { Catalogue } from '../model/catalogue.js';
+import type { Command } from '../model/command.js';
+import type { Outcome } from '../model/outcome.js';
+import type { ConnectivityMetrics } from './connectivity-metrics.js';
+
+/** A `connected` message as it came, and the ways to answer for it. */
+export interface IncomingMessage {
+  subject: string;
+  data: Uint8Array;
+  /** its place in the stream; undefined where there is none */
+  sequence?: number;
+  acknowledge(): void;
+  /** tells the broker that it is still being worked on */
+  extend(): void;
+  /** Puts its bytes, as they are, where they can be looked at; resolves when that is certain. */
+  bury(error: string): Promise<void>;
+}
+
+export interface ConnectivityProcessor {
+  take(message: IncomingMessage): void;
+  /** messages taken and not yet answered for */
+  inFlight(): number;
+  /** tells the broker of the messages that take long; to be called well within its time limit */
+  extendAll(): void;
+  /** Gives nothing more to the register; resolves when what was given is answered. The rest is left to be given again. */
+  stop(): Promise<void>;
+}
+
+export interface ConnectivityProcessorDeps {
+  submit: (commands: Command[]) => Promise<readonly Outcome[]>;
+  catalogue: () => Catalogue;
+  metrics: ConnectivityMetrics;
+  log: Logger;
+  maxCommands: number;
+}
+
+interface Task {
+  command: Command;
+  message: Open;
+  attempts: number;
+}
+
+/** A message whose endpoints are being seen to. */
+interface Open {
+  incoming: IncomingMessage;
+  left: number;
+}
+
+const BATCH = 512;
+const RETRY_FIRST_MS = 50;
+const RETRY_MOST_MS = 2_000;
+const REMEMBERED = 100_000;
+
+/**
+ * Turns messages into commands and acknowledges a message when every one of its commands has come to something. Two
+ * messages about one endpoint take effect in the order of the stream: an endpoint has one command under way, later ones
+ * wait; what must be tried again is tried here, not given back. A message that the broker gives a second time (its
+ * acknowledgement was lost, or we died) must not undo a later one: the last place in the stream that each endpoint was
+ * given is remembered for the 100,000 latest, and what is older is `stale`. Replicas that share a consumer have no such
+ * order between them.
+ */
+export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): ConnectivityProcessor {
+  const { submit, catalogue, metrics, log, maxCommands } = deps;
+  const open = new Set<Open>();
+  const openSequences = new Set<number>();
+  /** by endpoint with a command under way: those that wait for it */
+  const waiting = new Map<string, Task[]>();
+  const lastSequence = new LRUCache<string, number>({ max: REMEMBERED });
+  const timers = new Set<NodeJS.Timeout>();
+  let ready: Task[] = [];
+  let submitted = 0;
+  let scheduled = false;
+  let stopped = false;
+  let quiet: (() => void) | undefined;
+
+  const schedule = () => {
+    if (scheduled || stopped) return;
+    scheduled = true;
+    setImmediate(drain);
+  };
+
+  const drain = () => {
+    scheduled = false;
+    while (!stopped && ready.length > 0 && submitted < maxCommands) {
+      const count = Math.min(BATCH, maxCommands - submitted);
+      const tasks = ready.slice(0, count);
+      ready = ready.slice(count);
+      submitted += tasks.length;
+      void give(tasks);
+    }
+  };
+
+  const give = async (tasks: Task[]) => {
+    let outcomes: readonly Outcome[];
+    try {
+      outcomes = await submit(tasks.map((task) => task.command));
+    } catch (error) {
+      log.error({ err: error }, 'The register failed on connected events; they will be tried again.');
+      const outcome: Outcome = { kind: 'retry', code: 'internal', message: (error as Error).message };
+      outcomes = tasks.map(() => outcome);
+    }
+    submitted -= tasks.length;
+    const again: Task[] = [];
+    tasks.forEach((task, i) => {
+      const outcome = outcomes[i]!;
+      if (outcome.kind === 'retry') {
+        again.push(task);
+        metrics.endpoints.inc({ outcome: 'retried' });
+        return;
+      }
+      metrics.endpoints.inc({ outcome: outcome.kind === 'refused' ? outcome.code : outcome.kind });
+      finish(task);
+    });
+    if (again.length > 0) tryAgain(again);
+    schedule();
+    if (submitted === 0) quiet?.();
+  };
+
+  const finish = ({ command, message }: Task) => {
+    const behind = waiting.get(command.endpointId)!;
+    const next = behind.shift();
+    if (next === undefined) waiting.delete(command.endpointId);
+    else ready.push(next);
+    if (--message.left === 0) close(message);
+  };
+
+  const tryAgain = (tasks: Task[]) => {
+    const attempts = Math.max(...tasks.map((task) => ++task.attempts));
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer);
+        ready = tasks.concat(ready);
+        schedule();
+      },
+      Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** (attempts - 1)),
+    );
+    timers.add(timer);
+  };
+
+  const close = (message: Open, acknowledge = true) => {
+    open.delete(message);
+    if (message.incoming.sequence !== undefined) openSequences.delete(message.incoming.sequence);
+    if (!acknowledge) return;
+    metrics.messages.inc({ result: 'done' });
+    message.incoming.acknowledge();
+  };
+
+  const bury = async (incoming: IncomingMessage, error: string) => {
+    const message = remember(incoming);
+    log.warn(
+      { subject: incoming.subject, error, bytes: incoming.data.length },
+      'A message does not decode: dead letter.',
+    );
+    metrics.messages.inc({ result: 'undecodable' });
+    try {
+      await incoming.bury(error);
+      close(message, false);
+      incoming.acknowledge();
+    } catch (caught) {
+      // the broker gives it again
+      close(message, false);
+      log.warn({ error: (caught as Error).message }, 'The dead letter could not be published.');
+    }
+  };
+
+  const remember = (incoming: IncomingMessage, left = 0): Open => {
+    const message: Open = { incoming, left };
+    open.add(message);
+    if (incoming.sequence !== undefined) openSequences.add(incoming.sequence);
+    return message;
+  };
+
+  const enqueue = (message: Open, event: ConnectivityEvent, endpoints: [string, string][]) => {
+    const sequence = message.incoming.sequence;
+    for (const [endpointId, versionName] of endpoints) {
+      const version = catalogue().version(versionName);
+      const stale = sequence !== undefined && (lastSequence.get(endpointId) ?? 0) > sequence;
+      if (stale || version === undefined) {
+        metrics.endpoints.inc({ outcome: stale ? 'stale' : 'application-version-not-found' });
+        message.left--;
+        continue;
+      }
+      if (sequence !== undefined) lastSequence.set(endpointId, sequence);
+      const { correlationId, timestamp: timestampMs } = event;
+      const task: Task = {
+        command: { type: 'set-version', endpointId, version, correlationId, timestampMs },
+        message,
+        attempts: 0,
+      };
+      const behind = waiting.get(endpointId);
+      if (behind !== undefined) behind.push(task);
+      else {
+        waiting.set(endpointId, []);
+        ready.push(task);
+      }
+    }
+    if (message.left === 0) close(message);
+  };
+
+  return {
+    take(incoming) {
+      if (stopped || (incoming.sequence !== undefined && openSequences.has(incoming.sequence))) return;
+      let event: ConnectivityEvent;
+      try {
+        event = decodeConnectivity(incoming.data);
+      } catch (error) {
+        void bury(incoming, (error as Error).message);
+        return;
+      }
+      if (event.timeout !== 0 && event.timestamp + event.timeout < Date.now()) {
+        metrics.messages.inc({ result: 'expired' });
+        incoming.acknowledge();
+        return;
+      }
+      const endpoints = Object.entries(event.endpoints);
+      enqueue(remember(incoming, endpoints.length), event, endpoints);
+      schedule();
+    },
+    inFlight: () => open.size,
+    extendAll() {
+      for (const { incoming } of open) incoming.extend();
+    },
+    async stop() {
+      stopped = true;
+      for (const timer of timers) clearTimeout(timer);
+      if (submitted > 0) await new Promise<void>((resolve) => (quiet = resolve));
+    },
+  };
+}

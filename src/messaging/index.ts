@@ -1,0 +1,4 @@
+export { createMessaging, type Messaging, type MessagingDeps, type MessagingStatus } from './messaging.js';
+export { createNoBroker, type NoBroker } from './no-broker.js';
+export type { MessagingOptions } from './options.js';
+export type { EventSink } from './outbox-relay.js';

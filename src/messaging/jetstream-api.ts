@@ -1,0 +1,63 @@
+import { ErrorCode, type NatsConnection, NatsError } from 'nats';
+
+/** An answer of JetStream's API. `off`: no JetStream here; `away`: nothing is known, ask again; `denied`: we may not ask. */
+export type ApiAnswer<T> =
+  | { kind: 'ok'; value: T }
+  | { kind: 'off' }
+  | { kind: 'away' | 'denied'; message: string }
+  | { kind: 'error'; code: number; message: string };
+
+/** What we read of a stream's configuration. */
+export interface StreamConfig {
+  name: string;
+  subjects?: readonly string[];
+  no_ack?: boolean;
+}
+
+interface ApiResponse {
+  error?: { code: number; err_code?: number; description?: string };
+}
+
+const NOT_ENABLED = [10039, 10076];
+const UNAVAILABLE = [10008, 10009];
+
+/** One request to `$JS.API.<name>`. Never rejects. Waits up to 5 s. */
+export async function askJetStream<T>(
+  connection: NatsConnection,
+  name: string,
+  body: object,
+): Promise<ApiAnswer<T>> {
+  try {
+    const message = await connection.request(`$JS.API.${name}`, JSON.stringify(body), { timeout: 5_000 });
+    const value = message.json<T & ApiResponse>();
+    if (value.error === undefined) return { kind: 'ok', value };
+    const { err_code: code = 0, description = 'unknown' } = value.error;
+    if (NOT_ENABLED.includes(code)) return { kind: 'off' };
+    if (UNAVAILABLE.includes(code)) return { kind: 'away', message: description };
+    return { kind: 'error', code, message: description };
+  } catch (error) {
+    const code = error instanceof NatsError ? (error.code as ErrorCode) : undefined;
+    if (code === ErrorCode.NoResponders) return { kind: 'off' };
+    const message = (error as Error).message;
+    return { kind: code === ErrorCode.PermissionsViolation ? 'denied' : 'away', message };
+  }
+}
+
+/** The streams whose subjects have something in common with a subject or pattern. */
+export async function streamsOver(
+  connection: NatsConnection,
+  subject: string,
+): Promise<ApiAnswer<StreamConfig[]>> {
+  const found: StreamConfig[] = [];
+  for (;;) {
+    const answer = await askJetStream<{ total: number; streams: { config: StreamConfig }[] | null }>(
+      connection,
+      'STREAM.LIST',
+      { subject, offset: found.length },
+    );
+    if (answer.kind !== 'ok') return answer;
+    const page = answer.value.streams ?? [];
+    found.push(...page.map((stream) => stream.config));
+    if (page.length === 0 || found.length >= answer.value.total) return { kind: 'ok', value: found };
+  }
+}

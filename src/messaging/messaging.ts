@@ -1,0 +1,127 @@
+import type { Logger } from 'pino';
+import { Gauge, type Registry } from 'prom-client';
+import type { Catalogue } from '../model/catalogue.js';
+import type { Command } from '../model/command.js';
+import type { Outcome } from '../model/outcome.js';
+import type { Store } from '../storage/index.js';
+import { createNatsLink } from './connection.js';
+import { createConnectivityConsumer } from './connectivity-consumer.js';
+import { createConnectivityMetrics } from './connectivity-metrics.js';
+import { type ConnectivityProcessor, createConnectivityProcessor } from './connectivity-processor.js';
+import { ensureEventsStream } from './events-stream.js';
+import { CONNECTIVITY_DEFAULTS, type MessagingOptions, RELAY_DEFAULTS } from './options.js';
+import { type EventSink, createOutboxRelay } from './outbox-relay.js';
+import { connectedSubject, createSubjects } from './subjects.js';
+
+export interface MessagingDeps {
+  options: MessagingOptions;
+  store: Pick<Store, 'readOutbox' | 'clearOutbox'>;
+  /** Gives commands to the register; the outcomes in their places. Commands on one endpoint take effect in this order. */
+  submit: (commands: Command[]) => Promise<readonly Outcome[]>;
+  catalogue: () => Catalogue;
+  log: Logger;
+  metrics: Registry;
+}
+
+/** For health. A broker that is away makes nobody wait, so the part stays up; its details say how it stands. */
+export interface MessagingStatus {
+  status: 'UP';
+  details: {
+    connected: boolean;
+    server?: string;
+    error?: string;
+    /** outbox entries not known to be published, and how long the oldest has waited */
+    backlog: number;
+    oldestAgeMs: number;
+    connectivity?: string;
+  };
+}
+
+export interface Messaging {
+  sink: EventSink;
+  /** Returns at once, broker or no broker: connects in the background. */
+  start(): Promise<void>;
+  status(): MessagingStatus;
+  /** Publishes what is at hand while the broker takes it (5 s at the most), ends what is under way, closes the connection. */
+  stop(): Promise<void>;
+}
+
+/** Everything between the register and NATS: the outbox relay, the events stream, the consumer of connected events. */
+export function createMessaging({
+  options,
+  store,
+  submit,
+  catalogue,
+  log,
+  metrics,
+}: MessagingDeps): Messaging {
+  const subjects = createSubjects(options.instance);
+  const link = createNatsLink(options, log);
+  const { eventsStream } = options;
+  const relay = createOutboxRelay({
+    link,
+    store,
+    subjects,
+    limits: { ...RELAY_DEFAULTS, ...options.relay },
+    // first of all, or the first events would be published past the stream that is meant to keep them
+    prepare: async (connection) =>
+      eventsStream === undefined || ensureEventsStream(connection, eventsStream, subjects.allEvents, log),
+    log,
+    registry: metrics,
+  });
+  new Gauge({
+    name: 'epr_nats_connected',
+    help: '1 while there is a connection to NATS.',
+    registers: [metrics],
+    collect() {
+      this.set(link.current() === undefined ? 0 : 1);
+    },
+  });
+
+  const limits = { ...CONNECTIVITY_DEFAULTS, ...options.connectivity };
+  const consumer =
+    options.communicationService === undefined ? undefined : createConsumer(options.communicationService);
+
+  function createConsumer(communicationService: string) {
+    const processor: ConnectivityProcessor = createConnectivityProcessor({
+      submit,
+      catalogue,
+      log,
+      maxCommands: limits.maxCommands,
+      metrics: createConnectivityMetrics(metrics, () => processor.inFlight()),
+    });
+    return createConnectivityConsumer({
+      link,
+      log,
+      processor,
+      instance: options.instance,
+      subject: connectedSubject(communicationService),
+      deadLetters: subjects.deadConnectivity,
+      limits,
+    });
+  }
+
+  return {
+    sink: relay.sink,
+    async start() {
+      relay.start();
+      consumer?.start();
+      link.start();
+    },
+    status() {
+      const { inMemory, inStore, oldestAgeMs } = relay.backlog();
+      const details: MessagingStatus['details'] = {
+        ...link.status(),
+        backlog: inMemory + inStore,
+        oldestAgeMs,
+      };
+      if (consumer !== undefined) details.connectivity = consumer.status();
+      return { status: 'UP', details };
+    },
+    async stop() {
+      await consumer?.stop();
+      await relay.stop();
+      await link.close();
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/** How to reach and speak to NATS. Files are read when a connection is made. */
+export interface MessagingOptions {
+  /** `nats://host:port` or `tls://host:port`; one is picked at random, the rest are for when it is away */
+  urls: readonly string[];
+  /** the service instance name; one subject token; also the queue group and the head of consumer names */
+  instance: string;
+  replicaId: string;
+  /** instance name of the communication service, whose `connected` events are consumed; absent: none are */
+  communicationService?: string;
+  username?: string;
+  password?: string;
+  token?: string;
+  /** a file with an nkey seed (`SU...`) */
+  nkeySeedFile?: string;
+  /** a `.creds` file: JWT and seed */
+  credentialsFile?: string;
+  tls?: { caFile?: string; certFile?: string; keyFile?: string };
+  /** a stream to keep over this instance's event subjects: created when absent, never changed */
+  eventsStream?: string;
+  relay?: Partial<RelayLimits>;
+  connectivity?: Partial<ConnectivityLimits>;
+}
+
+export interface RelayLimits {
+  /** events under way to the broker at once; more is more throughput over a slow line, and more to repeat after a break */
+  maxInFlight: number;
+  /** outbox entries, and their bytes, held in memory; beyond that they are read from the store again when there is room */
+  maxEntries: number;
+  maxBytes: number;
+  /** how long an acknowledgement may take before the event is sent again, with the same id */
+  ackTimeoutMs: number;
+  /** how often the store is looked through for entries that nobody reported */
+  sweepMs: number;
+  /** how long `stop` goes on publishing */
+  stopMs: number;
+}
+
+export const RELAY_DEFAULTS: RelayLimits = {
+  maxInFlight: 4096,
+  maxEntries: 20_000,
+  maxBytes: 64 * 1024 * 1024,
+  ackTimeoutMs: 5_000,
+  sweepMs: 60_000,
+  stopMs: 5_000,
+};
+
+export interface ConnectivityLimits {
+  /** messages that the broker hands out before the first of them is acknowledged */
+  maxMessages: number;
+  /** commands given to the register and not yet answered */
+  maxCommands: number;
+  /** after how long the broker gives an unacknowledged message again (to another replica, after a crash) */
+  ackWaitMs: number;
+  /** how often the stream is looked for while there is none */
+  lookAgainMs: number;
+}
+
+export const CONNECTIVITY_DEFAULTS: ConnectivityLimits = {
+  maxMessages: 4096,
+  maxCommands: 4096,
+  ackWaitMs: 30_000,
+  lookAgainMs: 30_000,
+};

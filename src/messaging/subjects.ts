@@ -1,0 +1,63 @@
+import type { StoredEvent } from '../model/event.js';
+
+/** Subjects of one service instance (`epr`). The instance's name is one subject token. */
+export interface Subjects {
+  /** where an event is published; `source` is its endpoint or filter */
+  ofEvent(source: string, event: StoredEvent): string;
+  /** every event of this instance */
+  allEvents: string;
+  deadEvents: string;
+  deadConnectivity: string;
+}
+
+export function createSubjects(instance: string): Subjects {
+  const events = `kaa.v1.events.${instance}`;
+  const ofFilter = (source: string, event: StoredEvent, name: string) =>
+    `${events}.endpoint-filter.${event.filterId ?? source}.${name}`;
+  return {
+    ofEvent(source, event) {
+      switch (event.kind) {
+        case 'registered':
+          return `${events}.endpoint.lifecycle.registered`;
+        case 'appversion-updated':
+          return `${events}.endpoint.lifecycle.appversion-updated`;
+        case 'unregistered':
+          return `${events}.endpoint.lifecycle.unregistered`;
+        case 'metadata-updated':
+          return `${events}.endpoint.metadata.updated`;
+        case 'relations-updated':
+          return `${events}.endpoint.relations.updated`;
+        case 'ep-matched':
+        case 'ep-unmatched':
+          return ofFilter(source, event, event.kind);
+        case 'filter-pending':
+          return ofFilter(source, event, 'pending');
+        case 'filter-activated':
+          return ofFilter(source, event, 'activated');
+        case 'filter-deleted':
+          return ofFilter(source, event, 'deleted');
+      }
+    },
+    allEvents: `${events}.>`,
+    deadEvents: `kaa.v1.dead-letter.${instance}.events`,
+    deadConnectivity: `kaa.v1.dead-letter.${instance}.connectivity`,
+  };
+}
+
+/** 9/ELCE of the communication service of that name. */
+export function connectedSubject(communicationService: string): string {
+  return `kaa.v1.events.${communicationService}.endpoint.connectivity.connected`;
+}
+
+/** Whether a subject pattern (`*` one token, `>` one or more at the end) takes in a subject, or all of a narrower pattern. */
+export function covers(pattern: string, subject: string): boolean {
+  const parts = pattern.split('.');
+  const tokens = subject.split('.');
+  for (let i = 0; i < parts.length; i++) {
+    if (parts[i] === '>') return tokens.length > i;
+    const token = tokens[i];
+    if (token === undefined || token === '>') return false;
+    if (parts[i] !== '*' && parts[i] !== token) return false;
+  }
+  return parts.length === tokens.length;
+}

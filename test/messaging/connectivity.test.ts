@@ -1,0 +1,240 @@
+import type { NatsConnection } from 'nats';
+import t from 'tap';
+import { encodeConnectivity } from '../../src/avro/index.js';
+import type { Command } from '../../src/model/command.js';
+import { refuse } from '../../src/model/errors.js';
+import type { Outcome } from '../../src/model/outcome.js';
+import { startNats } from '../servers/index.js';
+import { connectTo, createMemoryOutbox, startMessaging, until } from './support.js';
+
+const subject = 'kaa.v1.events.kpc.endpoint.connectivity.connected';
+const communicationService = 'kpc';
+
+/** A register that only knows versions: what the outcomes of `set-version` are, and in which order they came. */
+function createVersions(known: (endpointId: string) => boolean = () => true) {
+  const versions = new Map<string, string>();
+  const history: string[] = [];
+  const faults = { retry: (_command: Command) => false, holdMs: 0 };
+  return {
+    versions,
+    history,
+    faults,
+    submit: async (commands: Command[]): Promise<Outcome[]> => {
+      const outcomes = commands.map((command): Outcome => {
+        if (command.type !== 'set-version') throw new Error(command.type);
+        const { endpointId, version } = command;
+        if (!known(endpointId)) return refuse('endpoint-not-found');
+        if (faults.retry(command)) return { kind: 'retry', code: 'overloaded', message: 'full' };
+        const kind = versions.get(endpointId) === version.version ? 'unchanged' : 'applied';
+        versions.set(endpointId, version.version);
+        history.push(`${endpointId} ${version.version}`);
+        return { kind, revision: 1, metadataRevision: 1, createdMs: 0, versionSinceMs: 0 };
+      });
+      await new Promise((resolve) => setTimeout(resolve, faults.holdMs));
+      return outcomes;
+    },
+  };
+}
+
+function connected(endpoints: Record<string, string>, more: { timestamp?: number; timeout?: number } = {}) {
+  const event = {
+    correlationId: 'c',
+    timestamp: Date.now(),
+    timeout: 0,
+    endpoints,
+    originatorReplicaId: 'k',
+    ...more,
+  };
+  return encodeConnectivity(event);
+}
+
+async function makeStream(connection: NatsConnection) {
+  const manager = await connection.jetstreamManager();
+  await manager.streams.add({ name: 'KPC', subjects: ['kaa.v1.events.kpc.>'] });
+  const state = () => manager.consumers.info('KPC', 'epr-connectivity');
+  const settled = async () => {
+    const info = await state().catch(() => undefined);
+    return info !== undefined && info.num_pending === 0 && info.num_ack_pending === 0;
+  };
+  return { manager, state, settled };
+}
+
+void t.test('20,000 connected events: every version is set, every message acknowledged', async (t) => {
+  const nats = await startNats(t, { jetstream: true });
+  if (nats === undefined) return;
+  const connection = await connectTo(t, nats.url);
+  const { settled } = await makeStream(connection);
+  const register = createVersions((id) => !id.startsWith('unknown'));
+  const { count } = await startMessaging(
+    t,
+    nats.url,
+    createMemoryOutbox(),
+    { communicationService },
+    register.submit,
+  );
+  for (let i = 0; i < 20_000; i++)
+    connection.publish(subject, connected({ [`ep-${i % 10_000}`]: i < 10_000 ? 'app-v1' : 'app-v2' }));
+  connection.publish(subject, connected({ 'unknown-1': 'app-v1', 'ep-1': 'app-v9', 'ep-2': 'app-v2' }));
+  connection.publish(subject, connected({}));
+  await connection.flush();
+  await until(async () => (await count('epr_connectivity_messages_total')) === 20_002);
+  await until(settled);
+  t.equal([...register.versions.values()].filter((version) => version === 'app-v2').length, 10_000);
+  t.equal(await count('epr_connectivity_endpoints_total', { outcome: 'applied' }), 20_000);
+  t.equal(await count('epr_connectivity_endpoints_total', { outcome: 'unchanged' }), 1);
+  t.equal(await count('epr_connectivity_endpoints_total', { outcome: 'endpoint-not-found' }), 1);
+  t.equal(await count('epr_connectivity_endpoints_total', { outcome: 'application-version-not-found' }), 1);
+});
+
+void t.test(
+  'what does not decode is a dead letter, what is expired is dropped, neither blocks the rest',
+  async (t) => {
+    const nats = await startNats(t, { jetstream: true });
+    if (nats === undefined) return;
+    const connection = await connectTo(t, nats.url);
+    const { settled } = await makeStream(connection);
+    const dead: { data: string; from: string; error: string }[] = [];
+    connection.subscribe('kaa.v1.dead-letter.epr.connectivity', {
+      callback: (_error, { data, headers }) =>
+        void dead.push({
+          data: Buffer.from(data).toString(),
+          from: headers!.get('Original-Subject'),
+          error: headers!.get('Error'),
+        }),
+    });
+    connection.publish(subject, 'not Avro');
+    connection.publish(
+      subject,
+      connected({ 'ep-1': 'app-v1' }, { timestamp: Date.now() - 2000, timeout: 1000 }),
+    );
+    connection.publish(subject, connected({ 'ep-2': 'app-v1' }, { timeout: 600_000 }));
+    await connection.flush();
+    const register = createVersions();
+    const { count } = await startMessaging(
+      t,
+      nats.url,
+      createMemoryOutbox(),
+      { communicationService },
+      register.submit,
+    );
+    await until(() => dead.length === 1 && register.history.length === 1);
+    await until(settled);
+    t.match(dead[0], { data: 'not Avro', from: subject, error: /ConnectedEvent/ });
+    t.same(register.history, ['ep-2 app-v1']);
+    t.equal(await count('epr_connectivity_messages_total', { result: 'expired' }), 1);
+    t.equal(await count('epr_connectivity_messages_total', { result: 'undecodable' }), 1);
+  },
+);
+
+void t.test(
+  'what the register can not take now is tried again, and later messages of the same endpoint wait for it',
+  async (t) => {
+    const nats = await startNats(t, { jetstream: true });
+    if (nats === undefined) return;
+    const connection = await connectTo(t, nats.url);
+    const { settled } = await makeStream(connection);
+    const register = createVersions();
+    let refusals = 0;
+    register.faults.retry = (command) => command.endpointId === 'ep-1' && refusals++ < 4;
+    const connectivity = { ackWaitMs: 150 }; // the retries take longer: the broker must be told
+    const options = { communicationService, connectivity };
+    const { count } = await startMessaging(t, nats.url, createMemoryOutbox(), options, register.submit);
+    for (const version of ['app-v1', 'app-v2', 'app-v1', 'app-v2'])
+      connection.publish(subject, connected({ 'ep-1': version }));
+    connection.publish(subject, connected({ 'ep-2': 'app-v1' }));
+    await until(async () => (await count('epr_connectivity_messages_total', { result: 'done' })) === 5);
+    await until(settled);
+    t.same(register.history, ['ep-2 app-v1', 'ep-1 app-v1', 'ep-1 app-v2', 'ep-1 app-v1', 'ep-1 app-v2']);
+  },
+);
+
+void t.test(
+  'a process that ends in the middle: the next one gets the rest, and an old message undoes no later one',
+  async (t) => {
+    const nats = await startNats(t, { jetstream: true });
+    if (nats === undefined) return;
+    const connection = await connectTo(t, nats.url);
+    const { state, settled } = await makeStream(connection);
+    const stuck = createVersions();
+    stuck.faults.retry = (command) => command.endpointId === 'ep-1';
+    const options = { communicationService, connectivity: { ackWaitMs: 500 } };
+    const first = await startMessaging(t, nats.url, createMemoryOutbox(), options, stuck.submit);
+    connection.publish(subject, connected({ 'ep-1': 'app-v1' }));
+    connection.publish(subject, connected({ 'ep-2': 'app-v1' }));
+    await until(async () => stuck.history.length === 1 && (await state()).num_ack_pending === 1);
+    await first.messaging.stop();
+
+    const register = createVersions();
+    const second = await startMessaging(t, nats.url, createMemoryOutbox(), options, register.submit);
+    connection.publish(subject, connected({ 'ep-1': 'app-v2' }));
+    // the broker gives the first message again only now, after the one that came later
+    await until(settled);
+    t.equal(register.versions.get('ep-1'), 'app-v2');
+    t.same(
+      [
+        await second.count('epr_connectivity_endpoints_total', { outcome: 'stale' }),
+        register.history.length,
+      ].sort(),
+      register.history.length === 1 ? [1, 1] : [0, 2],
+      'either dropped as stale, or given before the later one',
+    );
+  },
+);
+
+void t.test(
+  'without JetStream: a queue subscription; with it and no stream: looked for until there is one',
+  async (t) => {
+    const plain = await startNats(t);
+    const nats = await startNats(t, { jetstream: true });
+    if (plain === undefined || nats === undefined) return;
+    const register = createVersions();
+    const one = await startMessaging(
+      t,
+      plain.url,
+      createMemoryOutbox(),
+      { communicationService },
+      register.submit,
+    );
+    await until(() => /queue/.test(one.messaging.status().details.connectivity!));
+    const connection = await connectTo(t, plain.url);
+    for (let i = 0; i < 500; i++) connection.publish(subject, connected({ [`ep-${i}`]: 'app-v1' }));
+    await until(() => register.versions.size === 500);
+
+    const options = { communicationService, connectivity: { lookAgainMs: 50 } };
+    const two = await startMessaging(t, nats.url, createMemoryOutbox(), options, register.submit);
+    await until(() => /no stream/.test(two.messaging.status().details.connectivity!));
+    const { manager, settled } = await makeStream(await connectTo(t, nats.url));
+    await until(() => /from stream KPC/.test(two.messaging.status().details.connectivity!));
+    await manager.consumers.delete('KPC', 'epr-connectivity');
+    await until(() => /ended/.test(two.messaging.status().details.connectivity!));
+    await until(() => /from stream KPC/.test(two.messaging.status().details.connectivity!));
+    await manager.jetstream().publish(subject, connected({ late: 'app-v1' }));
+    await until(() => register.versions.has('late'));
+    await until(settled);
+  },
+);
+
+void t.test('a broker that is killed in the middle: every version is set', async (t) => {
+  const nats = await startNats(t, { jetstream: true });
+  if (nats === undefined || !nats.managed) return;
+  const connection = await connectTo(t, nats.url);
+  const { settled } = await makeStream(connection);
+  for (let i = 0; i < 2000; i++) connection.publish(subject, connected({ [`ep-${i}`]: 'app-v1' }));
+  await connection.flush();
+  const register = createVersions();
+  register.faults.holdMs = 20;
+  const connectivity = { ackWaitMs: 1000, maxMessages: 100 };
+  await startMessaging(
+    t,
+    nats.url,
+    createMemoryOutbox(),
+    { communicationService, connectivity },
+    register.submit,
+  );
+  await until(() => register.versions.size > 500);
+  await nats.kill();
+  await nats.restart();
+  await until(() => register.versions.size === 2000);
+  await until(settled);
+  t.pass('nothing is pending');
+});
