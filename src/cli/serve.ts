@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { createLog } from '../observability/index.js';
-import { startService, type RunningService } from '../service.js';
+import type { RunningService } from '../service.js';
 import { loadSettings, type ConfigFlags, type Settings } from './config-flags.js';
 import { CliFailure, EXIT, codeOf, messageOf } from './failure.js';
 import { aborted, onInterrupt } from './interrupt.js';
@@ -33,6 +33,8 @@ export async function serve(flags: ConfigFlags): Promise<number> {
 }
 
 async function start({ config }: Settings, log: Logger): Promise<RunningService> {
+  // loaded only now, so that a wrong configuration is told at once
+  const { startService } = await import('../service.js');
   try {
     return await startService(config, log);
   } catch (error) {

@@ -81,6 +81,8 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
       pump();
     });
     mine.on('response', (response) => {
+      // told by the reading of it; a second one, at its being destroyed, would have no listener
+      response.on('error', () => undefined);
       if (response.statusCode === 200) {
         readAnswers(response).then(() => ended(new Error('the connection was closed')), ended);
         return;
