@@ -1,0 +1,151 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { createFilterSet, parseQuery, type FilterDocument, type Query } from '../../src/filters/index.js';
+import type { JsonObject } from '../../src/model/json.js';
+import { document, wideDocument, wideQuery } from './random-queries.js';
+
+function parsed(source: JsonObject): Query {
+  const result = parseQuery(source);
+  if (!result.ok) throw new Error(JSON.stringify(result.faults));
+  return result.query;
+}
+
+function changedKeys(before: JsonObject, after: JsonObject): string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].filter(
+    (key) =>
+      Object.hasOwn(before, key) !== Object.hasOwn(after, key) ||
+      JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
+}
+
+const doc = (metadata: JsonObject, applicationVersion = 'v1'): FilterDocument => ({
+  endpointId: 'e',
+  applicationVersion,
+  metadata,
+});
+const entry = (query: JsonObject): JsonObject => ({ metadata: { $elemMatch: query } });
+
+void t.test(
+  'flips are the difference of full evaluations, along random updates, as filters come and go',
+  async (t) => {
+    let flips = 0;
+    const change = fc.record({
+      next: fc.oneof(document, wideDocument),
+      // Keeps most of the endpoint, as an update does.
+      kept: fc.subarray(['city', 'temp', 'sky', 'constructor']),
+      added: fc.option(wideQuery, { freq: 2 }),
+      removed: fc.nat(12),
+      bound: fc.nat(12),
+    });
+    const sequences = fc.property(
+      fc.array(wideQuery, { minLength: 4, maxLength: 8 }),
+      wideDocument,
+      fc.array(change, { minLength: 1, maxLength: 8 }),
+      (sources, first, changes) => {
+        const set = createFilterSet();
+        sources.forEach((source, i) => set.add(i, parsed(source)));
+        let before: FilterDocument = { ...first, endpointId: 'e' };
+        let number = sources.length;
+        for (const { next, kept, added, removed, bound } of changes) {
+          if (added !== null) set.add(number++, parsed(added));
+          set.remove(removed);
+          // A changed key keeps its place, a new one comes last: positions are part of what queries see.
+          const metadata = { ...before.metadata };
+          for (const key of ['city', 'temp', 'sky', 'constructor']) {
+            if (kept.includes(key)) continue;
+            if (Object.hasOwn(next.metadata, key)) metadata[key] = next.metadata[key]!;
+            else delete metadata[key];
+          }
+          const after = { endpointId: 'e', applicationVersion: next.applicationVersion, metadata };
+          const was = set.matchAll(before);
+          const is = set.matchAll(after);
+          const expected = {
+            matched: is.filter((one) => !was.includes(one)),
+            unmatched: was.filter((one) => !is.includes(one)),
+          };
+          const keys = changedKeys(before.metadata, metadata);
+          const found = set.findFlips(before, after, keys);
+          flips += found.matched.length + found.unmatched.length;
+          if (JSON.stringify(found) !== JSON.stringify(expected)) {
+            throw new Error(`found ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`);
+          }
+          const bounded = set.findFlips(before, after, keys, bound);
+          const upTo = (numbers: number[]): number[] => numbers.filter((one) => one <= bound);
+          if (
+            JSON.stringify(bounded) !==
+            JSON.stringify({ matched: upTo(expected.matched), unmatched: upTo(expected.unmatched) })
+          ) {
+            throw new Error('upTo is not a bound');
+          }
+          if (
+            JSON.stringify(set.matchAll(after, bound)) !== JSON.stringify(is.filter((one) => one > bound))
+          ) {
+            throw new Error('since is not a bound');
+          }
+          before = after;
+        }
+      },
+    );
+    fc.assert(sequences, { numRuns: 1500 });
+    t.ok(flips > 1000, `${flips} flips`);
+  },
+);
+
+void t.test(
+  'only filters that name a changed key, any key, or the changed version are evaluated',
+  async (t) => {
+    const evaluated: string[] = [];
+    const spied = (name: string, source: JsonObject): Query => {
+      const query = parsed(source);
+      return {
+        ...query,
+        matches: (one) => {
+          evaluated.push(name);
+          return query.matches(one);
+        },
+      };
+    };
+    const set = createFilterSet();
+    set.add(1, spied('temp', entry({ key: 'temp', value: { $gt: 5 } })));
+    set.add(2, spied('temp again', entry({ key: 'temp', value: { $gt: 5 } })));
+    set.add(3, spied('city', entry({ key: 'city', value: 'Kyiv' })));
+    set.add(4, spied('any', entry({ value: 7 })));
+    set.add(5, spied('version', { application_version: 'v2' }));
+    const flips = set.findFlips(doc({ temp: 1, city: 'Kyiv' }), doc({ temp: 7, city: 'Kyiv' }), ['temp']);
+    t.same(flips, { matched: [1, 2, 4], unmatched: [] });
+    t.same(evaluated, ['temp', 'temp', 'any', 'any'], 'equal queries once');
+    evaluated.length = 0;
+    t.same(set.findFlips(doc({}), doc({}, 'v2'), []), { matched: [5], unmatched: [] });
+    t.same(evaluated, ['version', 'version']);
+  },
+);
+
+void t.test('add replaces, remove forgets', async (t) => {
+  const set = createFilterSet();
+  const temp = parsed(entry({ key: 'temp' }));
+  set.add(7, temp);
+  set.add(3, temp);
+  set.add(5, parsed(entry({ key: 'city' })));
+  t.equal(set.size, 3);
+  t.same(set.matchAll(doc({ temp: 1, city: 1 })), [3, 5, 7]);
+  t.same(set.matchAll(doc({ temp: 1, city: 1 }), 3), [5, 7]);
+  set.add(5, temp);
+  t.equal(set.size, 3);
+  t.same(set.findFlips(doc({ temp: 1 }), doc({}), ['temp'], 5), { matched: [], unmatched: [3, 5] });
+  set.remove(3);
+  set.remove(3);
+  set.remove(99);
+  t.same(set.matchAll(doc({ temp: 1, city: 1 })), [5, 7]);
+  set.remove(5);
+  set.remove(7);
+  t.equal(set.size, 0);
+  t.same(set.findFlips(doc({ temp: 1 }), doc({}), ['temp']), { matched: [], unmatched: [] });
+});
+
+void t.test('the order of names in a value tells queries apart', async (t) => {
+  const set = createFilterSet();
+  set.add(1, parsed(entry({ key: 'k', value: { a: 1, b: 2 } })));
+  set.add(2, parsed(entry({ key: 'k', value: { b: 2, a: 1 } })));
+  t.same(set.matchAll(doc({ k: { a: 1, b: 2 } })), [1]);
+});
