@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { RecordWrite, Store } from '../../src/storage/port.js';
 import { StorageUnavailable } from '../../src/storage/port.js';
@@ -84,7 +85,7 @@ if (mongo !== undefined && mongo.kind !== 'external') {
   void t.test('a killed server: what was answered is there, what was not is safe to repeat', async (t) => {
     const own = (await startMongo(t, { persistent: true }))!;
     const separator = own.url.includes('?') ? '&' : '?';
-    const store = await open(t, `${own.url}${separator}serverSelectionTimeoutMS=500`);
+    const store = await open(t, `${own.url}${separator}serverSelectionTimeoutMS=2000`);
     const ids = Array.from({ length: 24 }, (_, i) => idOf(i));
     const rounds = 30;
     await written(
@@ -122,9 +123,11 @@ if (mongo !== undefined && mongo.kind !== 'external') {
     }
     async function killTwice(): Promise<void> {
       for (const share of [1 / 4, 1 / 2]) {
-        while (answered < ids.length * rounds * share) await new Promise((resolve) => setImmediate(resolve));
+        while (answered < ids.length * rounds * share) await delay(10);
+        const before = unknown;
         await own.kill();
         await t.rejects(store.ping(), StorageUnavailable);
+        while (unknown === before) await delay(10);
         await own.restart();
       }
     }
