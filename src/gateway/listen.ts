@@ -1,9 +1,4 @@
-import {
-  type TemplatedApp,
-  type us_listen_socket,
-  us_socket_local_port,
-  us_listen_socket_close,
-} from 'uWebSockets.js';
+import uWS, { type TemplatedApp, type us_listen_socket } from 'uWebSockets.js';
 
 export interface Listening {
   port: number;
@@ -26,8 +21,8 @@ export function listen(app: TemplatedApp, host: string, port: number, setting: s
         return;
       }
       resolve({
-        port: us_socket_local_port(socket),
-        stopListening: () => us_listen_socket_close(socket),
+        port: uWS.us_socket_local_port(socket),
+        stopListening: () => uWS.us_listen_socket_close(socket),
       });
     });
   });

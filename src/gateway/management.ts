@@ -1,4 +1,4 @@
-import { App, type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWebSockets.js';
+import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWebSockets.js';
 import type { GatewayDeps, HealthReport } from './types.js';
 import { statusLine } from './wire/status-lines.js';
 
@@ -42,7 +42,7 @@ export function createManagement(deps: GatewayDeps, isStopping: () => boolean): 
     '/metrics': async () => ({ status: 200, type: metrics.contentType, body: await metrics.metrics() }),
   };
 
-  return App().any('/*', (response: HttpResponse, request: HttpRequest) => {
+  return uWS.App().any('/*', (response: HttpResponse, request: HttpRequest) => {
     const method = request.getCaseSensitiveMethod();
     const path = request.getUrl();
     let gone = false;

@@ -1,4 +1,4 @@
-import { App } from 'uWebSockets.js';
+import uWS from 'uWebSockets.js';
 import { createDispatcher } from './dispatcher.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { type Listening, listen } from './listen.js';
@@ -41,7 +41,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     },
   );
   let stopping = false;
-  const app = App().any('/*', (response, request) => dispatcher.handle(response, request));
+  const app = uWS.App().any('/*', (response, request) => dispatcher.handle(response, request));
   const management = createManagement(deps, () => stopping);
 
   const main = await listen(app, options.host, options.port, 'server.port');

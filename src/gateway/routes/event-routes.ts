@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { EVENT_KINDS } from '../../model/event.js';
 import { refuse } from '../../model/errors.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
-import { closedObject } from '../table/schemas.js';
+import { closedObject, wordOf } from '../table/schemas.js';
 
 const wanted = (description: string) =>
   Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description }));
@@ -24,9 +24,7 @@ const live = defineRoute({
     application: wanted('Only events of these applications.'),
     endpointId: wanted('Only events of these endpoints.'),
     filterId: wanted('Only events of these filters: matched, unmatched, pending, activated, deleted.'),
-    type: Type.Optional(
-      Type.Array(Type.Union([], { enum: [...EVENT_KINDS] }), { description: 'Only events of these types.' }),
-    ),
+    type: Type.Optional(Type.Array(wordOf(...EVENT_KINDS), { description: 'Only events of these types.' })),
   }),
   responses: {
     200: {

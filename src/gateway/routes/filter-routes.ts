@@ -5,7 +5,7 @@ import { tagMatches } from '../table/entity-tags.js';
 import { readLimit } from '../table/paging.js';
 import { type Result, reply } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
-import { IsoDate, closedObject, pageOf } from '../table/schemas.js';
+import { IsoDate, closedObject, pageOf, wordOf } from '../table/schemas.js';
 
 const tags = ['Filters'] as const;
 
@@ -34,7 +34,7 @@ const Filter = closedObject({
   name: Type.String(),
   description: Type.String(),
   mongoQuery: Type.Unsafe<object>({ type: 'object', additionalProperties: true }),
-  status: Type.Union([], { type: 'string', enum: ['pending', 'active'] }),
+  status: wordOf('pending', 'active'),
   matchedEndpointsCount: Type.Integer({ description: 'Exact when the filter is active.' }),
   createdDate: IsoDate,
   updatedDate: IsoDate,

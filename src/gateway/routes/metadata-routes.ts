@@ -6,7 +6,14 @@ import { createdOf, etagOf, headOf, metadataBytesOf, metadataOf } from '../../mo
 import { tagMatches } from '../table/entity-tags.js';
 import { type Result, reply, replyJson } from '../table/reply.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
-import { AnyJson, EndpointQuery, Metadata, closedObject, endpointParameters } from '../table/schemas.js';
+import {
+  AnyJson,
+  EndpointQuery,
+  Metadata,
+  closedObject,
+  endpointParameters,
+  wordOf,
+} from '../table/schemas.js';
 import { commandOf } from './commands.js';
 
 const tags = ['Metadata'] as const;
@@ -93,7 +100,7 @@ const put = defineRoute({
 const pointer = Type.String({ pattern: '^(/([^~]|~[01])*)?$', description: 'JSON Pointer (RFC 6901).' });
 const JsonPatch = Type.Array(
   Type.Object({
-    op: Type.Union([], { enum: ['add', 'remove', 'replace', 'move', 'copy', 'test'] }),
+    op: wordOf('add', 'remove', 'replace', 'move', 'copy', 'test'),
     path: pointer,
     from: Type.Optional(pointer),
     value: Type.Optional(AnyJson),

@@ -8,6 +8,10 @@ export function closedObject<T extends TProperties>(properties: T) {
   return Type.Object(properties, closed);
 }
 
+export function wordOf<const T extends string>(...words: readonly T[]) {
+  return Type.Unsafe<T>({ type: 'string', enum: words });
+}
+
 export const AnyJson = Type.Unsafe<JsonValue>({ description: 'Any JSON value.' });
 export const Metadata = Type.Unsafe<JsonObject>({
   type: 'object',

@@ -1,0 +1,204 @@
+import { connect, type Socket } from 'node:net';
+import { type Logger, pino } from 'pino';
+import { Registry } from 'prom-client';
+import type { Test } from 'tap';
+import { type Gateway, type GatewayDeps, type GatewayLimits, startGateway } from '../../src/gateway/index.js';
+import { createCatalogue } from '../../src/model/catalogue.js';
+import { type RunningRegister, createRegister } from '../../src/register/index.js';
+import { openAccess } from '../../src/security/index.js';
+import { openStore } from '../../src/storage/index.js';
+import { createWorkerPool } from '../../src/workers/index.js';
+
+export const limits: GatewayLimits = {
+  bodyBytes: 256 * 1024,
+  nesting: 32,
+  pageDefault: 1000,
+  pageMax: 10_000,
+  batchItems: 1000,
+  metadataBatchItems: 10_000,
+  ndjsonLineBytes: 64 * 1024,
+};
+
+export interface Harness {
+  gateway: Gateway;
+  register: RunningRegister;
+  /** `http://127.0.0.1:<port>` */
+  origin: string;
+  managementOrigin: string;
+  /** lines that were logged at `warn` and above */
+  logged: string[];
+  /** a request under `/api/v1`; a body that is no text is sent as JSON */
+  call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+}
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  text: string;
+  /** the body parsed, or `undefined` when there is none */
+  json: any; // eslint-disable-line @typescript-eslint/no-explicit-any
+}
+
+/** A gateway on the real register with the embedded store in a temporary folder, stopped when the test ends. */
+export async function startHarness(
+  t: Test,
+  change: Partial<GatewayDeps['options']> & {
+    access?: GatewayDeps['access'];
+    wrap?: (register: RunningRegister) => RunningRegister;
+  } = {},
+): Promise<Harness> {
+  const { access = openAccess(), wrap = (register) => register, ...options } = change;
+  const logged: string[] = [];
+  const log: Logger = pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) });
+  const metrics = new Registry();
+  const store = await openStore({ url: `file:${t.testdir()}/data`, durability: 'async' });
+  const pool = createWorkerPool(1);
+  const catalogue = createCatalogue([
+    { name: 'kettle', tenant: 'kaa', versions: ['kettle-v1', 'kettle-v2'], metadataInheritance: false },
+    { name: 'other', tenant: 'kaa', versions: ['other-v1'], metadataInheritance: false },
+  ]);
+  const register = await createRegister({
+    store,
+    pool,
+    sink: { committed: () => undefined },
+    catalogue: () => catalogue,
+    settings: () => ({
+      limits: {
+        metadataKeys: 50,
+        endpointBytes: 100 * 1024,
+        metadataKeyPattern: '^[a-zA-Z0-9_]+$',
+        nesting: limits.nesting,
+        restrictedKeys: ['locked'],
+      },
+      originatorReplicaId: 'test',
+      metadataOnRegistration: false,
+      withEvents: true,
+      queueLimit: 20_000,
+      filters: { maxDepth: 32, maxConditions: 1000, maxPatternBytes: 1024, filtersPerApplication: 100 },
+      batchTaskRetentionMs: 60_000,
+    }),
+    log,
+    metrics,
+  });
+  const gateway = await startGateway({
+    register: wrap(register),
+    access,
+    options: {
+      host: '127.0.0.1',
+      port: 0,
+      managementHost: '127.0.0.1',
+      managementPort: 0,
+      pathPrefixes: ['', '/epr'],
+      limits: () => limits,
+      ...options,
+    },
+    log,
+    metrics,
+    health: async () => ({ components: { storage: { status: 'UP' } } }),
+  });
+  t.teardown(async () => {
+    await gateway.stop(2000);
+    await register.stop();
+    await pool.close();
+    await store.close();
+  });
+  const origin = `http://127.0.0.1:${gateway.port}`;
+  return {
+    gateway,
+    register,
+    origin,
+    managementOrigin: `http://127.0.0.1:${gateway.managementPort}`,
+    logged,
+    call: (method, path, body, headers) => request(`${origin}/api/v1${path}`, method, body, headers),
+  };
+}
+
+export async function request(
+  url: string,
+  method: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  const init: RequestInit = { method, headers };
+  if (body !== undefined) {
+    const raw = typeof body === 'string' || body instanceof Uint8Array;
+    init.body = raw ? (body as string) : JSON.stringify(body);
+    init.headers = { 'content-type': 'application/json', ...headers };
+  }
+  const response = await fetch(url, init);
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: text === '' ? undefined : parse(text),
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A bare connection: what is written is what is sent. */
+export interface RawConnection {
+  socket: Socket;
+  send(text: string | Uint8Array): void;
+  /** all that was received so far */
+  received(): string;
+  /** resolves when what was received matches; rejects when the connection closes first */
+  until(pattern: RegExp): Promise<string>;
+  /** resolves when the other side has closed */
+  closed: Promise<void>;
+}
+
+export function openRaw(t: Test, port: number): RawConnection {
+  const socket = connect(port, '127.0.0.1');
+  let text = '';
+  const waiting = new Set<() => void>();
+  let ended = false;
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1');
+    for (const check of waiting) check();
+  });
+  socket.on('error', () => undefined);
+  const closed = new Promise<void>((resolve) => socket.on('close', () => resolve()));
+  void closed.then(() => {
+    ended = true;
+    for (const check of waiting) check();
+  });
+  t.teardown(() => socket.destroy());
+  return {
+    socket,
+    send: (part) => void socket.write(part),
+    received: () => text,
+    closed,
+    until: (pattern) =>
+      new Promise((resolve, reject) => {
+        const check = (): void => {
+          if (pattern.test(text)) resolve(text);
+          else if (ended) reject(new Error(`The connection closed before ${pattern}; received: ${text}`));
+          else return;
+          waiting.delete(check);
+        };
+        waiting.add(check);
+        check();
+      }),
+  };
+}
+
+export async function registerKettle(
+  harness: Harness,
+  endpointId: string,
+  metadata: object = {},
+): Promise<void> {
+  const answer = await harness.call('POST', '/endpoints', {
+    appVersion: { name: 'kettle-v1' },
+    endpointId,
+    metadata,
+  });
+  if (answer.status !== 201) throw new Error(`Registration answered ${answer.status}: ${answer.text}`);
+}
