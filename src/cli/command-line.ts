@@ -24,14 +24,17 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
       return error.exitCode;
     }
     process.stderr.write(`epr: ${messageOf(error)}\n`);
-    if (process.env['EPR_DEBUG'] !== undefined && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+    if (process.env['EPR_DEBUG'] !== undefined && error instanceof Error)
+      process.stderr.write(`${error.stack ?? ''}\n`);
     return EXIT.failed;
   }
 }
 
 function createProgram(exit: (code: number) => void): Command {
   const program = new Command('epr')
-    .description('The endpoint register: devices, their metadata, and saved filters that follow every change.')
+    .description(
+      'The endpoint register: devices, their metadata, and saved filters that follow every change.',
+    )
     .version(ownVersion(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
@@ -53,15 +56,24 @@ ${EXIT_CODES}`,
   addWatch(program, exit);
   addDemo(program, exit);
   for (const command of program.commands) {
-    command.showHelpAfterError(`(epr ${command.name()} --help shows what there is)`).helpOption('-h, --help', 'print this help');
+    command
+      .showHelpAfterError(`(epr ${command.name()} --help shows what there is)`)
+      .helpOption('-h, --help', 'print this help');
   }
   return program.showHelpAfterError('(epr --help shows what there is)');
 }
 
 function withConfigOptions(command: Command): Command {
   return command
-    .option('-c, --config <file>', 'configuration file (default: APP_CONFIG_PATH, or config/epr.yml if it is there)')
-    .option('-s, --set <key=value>', 'one setting, over environment and file; may be repeated', collectSetting)
+    .option(
+      '-c, --config <file>',
+      'configuration file (default: APP_CONFIG_PATH, or config/epr.yml if it is there)',
+    )
+    .option(
+      '-s, --set <key=value>',
+      'one setting, over environment and file; may be repeated',
+      collectSetting,
+    )
     .option('-p, --port <port>', 'the same as --set server.port=<port>', parsePort)
     .option('-d, --data <folder>', 'the same as --set storage.url=file:<folder>');
 }
@@ -91,7 +103,9 @@ ${EXIT_CODES}`,
 function addConfig(program: Command, exit: (code: number) => void): void {
   withConfigOptions(program.command('config'))
     .summary('print the settings in force')
-    .description('Prints every setting in force and where it came from, secrets masked, or what is wrong with them.')
+    .description(
+      'Prints every setting in force and where it came from, secrets masked, or what is wrong with them.',
+    )
     .option('--json', 'as JSON, for machines')
     .addHelpText(
       'after',
@@ -108,8 +122,13 @@ ${EXIT_CODES}`,
     });
 }
 
-const urlOption = (): Option => new Option('--url <address>', 'the register').env('EPR_URL').default(new URL('http://127.0.0.1:8080'), 'http://127.0.0.1:8080').argParser(parseUrl);
-const tokenOption = (): Option => new Option('--token <token>', 'bearer token, where the register asks for one').env('EPR_TOKEN');
+const urlOption = (): Option =>
+  new Option('--url <address>', 'the register')
+    .env('EPR_URL')
+    .default(new URL('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
+    .argParser(parseUrl);
+const tokenOption = (): Option =>
+  new Option('--token <token>', 'bearer token, where the register asks for one').env('EPR_TOKEN');
 
 function addImport(program: Command, exit: (code: number) => void): void {
   program
@@ -126,13 +145,22 @@ command runs again.`,
     )
     .addOption(urlOption())
     .addOption(tokenOption())
-    .addOption(new Option('--as <kind>', 'what every line is; else each line says it by having appVersion or not').choices(['registrations', 'metadata']))
+    .addOption(
+      new Option(
+        '--as <kind>',
+        'what every line is; else each line says it by having appVersion or not',
+      ).choices(['registrations', 'metadata']),
+    )
     .option('--application <name>', 'application of the registrations, if the register does not tell it')
     .option('--dry-run', 'check every line here, send nothing, say what would be done')
     .option('--restart', 'begin at the first line, whatever an interrupted import did')
     .option('--rate <n/s>', 'at most so many lines a second', parseRate)
     .option('--concurrency <n>', 'thousands of lines on the way at once', parseCount, 4)
-    .addOption(new Option('--retry-for <duration>', 'how long to try when the register does not answer').argParser(parseDuration).default(60_000, '60s'))
+    .addOption(
+      new Option('--retry-for <duration>', 'how long to try when the register does not answer')
+        .argParser(parseDuration)
+        .default(60_000, '60s'),
+    )
     .option('--failures <file>', 'where failed lines go, with the reason (default: <file>.failures.ndjson)')
     .option('--tokens <file>', 'keep the tokens that the register makes; they are told only once')
     .addHelpText(
@@ -200,7 +228,6 @@ ${EXIT_CODES}`,
     )
     .action(async (options: object) => {
       const { demo } = await import('./demo/index.js');
-      exit(await demo(options as Parameters<typeof demo>[0]));
+      exit(await demo(options));
     });
 }
-

@@ -32,12 +32,19 @@ export function loadSettings(flags: ConfigFlags, replicaId?: string): Settings {
   });
   if (loaded.ok) return loaded;
   const messages = loaded.problems.map(({ message }) => message);
-  const text = messages.length === 1 ? messages[0]! : `${messages.length} settings are wrong:\n  ${messages.join('\n  ')}`;
+  const text =
+    messages.length === 1
+      ? messages[0]!
+      : `${messages.length} settings are wrong:\n  ${messages.join('\n  ')}`;
   throw new CliFailure(`${text}`, EXIT.usage);
 }
 
 function addSugar(set: Record<string, string>, key: string, flag: string, value: string | undefined): void {
   if (value === undefined) return;
-  if (set[key] !== undefined) throw new CliFailure(`${flag} and --set ${key}=${set[key]} say the same thing twice; give one of them.`, EXIT.usage);
+  if (set[key] !== undefined)
+    throw new CliFailure(
+      `${flag} and --set ${key}=${set[key]} say the same thing twice; give one of them.`,
+      EXIT.usage,
+    );
   set[key] = value;
 }

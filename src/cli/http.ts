@@ -29,7 +29,8 @@ export function createHttpClient(base: URL, token: string | undefined): HttpClie
   const library = base.protocol === 'https:' ? https : http;
   const agent = new library.Agent({ keepAlive: true });
   const prefix = base.pathname.replace(/\/+$/, '');
-  const fixed: Record<string, string> = token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
+  const fixed: Record<string, string> =
+    token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
 
   const open: HttpClient['open'] = ({ method, path, headers, signal }) =>
     library.request({
@@ -46,11 +47,15 @@ export function createHttpClient(base: URL, token: string | undefined): HttpClie
   const request: HttpClient['request'] = (asked) =>
     new Promise((resolve, reject) => {
       const body = asked.body === undefined ? undefined : Buffer.from(asked.body);
-      const headers = body === undefined ? asked.headers : { 'content-length': String(body.length), ...asked.headers };
+      const headers =
+        body === undefined ? asked.headers : { 'content-length': String(body.length), ...asked.headers };
       const sent = open({ ...asked, headers: headers ?? {} });
       sent.on('error', reject);
       sent.on('response', (answer) => {
-        readBody(answer).then((bytes) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: bytes }), reject);
+        readBody(answer).then(
+          (bytes) => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, body: bytes }),
+          reject,
+        );
       });
       sent.end(body);
     });
@@ -84,7 +89,8 @@ export function errorOf(answer: Pick<HttpAnswer, 'status' | 'body'>): ErrorBody 
   const text = answer.body.toString('utf8');
   try {
     const parsed = JSON.parse(text) as ErrorBody | null;
-    if (typeof parsed === 'object' && parsed !== null && typeof parsed.message === 'string') return { ...parsed, message: parsed.message };
+    if (typeof parsed === 'object' && parsed !== null && typeof parsed.message === 'string')
+      return { ...parsed, message: parsed.message };
   } catch {
     // not JSON: said below
   }

@@ -9,7 +9,8 @@ export function collectSetting(text: string, former: Record<string, string> = {}
 
 export function parsePort(text: string): number {
   const port = Number(text);
-  if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError('A port is a whole number from 0 to 65535 (0: any free one).');
+  if (!/^\d+$/.test(text) || port > 65535)
+    throw new InvalidArgumentError('A port is a whole number from 0 to 65535 (0: any free one).');
   return port;
 }
 
@@ -22,7 +23,8 @@ export function parseCount(text: string): number {
 /** `500`, `500/s`: items a second. */
 export function parseRate(text: string): number {
   const rate = Number(text.replace(/\/s$/, ''));
-  if (!(rate > 0) || !Number.isFinite(rate)) throw new InvalidArgumentError('A rate is a number of lines a second, such as 500 or 500/s.');
+  if (!(rate > 0) || !Number.isFinite(rate))
+    throw new InvalidArgumentError('A rate is a number of lines a second, such as 500 or 500/s.');
   return rate;
 }
 
@@ -41,6 +43,7 @@ export function parseUrl(text: string): URL {
   } catch {
     throw new InvalidArgumentError('It is the address of a register, such as http://127.0.0.1:8080.');
   }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new InvalidArgumentError('It begins with http:// or https://.');
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new InvalidArgumentError('It begins with http:// or https://.');
   return url;
 }

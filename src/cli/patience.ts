@@ -39,7 +39,10 @@ export function createPatience({ server, retryForMs, signal, onNotice }: Patienc
 
   return {
     answered() {
-      if (goneSinceMs !== undefined) onNotice(`${server} answers again after ${((Date.now() - goneSinceMs) / 1000).toFixed(1)} s; going on`);
+      if (goneSinceMs !== undefined)
+        onNotice(
+          `${server} answers again after ${((Date.now() - goneSinceMs) / 1000).toFixed(1)} s; going on`,
+        );
       goneSinceMs = undefined;
       attempts = 0;
     },
@@ -48,12 +51,17 @@ export function createPatience({ server, retryForMs, signal, onNotice }: Patienc
       const now = Date.now();
       if (goneSinceMs === undefined) {
         goneSinceMs = now;
-        if (retryForMs > 0) onNotice(`${server} does not answer (${describe(error)}); trying again for up to ${Math.round(retryForMs / 1000)} s`);
+        if (retryForMs > 0)
+          onNotice(
+            `${server} does not answer (${describe(error)}); trying again for up to ${Math.round(retryForMs / 1000)} s`,
+          );
       }
       const leftMs = retryForMs - (now - goneSinceMs);
       if (leftMs <= 0) {
         const lasted = retryForMs === 0 ? '' : ` for ${Math.round(retryForMs / 1000)} s`;
-        throw new CliFailure(`No answer from ${server}${lasted} (${describe(error)}). Is the register running there? --url names another.`);
+        throw new CliFailure(
+          `No answer from ${server}${lasted} (${describe(error)}). Is the register running there? --url names another.`,
+        );
       }
       // jitter, so that many clients of a register that returns do not come at once
       const nextMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** attempts++) * (0.5 + Math.random() / 2);

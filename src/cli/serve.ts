@@ -29,6 +29,8 @@ export async function serve(flags: ConfigFlags): Promise<number> {
   }
   log.info('stopped');
   interrupt.forget();
+  // a channel to the parent would keep the process
+  if (process.connected) process.disconnect();
   return EXIT.ok;
 }
 
@@ -42,9 +44,13 @@ async function start({ config }: Settings, log: Logger): Promise<RunningService>
     const { host, port } = config.server;
     switch (codeOf(error)) {
       case 'EADDRINUSE':
-        throw new CliFailure(`${messageOf(error)} Another program, or another register, listens there: stop it, or choose another with --port.`);
+        throw new CliFailure(
+          `${messageOf(error)} Another program, or another register, listens there: stop it, or choose another with --port.`,
+        );
       case 'EACCES':
-        throw new CliFailure(`Not allowed to open what is needed (${host}:${port}, ${config.storage.url}): ${messageOf(error)}`);
+        throw new CliFailure(
+          `Not allowed to open what is needed (${host}:${port}, ${config.storage.url}): ${messageOf(error)}`,
+        );
       default:
         throw new CliFailure(messageOf(error));
     }
@@ -52,9 +58,18 @@ async function start({ config }: Settings, log: Logger): Promise<RunningService>
 }
 
 function announce({ config, entries, notes }: Settings, service: RunningService, log: Logger): void {
-  const demoApplication = entries.some(({ key, source }) => key.startsWith('kaa.applications.demo.versions.') && source === 'default');
+  const demoApplication = entries.some(
+    ({ key, source }) => key.startsWith('kaa.applications.demo.versions.') && source === 'default',
+  );
   const version = ownVersion();
-  const text = startText({ version, config, url: service.url, managementUrl: service.managementUrl, demoApplication, epr: howCalled() });
+  const text = startText({
+    version,
+    config,
+    url: service.url,
+    managementUrl: service.managementUrl,
+    demoApplication,
+    epr: howCalled(),
+  });
   if (config.logging.format === 'json') {
     logStart(text, version, service, log);
   } else {
@@ -64,8 +79,21 @@ function announce({ config, entries, notes }: Settings, service: RunningService,
   for (const note of notes) if (!(said && note.includes('demo-v1'))) log.info(note);
 }
 
-function logStart({ facts, warnings }: StartText, version: string, { url, managementUrl }: RunningService, log: Logger): void {
-  log.info({ version, url, managementUrl, ...Object.fromEntries(facts.slice(2).map(({ about, text }) => [about, text])) }, 'endpoint register is ready');
+function logStart(
+  { facts, warnings }: StartText,
+  version: string,
+  { url, managementUrl }: RunningService,
+  log: Logger,
+): void {
+  log.info(
+    {
+      version,
+      url,
+      managementUrl,
+      ...Object.fromEntries(facts.slice(2).map(({ about, text }) => [about, text])),
+    },
+    'endpoint register is ready',
+  );
   for (const warning of warnings) log.warn(warning);
 }
 

@@ -20,7 +20,8 @@ export async function* readEvents(stream: Readable): AsyncGenerator<ServerSentEv
     const events: ServerSentEvent[] = [];
     for (const line of lines) {
       if (line === '') {
-        if (data.length > 0) events.push({ id, event: event === '' ? 'message' : event, data: data.join('\n') });
+        if (data.length > 0)
+          events.push({ id, event: event === '' ? 'message' : event, data: data.join('\n') });
         event = '';
         data = [];
         continue;

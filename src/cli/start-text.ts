@@ -71,22 +71,29 @@ function storesText({ storage }: Config): string {
 
 function authenticationText(config: Config): string {
   if (config.kaa.security.authentication.enabled) return 'on';
-  if (isLoopback(config.server.host)) return `off; safe, for only programs on this machine can reach ${config.server.host}`;
+  if (isLoopback(config.server.host))
+    return `off; safe, for only programs on this machine can reach ${config.server.host}`;
   return `OFF, and other machines can reach ${config.server.host}`;
 }
 
 function natsText({ nats }: Config, epr: string): string {
-  if (nats.urls.length === 0) return `not configured (nats.urls): events reach the live stream (${epr} watch) and the log, no other service`;
+  if (nats.urls.length === 0)
+    return `not configured (nats.urls): events reach the live stream (${epr} watch) and the log, no other service`;
   const stream = nats.jetstream.eventsStream;
   return `${nats.urls.join(', ')}${stream === undefined ? '' : `, events kept in the stream ${stream}`}`;
 }
 
 function applicationsText({ applications }: Config, demoApplication: boolean): string {
   const all = Object.entries(applications);
-  const listed = all.slice(0, LISTED_APPLICATIONS).map(([name, { versions }]) => `${name} (${versions.join(', ') || 'no versions'})`);
+  const listed = all
+    .slice(0, LISTED_APPLICATIONS)
+    .map(([name, { versions }]) => `${name} (${versions.join(', ') || 'no versions'})`);
   if (all.length > LISTED_APPLICATIONS) listed.push(`and ${grouped(all.length - LISTED_APPLICATIONS)} more`);
   if (all.length === 0) return 'none: nothing can register (kaa.applications)';
-  return listed.join(', ') + (demoApplication ? ': none is configured, so this one is there to try things out' : '');
+  return (
+    listed.join(', ') +
+    (demoApplication ? ': none is configured, so this one is there to try things out' : '')
+  );
 }
 
 function nextSteps(config: Config, url: string, epr: string): string[] {

@@ -19,8 +19,7 @@ export function fit(text: string, columns: number): string {
   return text.length <= columns ? text : `${text.slice(0, Math.max(0, columns - 1))}…`;
 }
 
-/** What a terminal may be asked to do with text, to keep what others wrote from doing it. */
+/** Makes control characters visible: what devices and people wrote must not move the cursor of who looks at it. */
 export function printable(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is meant
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return text.replaceAll(/\p{Cc}/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -8,18 +8,26 @@ const fault = (text: string, as?: ImportKind): string => {
   return checked.kind === 'bad' ? checked.message : `taken as ${checked.kind}`;
 };
 
-t.test('a registration is known by its version, an update by the lack of one', async (t) => {
+void t.test('a registration is known by its version, an update by the lack of one', async (t) => {
   t.same(check('{"appVersion":{"name":"a-v1"},"endpointId":"e1","metadata":{"k":1}}'), {
     kind: 'registration',
     versionName: 'a-v1',
     item: { endpointId: 'e1', metadata: { k: 1 } },
   });
-  t.same(check('{"endpointId":"e1","set":{"k":1}}'), { kind: 'metadata', endpointId: 'e1', conditional: false });
-  t.same(check('{"endpointId":"e1","unset":["k"],"ifMatch":"\\"1\\""}'), { kind: 'metadata', endpointId: 'e1', conditional: true });
+  t.same(check('{"endpointId":"e1","set":{"k":1}}'), {
+    kind: 'metadata',
+    endpointId: 'e1',
+    conditional: false,
+  });
+  t.same(check('{"endpointId":"e1","unset":["k"],"ifMatch":"\\"1\\""}'), {
+    kind: 'metadata',
+    endpointId: 'e1',
+    conditional: true,
+  });
   t.same(check(' \t\r'), { kind: 'blank' });
 });
 
-t.test('a registration without an id gets one that is the same at every attempt', async (t) => {
+void t.test('a registration without an id gets one that is the same at every attempt', async (t) => {
   const line = '{"appVersion":{"name":"a-v1"}}';
   const idOf = (number: number): string => {
     const checked = check(line, undefined, number);
@@ -30,7 +38,7 @@ t.test('a registration without an id gets one that is the same at every attempt'
   t.not(idOf(1), idOf(2), 'equal lines are different endpoints');
 });
 
-t.test('what is wrong is said', async (t) => {
+void t.test('what is wrong is said', async (t) => {
   t.match(fault('nonsense'), /not JSON/);
   t.match(fault('[1]'), /not a JSON object/);
   t.match(fault('{"endpointId":"a","endpointId":"b","set":{}}'), /"endpointId" appears twice/);

@@ -1,25 +1,25 @@
 import t from 'tap';
 import { runCli, temporaryFolder } from './run-cli.js';
 
-t.test('every command has a help with examples', async (t) => {
+void t.test('every command has a help with examples', async (t) => {
   const all = await runCli(['--help']);
   t.equal(all.code, 0);
   for (const command of ['serve', 'config', 'import', 'watch', 'demo']) {
     t.match(all.stdout, new RegExp(`^  ${command}\\b`, 'm'));
     const one = await runCli([command, '--help']);
     t.equal(one.code, 0);
-    t.match(one.stdout, /Examples:\n  \$ /);
+    t.match(one.stdout, /Examples:\n {2}\$ /);
     t.match(one.stdout, /Exit codes:/);
   }
 });
 
-t.test('the version', async (t) => {
+void t.test('the version', async (t) => {
   const { stdout, code } = await runCli(['--version']);
   t.match(stdout, /^\d+\.\d+\.\d+\n$/);
   t.equal(code, 0);
 });
 
-t.test('a wrong command line is one line, a hint, and exit code 2', async (t) => {
+void t.test('a wrong command line is one line, a hint, and exit code 2', async (t) => {
   const wrong: [string[], RegExp][] = [
     [['fly'], /unknown command 'fly'/],
     [['serve', '--fast'], /unknown option '--fast'/],
@@ -40,7 +40,7 @@ t.test('a wrong command line is one line, a hint, and exit code 2', async (t) =>
   }
 });
 
-t.test('a wrong configuration is told by key, and nothing starts', async (t) => {
+void t.test('a wrong configuration is told by key, and nothing starts', async (t) => {
   const cwd = temporaryFolder(t);
   const one = await runCli(['serve', '--set', 'server.prt=1'], { cwd });
   t.equal(one.code, 2);
@@ -57,9 +57,12 @@ t.test('a wrong configuration is told by key, and nothing starts', async (t) => 
   t.match(none.stderr, /none\.yml/);
 });
 
-t.test('config shows what is in force and whence', async (t) => {
+void t.test('config shows what is in force and whence', async (t) => {
   const cwd = temporaryFolder(t);
-  const { code, stdout } = await runCli(['config', '--port', '9000', '--data', 'here', '--json'], { cwd, env: { LOGGING_LEVEL: 'warn', MONGODB_PASSWORD: 'hunter2' } });
+  const { code, stdout } = await runCli(['config', '--port', '9000', '--data', 'here', '--json'], {
+    cwd,
+    env: { LOGGING_LEVEL: 'warn', MONGODB_PASSWORD: 'hunter2' },
+  });
   t.equal(code, 0);
   const rows = JSON.parse(stdout) as { key: string; value: unknown; source: string }[];
   const of = (key: string) => rows.find((row) => row.key === key);

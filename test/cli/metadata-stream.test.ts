@@ -25,7 +25,11 @@ async function* linesOf(request: IncomingMessage): AsyncGenerator<string> {
 }
 
 /** A stand-in that fails on purpose; what it does to a line that it takes is what the register does: the last one wins. */
-async function startFaulty(t: TestContext, behaviour: Behaviour, onRequest?: (count: number, response: ServerResponse) => boolean) {
+async function startFaulty(
+  t: TestContext,
+  behaviour: Behaviour,
+  onRequest?: (count: number, response: ServerResponse) => boolean,
+) {
   const state = new Map<string, number>();
   const seen = new Map<string, number>();
   let requests = 0;
@@ -42,17 +46,25 @@ async function startFaulty(t: TestContext, behaviour: Behaviour, onRequest?: (co
       if (what === 'cut-before') return void response.destroy();
       if (what === 'cut-after' || what === 200) state.set(item.endpointId, item.set.n);
       if (what === 'cut-after') return void response.destroy();
-      response.write(`${JSON.stringify({ endpointId: item.endpointId, status: what, code: `code-${what}` })}\n`);
+      response.write(
+        `${JSON.stringify({ endpointId: item.endpointId, status: what, code: `code-${what}` })}\n`,
+      );
     }
     response.end();
   };
-  const server = createServer((request, response) => void handle(request, response).catch(() => response.destroy()));
+  const server = createServer(
+    (request, response) => void handle(request, response).catch(() => response.destroy()),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => {
     server.closeAllConnections();
     server.close();
   });
-  return { url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`), state, requests: () => requests };
+  return {
+    url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`),
+    state,
+    requests: () => requests,
+  };
 }
 
 const ENDPOINTS = 7;
@@ -69,17 +81,35 @@ async function sendLines(t: TestContext, url: URL, count: number, retryForMs = 1
     client.close();
   });
   const { signal } = controller;
-  const patience = createPatience({ server: url.href, retryForMs, signal, onNotice: (text) => notices.push(text) });
+  const patience = createPatience({
+    server: url.href,
+    retryForMs,
+    signal,
+    onNotice: (text) => notices.push(text),
+  });
   let answered = 0;
-  const stream = createMetadataStream({ client, patience, signal }, { window: WINDOW, onAnswered: () => answered++ });
+  const stream = createMetadataStream(
+    { client, patience, signal },
+    { window: WINDOW, onAnswered: () => answered++ },
+  );
   for (let number = 1; number <= count; number++) {
     const endpointId = `e${number % ENDPOINTS}`;
     const bytes = Buffer.from(JSON.stringify({ endpointId, set: { n: number } }));
-    await stream.send(ledger.open({ number, bytes, tooLong: false }), { kind: 'metadata', endpointId, conditional: false });
+    await stream.send(ledger.open({ number, bytes, tooLong: false }), {
+      kind: 'metadata',
+      endpointId,
+      conditional: false,
+    });
     if (ledger.openLines() > 2 * WINDOW) throw new Error(`${ledger.openLines()} lines on the way`);
   }
   await stream.drain();
-  return { counts: ledger.counts(), doneLine: ledger.doneLine(), failures, notices, answered: () => answered };
+  return {
+    counts: ledger.counts(),
+    doneLine: ledger.doneLine(),
+    failures,
+    notices,
+    answered: () => answered,
+  };
 }
 
 /** The last line of each endpoint. */
@@ -91,7 +121,7 @@ function lastOf(count: number): Map<string, number> {
 
 const sorted = (map: Map<string, number>): [string, number][] => [...map].sort();
 
-t.test('every line is answered, in one request', async (t) => {
+void t.test('every line is answered, in one request', async (t) => {
   const server = await startFaulty(t, () => 200);
   const { counts, doneLine } = await sendLines(t, server.url, 1000);
   t.match(counts, { updated: 1000, failed: 0 });
@@ -100,7 +130,7 @@ t.test('every line is answered, in one request', async (t) => {
   t.same(sorted(server.state), sorted(lastOf(1000)));
 });
 
-t.test('a refused line fails alone, with its number', async (t) => {
+void t.test('a refused line fails alone, with its number', async (t) => {
   const server = await startFaulty(t, ({ set }) => (set.n % 100 === 0 ? 404 : 200));
   const { counts, failures } = await sendLines(t, server.url, 1000);
   t.match(counts, { updated: 990, failed: 10 });
@@ -110,30 +140,36 @@ t.test('a refused line fails alone, with its number', async (t) => {
   );
 });
 
-t.test('a connection that breaks is opened again at the first line without an answer; the last line of an endpoint wins', async (t) => {
-  let cuts = 0;
-  const server = await startFaulty(t, ({ set }, seen) => {
-    if (set.n % 97 !== 0 || seen > 1) return 200;
-    return ++cuts % 2 === 0 ? 'cut-before' : 'cut-after';
-  });
-  const { counts, doneLine, notices } = await sendLines(t, server.url, 1000);
-  t.match(counts, { updated: 1000, failed: 0 });
-  t.equal(doneLine, 1000);
-  t.equal(cuts, 10);
-  t.equal(server.requests(), 11);
-  t.same(sorted(server.state), sorted(lastOf(1000)));
-  t.match(notices.join('\n'), /does not answer/);
-});
+void t.test(
+  'a connection that breaks is opened again at the first line without an answer; the last line of an endpoint wins',
+  async (t) => {
+    let cuts = 0;
+    const server = await startFaulty(t, ({ set }, seen) => {
+      if (set.n % 97 !== 0 || seen > 1) return 200;
+      return ++cuts % 2 === 0 ? 'cut-before' : 'cut-after';
+    });
+    const { counts, doneLine, notices } = await sendLines(t, server.url, 1000);
+    t.match(counts, { updated: 1000, failed: 0 });
+    t.equal(doneLine, 1000);
+    t.equal(cuts, 10);
+    t.equal(server.requests(), 11);
+    t.same(sorted(server.state), sorted(lastOf(1000)));
+    t.match(notices.join('\n'), /does not answer/);
+  },
+);
 
-t.test('a line that is asked to come again later comes again, and does not overtake a later one of its endpoint', async (t) => {
-  const server = await startFaulty(t, ({ set }, seen) => (set.n % 201 === 0 && seen === 1 ? 429 : 200));
-  const { counts, doneLine } = await sendLines(t, server.url, 500);
-  t.match(counts, { updated: 500, failed: 0 });
-  t.equal(doneLine, 500);
-  t.same(sorted(server.state), sorted(lastOf(500)));
-});
+void t.test(
+  'a line that is asked to come again later comes again, and does not overtake a later one of its endpoint',
+  async (t) => {
+    const server = await startFaulty(t, ({ set }, seen) => (set.n % 201 === 0 && seen === 1 ? 429 : 200));
+    const { counts, doneLine } = await sendLines(t, server.url, 500);
+    t.match(counts, { updated: 500, failed: 0 });
+    t.equal(doneLine, 500);
+    t.same(sorted(server.state), sorted(lastOf(500)));
+  },
+);
 
-t.test('a register that asks to wait is waited for', async (t) => {
+void t.test('a register that asks to wait is waited for', async (t) => {
   const server = await startFaulty(
     t,
     () => 200,
@@ -148,7 +184,7 @@ t.test('a register that asks to wait is waited for', async (t) => {
   t.equal(server.requests(), 3);
 });
 
-t.test('what trying again does not change ends it', async (t) => {
+void t.test('what trying again does not change ends it', async (t) => {
   const refusing = await startFaulty(
     t,
     () => 200,
@@ -169,7 +205,7 @@ t.test('what trying again does not change ends it', async (t) => {
   await t.rejects(sendLines(t, other.url, 10), { message: /no endpoint register/ });
 });
 
-t.test('a register that stays away ends it when patience does', async (t) => {
+void t.test('a register that stays away ends it when patience does', async (t) => {
   const server = await startFaulty(t, () => 'cut-before');
   await t.rejects(sendLines(t, server.url, 10, 300), { message: /No answer from/, exitCode: 1 });
 });

@@ -5,7 +5,10 @@ import t from 'tap';
 import { LINE_LIMIT_BYTES, openLines } from '../../src/cli/import/read-lines.js';
 import { temporaryFolder, type TestContext } from './run-cli.js';
 
-async function linesOf(t: TestContext, content: string | Buffer): Promise<{ text: string; tooLong: boolean }[]> {
+async function linesOf(
+  t: TestContext,
+  content: string | Buffer,
+): Promise<{ text: string; tooLong: boolean }[]> {
   const file = join(temporaryFolder(t), 'input');
   writeFileSync(file, content);
   const source = await openLines(file, new AbortController().signal);
@@ -18,35 +21,48 @@ async function linesOf(t: TestContext, content: string | Buffer): Promise<{ text
   }
   return found;
 }
-const texts = async (t: TestContext, content: string | Buffer): Promise<string[]> => (await linesOf(t, content)).map(({ text }) => text);
+const texts = async (t: TestContext, content: string | Buffer): Promise<string[]> =>
+  (await linesOf(t, content)).map(({ text }) => text);
 
-t.test('lines end with LF or CRLF, the last with either or neither, and a byte order mark is none of them', async (t) => {
-  t.same(await texts(t, 'a\nb\r\n\nc'), ['a', 'b', '', 'c']);
-  t.same(await texts(t, 'a\nb\n'), ['a', 'b']);
-  t.same(await texts(t, ''), []);
-  t.same(await texts(t, '\ufeffa\n\ufeffb\n'), ['a', '\ufeffb']);
-});
+void t.test(
+  'lines end with LF or CRLF, the last with either or neither, and a byte order mark is none of them',
+  async (t) => {
+    t.same(await texts(t, 'a\nb\r\n\nc'), ['a', 'b', '', 'c']);
+    t.same(await texts(t, 'a\nb\n'), ['a', 'b']);
+    t.same(await texts(t, ''), []);
+    t.same(await texts(t, '\ufeffa\n\ufeffb\n'), ['a', '\ufeffb']);
+  },
+);
 
-t.test('gzip is known by its bytes', async (t) => {
+void t.test('gzip is known by its bytes', async (t) => {
   const many = Array.from({ length: 100_000 }, (_, i) => `line ${i} ü`);
   t.same(await texts(t, gzipSync(many.join('\n'))), many);
-  t.same(await texts(t, Buffer.concat([gzipSync('a\nb'), gzipSync('c\nd')])), ['a', 'bc', 'd'], 'members follow one another');
+  t.same(
+    await texts(t, Buffer.concat([gzipSync('a\nb'), gzipSync('c\nd')])),
+    ['a', 'bc', 'd'],
+    'members follow one another',
+  );
 });
 
-t.test('a file that is cut off says so, and after which line', async (t) => {
+void t.test('a file that is cut off says so, and after which line', async (t) => {
   const whole = gzipSync(Array.from({ length: 50_000 }, () => Math.random().toString(36)).join('\n'));
-  await t.rejects(texts(t, whole.subarray(0, whole.length - 5000)), { message: /cut off or damaged after line [1-9]\d+/ });
+  await t.rejects(texts(t, whole.subarray(0, whole.length - 5000)), {
+    message: /cut off or damaged after line [1-9]\d+/,
+  });
 });
 
-t.test('a line that is too long is passed over, and the next one is whole', async (t) => {
-  const found = await linesOf(t, `a\n${'x'.repeat(3 * LINE_LIMIT_BYTES)}\n${'y'.repeat(LINE_LIMIT_BYTES)}\nb\n`);
+void t.test('a line that is too long is passed over, and the next one is whole', async (t) => {
+  const found = await linesOf(
+    t,
+    `a\n${'x'.repeat(3 * LINE_LIMIT_BYTES)}\n${'y'.repeat(LINE_LIMIT_BYTES)}\nb\n`,
+  );
   t.same(
     found.map(({ text, tooLong }) => (tooLong ? 'too long' : text.length)),
     [1, 'too long', LINE_LIMIT_BYTES, 1],
   );
 });
 
-t.test('a file that is not there, and a folder', async (t) => {
+void t.test('a file that is not there, and a folder', async (t) => {
   const folder = temporaryFolder(t);
   const { signal } = new AbortController();
   await t.rejects(openLines(join(folder, 'none'), signal), { message: /There is no file/, exitCode: 2 });

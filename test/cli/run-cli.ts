@@ -54,12 +54,21 @@ export function startCli(args: readonly string[], { cwd, env }: CliOptions = {})
       };
       listeners.add(look);
       look();
-      void done.then(() => reject(new Error(`epr ended without saying ${JSON.stringify(text)}; it said ${JSON.stringify(stdout + stderr)}`)));
+      void done.then(() =>
+        reject(
+          new Error(
+            `epr ended without saying ${JSON.stringify(text)}; it said ${JSON.stringify(stdout + stderr)}`,
+          ),
+        ),
+      );
     });
   return { child, stdout: () => stdout, stderr: () => stderr, said, done };
 }
 
-export function runCli(args: readonly string[], options: CliOptions & { input?: string | Buffer } = {}): Promise<CliResult> {
+export function runCli(
+  args: readonly string[],
+  options: CliOptions & { input?: string | Buffer } = {},
+): Promise<CliResult> {
   const running = startCli(args, options);
   running.child.stdin!.end(options.input ?? '');
   return running.done;

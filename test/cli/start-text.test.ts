@@ -6,11 +6,18 @@ function textFor(set: Record<string, string>): string {
   const loaded = loadConfig({ argv: { set }, env: {}, cwd: '/nowhere', isTty: true });
   if (!loaded.ok) throw new Error(loaded.problems[0]!.message);
   const { config } = loaded;
-  const facts = { version: '1.2.3', config, url: `http://${config.server.host}:8080`, managementUrl: 'http://127.0.0.1:8081', demoApplication: set['kaa.applications'] === undefined, epr: 'epr' };
+  const facts = {
+    version: '1.2.3',
+    config,
+    url: `http://${config.server.host}:8080`,
+    managementUrl: 'http://127.0.0.1:8081',
+    demoApplication: set['kaa.applications'] === undefined,
+    epr: 'epr',
+  };
   return renderStartText(startText(facts), '1.2.3');
 }
 
-t.test('with nothing configured', async (t) => {
+void t.test('with nothing configured', async (t) => {
   const text = textFor({});
   t.match(text, /Endpoint register 1\.2\.3 is ready/);
   t.match(text, /http:\/\/127\.0\.0\.1:8080/);
@@ -23,25 +30,31 @@ t.test('with nothing configured', async (t) => {
   t.notMatch(text, /WARNING/);
 });
 
-t.test('open to other machines without authentication is said loudly', async (t) => {
+void t.test('open to other machines without authentication is said loudly', async (t) => {
   const text = textFor({ 'server.host': '0.0.0.0' });
   t.match(text, /WARNING .*Authentication is off and 0\.0\.0\.0/);
   t.match(text, /authentication +OFF/);
 });
 
-t.test('no secret of an address is shown', async (t) => {
-  const text = textFor({ 'storage.url': 'mongodb://joe:hunter2@db:27017/epr', 'nats.urls': 'nats://ann:hunter3@nats:4222' });
+void t.test('no secret of an address is shown', async (t) => {
+  const text = textFor({
+    'storage.url': 'mongodb://joe:hunter2@db:27017/epr',
+    'nats.urls': 'nats://ann:hunter3@nats:4222',
+  });
   t.match(text, /mongodb:\/\/db:27017\/epr/);
   t.match(text, /nats:4222/);
   t.notMatch(text, /hunter/);
 });
 
-t.test('many applications are not all listed', async (t) => {
-  const applications = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`app${i}`, { versions: { [`app${i}-v1`]: null } }]));
+void t.test('many applications are not all listed', async (t) => {
+  const applications = Object.fromEntries(
+    Array.from({ length: 30 }, (_, i) => [`app${i}`, { versions: { [`app${i}-v1`]: null } }]),
+  );
   t.match(textFor({ 'kaa.applications': JSON.stringify(applications) }), /app0 \(app0-v1\), .*and 25 more/);
 });
 
-t.test('what is loopback', async (t) => {
+void t.test('what is loopback', async (t) => {
   for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) t.ok(isLoopback(host), host);
-  for (const host of ['0.0.0.0', '::', '127.example.com', '10.0.0.1', '1127.0.0.1']) t.notOk(isLoopback(host), host);
+  for (const host of ['0.0.0.0', '::', '127.example.com', '10.0.0.1', '1127.0.0.1'])
+    t.notOk(isLoopback(host), host);
 });

@@ -47,7 +47,13 @@ export async function demo(flags: DemoFlags): Promise<number> {
     });
     stop = () => register.stop();
     say(`  ready at ${register.url.origin} after ${duration(Date.now() - startedMs)}`);
-    const show: Show = { url: register.url, folder, say, interrupt: interrupt.first, kill: AbortSignal.any([interrupt.second, over.signal]) };
+    const show: Show = {
+      url: register.url,
+      folder,
+      say,
+      interrupt: interrupt.first,
+      kill: AbortSignal.any([interrupt.second, over.signal]),
+    };
     const finished = await Promise.race([runShow(show, startedMs), register.died]);
     if (finished && flags.keep === true) {
       sayWhatNext(say, register.url);
@@ -89,9 +95,13 @@ async function runShow(show: Show, startedMs: number): Promise<boolean> {
     const set = await readFilterSet(new URL('filters.json', WEATHER));
     await saveFilters(client, set);
     const before = await untilActive(client, APPLICATION, interrupt);
-    say(`  ${before.length} filters active after ${duration(Date.now() - savedMs)}, every station evaluated against each`);
+    say(
+      `  ${before.length} filters active after ${duration(Date.now() - savedMs)}, every station evaluated against each`,
+    );
 
-    say('\nReplaying two days of observations (epr import observations.ndjson.gz), watching the events (epr watch)');
+    say(
+      '\nReplaying two days of observations (epr import observations.ndjson.gz), watching the events (epr watch)',
+    );
     const counts = countEvents(url, APPLICATION, AbortSignal.any([kill, interrupt]));
     await counts.connected;
     const latencies = createLatencies();
@@ -99,15 +109,24 @@ async function runShow(show: Show, startedMs: number): Promise<boolean> {
     if (replay.interrupted) return false;
 
     const after = await settledFilters(client, before, counts);
-    const agree = after.filter((filter, i) => filter.matchedEndpointsCount === before[i]!.matchedEndpointsCount + counts.change(filter.id)).length;
+    const agree = after.filter(
+      (filter, i) =>
+        filter.matchedEndpointsCount === before[i]!.matchedEndpointsCount + counts.change(filter.id),
+    ).length;
     say(`\nDone in ${duration(Date.now() - startedMs)}`);
     sayImported(say, stations, 'stations registered');
     sayImported(say, replay, 'observations stored');
-    say(`  p50 ${milliseconds(latencies.percentile(0.5))}, p99 ${milliseconds(latencies.percentile(0.99))} from sending an observation to its answer, which means it is durable; ${WINDOW} on the way at once`);
+    say(
+      `  p50 ${milliseconds(latencies.percentile(0.5))}, p99 ${milliseconds(latencies.percentile(0.99))} from sending an observation to its answer, which means it is durable; ${WINDOW} on the way at once`,
+    );
     say(`  ${describeEvents(counts.byKind)}`);
-    say(`  members told over REST equal those told by the events for ${agree} of ${after.length} filters${counts.incomplete() ? ' (the event stream broke, so some events were not seen)' : ''}`);
-    if (stations.counts.failed + replay.counts.failed > 0) throw new CliFailure('Some lines failed, as said above.', EXIT.someFailed);
-    if (agree < after.length && !counts.incomplete()) throw new CliFailure('Memberships and events do not agree; that is a fault of the register.');
+    say(
+      `  members told over REST equal those told by the events for ${agree} of ${after.length} filters${counts.incomplete() ? ' (the event stream broke, so some events were not seen)' : ''}`,
+    );
+    if (stations.counts.failed + replay.counts.failed > 0)
+      throw new CliFailure('Some lines failed, as said above.', EXIT.someFailed);
+    if (agree < after.length && !counts.incomplete())
+      throw new CliFailure('Memberships and events do not agree; that is a fault of the register.');
     return true;
   } finally {
     client.close();
@@ -130,13 +149,23 @@ function importOptions({ url, folder }: Show, name: string): ImportOptions {
 async function importStations(show: Show): Promise<ImportResult> {
   const view = createProgressView(process.stdout);
   try {
-    return await runImport(importOptions(show, 'stations.ndjson.gz'), { onStart: (state) => view.start(state), onNotice: (text) => view.notice(text) }, show.interrupt, show.kill);
+    return await runImport(
+      importOptions(show, 'stations.ndjson.gz'),
+      { onStart: (state) => view.start(state), onNotice: (text) => view.notice(text) },
+      show.interrupt,
+      show.kill,
+    );
   } finally {
     view.stop();
   }
 }
 
-async function replayObservations(show: Show, before: readonly DemoFilter[], counts: LiveCounts, latencies: Latencies): Promise<ImportResult> {
+async function replayObservations(
+  show: Show,
+  before: readonly DemoFilter[],
+  counts: LiveCounts,
+  latencies: Latencies,
+): Promise<ImportResult> {
   const table = createLiveTable(process.stdout);
   const startedMs = performance.now();
   const onStart = (state: () => ImportState): void => {
@@ -151,12 +180,19 @@ async function replayObservations(show: Show, before: readonly DemoFilter[], cou
         p50Ms: latencies.percentile(0.5, SHOWN_LATENCIES),
         p99Ms: latencies.percentile(0.99, SHOWN_LATENCIES),
         events: counts.byKind,
-        filters: before.map(({ id, name, matchedEndpointsCount }) => ({ name, members: matchedEndpointsCount + counts.change(id) })),
+        filters: before.map(({ id, name, matchedEndpointsCount }) => ({
+          name,
+          members: matchedEndpointsCount + counts.change(id),
+        })),
       };
     });
   };
   try {
-    const watcher = { onStart, onNotice: (text: string) => show.say(`  ${text}`), onAnswered: (tookMs: number) => latencies.add(tookMs) };
+    const watcher = {
+      onStart,
+      onNotice: (text: string) => show.say(`  ${text}`),
+      onAnswered: (tookMs: number) => latencies.add(tookMs),
+    };
     return await runImport(importOptions(show, 'observations.ndjson.gz'), watcher, show.interrupt, show.kill);
   } finally {
     table.stop();
@@ -164,13 +200,21 @@ async function replayObservations(show: Show, before: readonly DemoFilter[], cou
 }
 
 /** The filters as REST tells them, once the last events are here, in the order of `before`. */
-async function settledFilters(client: HttpClient, before: readonly DemoFilter[], counts: LiveCounts): Promise<DemoFilter[]> {
+async function settledFilters(
+  client: HttpClient,
+  before: readonly DemoFilter[],
+  counts: LiveCounts,
+): Promise<DemoFilter[]> {
   const expected = (filter: DemoFilter): number => filter.matchedEndpointsCount + counts.change(filter.id);
   const untilMs = Date.now() + EVENTS_WAIT_MS;
   for (;;) {
     const now = new Map((await listFilters(client, APPLICATION)).map((filter) => [filter.id, filter]));
     const after = before.map((filter) => now.get(filter.id) ?? filter);
-    if (Date.now() > untilMs || after.every((filter, i) => filter.matchedEndpointsCount === expected(before[i]!))) return after;
+    if (
+      Date.now() > untilMs ||
+      after.every((filter, i) => filter.matchedEndpointsCount === expected(before[i]!))
+    )
+      return after;
     await sleep(50);
   }
 }
@@ -178,7 +222,9 @@ async function settledFilters(client: HttpClient, before: readonly DemoFilter[],
 function sayImported(say: Show['say'], { counts, tookMs, lines }: ImportResult, what: string): void {
   const others = counts.alreadyThere > 0 ? `, ${grouped(counts.alreadyThere)} of them there before` : '';
   const failed = counts.failed > 0 ? `, ${grouped(counts.failed)} FAILED` : '';
-  say(`  ${grouped(lines)} ${what} in ${duration(tookMs)} (${grouped((lines / tookMs) * 1000)}/s)${others}${failed}`);
+  say(
+    `  ${grouped(lines)} ${what} in ${duration(tookMs)} (${grouped((lines / tookMs) * 1000)}/s)${others}${failed}`,
+  );
 }
 
 function sayWhatNext(say: Show['say'], url: URL): void {

@@ -36,5 +36,11 @@ export function countEvents(url: URL, application: string, signal: AbortSignal):
     onEvents: (events) => events.forEach(take),
   });
   ended.catch(() => undefined);
-  return { connected: Promise.race([connected, ended]), byKind, change: (filterId) => changes.get(filterId) ?? 0, incomplete: () => broken, ended };
+  return {
+    connected: Promise.race([connected, ended]),
+    byKind,
+    change: (filterId) => changes.get(filterId) ?? 0,
+    incomplete: () => broken,
+    ended,
+  };
 }

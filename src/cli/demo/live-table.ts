@@ -27,7 +27,10 @@ const BAR_WIDTH = 30;
 
 /** Drawn again in its place on a terminal that is large enough; a plain line now and then elsewhere. */
 export function createLiveTable(screen: Screen & { rows?: number | undefined }): LiveTable {
-  const large = screen.isTTY === true && (screen.columns ?? 80) >= COLUMNS * COLUMN_WIDTH + 2 && (screen.rows ?? 24) >= 16;
+  const large =
+    screen.isTTY === true &&
+    (screen.columns ?? 80) >= COLUMNS * COLUMN_WIDTH + 2 &&
+    (screen.rows ?? 24) >= 16;
   let timer: NodeJS.Timeout | undefined;
   let look: (() => ReplayState) | undefined;
   let height = 0;

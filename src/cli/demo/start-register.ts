@@ -19,7 +19,10 @@ const KEPT_LINES = 5;
  * Runs `epr serve` as a process of its own, on free ports, with nothing but these settings. It is in a process group of
  * its own, so that Ctrl-C reaches only us, and ends when we do.
  */
-export async function startRegister(folder: string, settings: Record<string, string>): Promise<RegisterProcess> {
+export async function startRegister(
+  folder: string,
+  settings: Record<string, string>,
+): Promise<RegisterProcess> {
   const main = fileURLToPath(new URL('../../main.js', import.meta.url));
   const all = { 'server.port': '0', 'management.port': '0', 'logging.format': 'json', ...settings };
   const flags = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
@@ -34,7 +37,11 @@ export async function startRegister(folder: string, settings: Record<string, str
   let stopping = false;
   const died = once(child, 'exit').then(([code, signal]: (number | string | null)[]): never => {
     const how = signal === null ? `with code ${code}` : `by ${signal}`;
-    throw new CliFailure(stopping ? 'The register was stopped.' : `The register ended ${how}: ${said.join(' ') || 'it said nothing'}`);
+    throw new CliFailure(
+      stopping
+        ? 'The register was stopped.'
+        : `The register ended ${how}: ${said.join(' ') || 'it said nothing'}`,
+    );
   });
   died.catch(() => undefined);
   const url = await Promise.race([readyUrl(child, said), died]);
@@ -63,7 +70,8 @@ function readyUrl(child: ChildProcess, said: string[]): Promise<URL> {
     createInterface({ input: child.stdout! }).on('line', (line) => {
       const entry = parseLine(line);
       if (typeof entry['url'] === 'string') resolve(new URL(entry['url']));
-      else if (entry['level'] === 'error' || entry['level'] === 'fatal' || entry['level'] === undefined) keep(line);
+      else if (entry['level'] === 'error' || entry['level'] === 'fatal' || entry['level'] === undefined)
+        keep(line);
     });
   });
 }

@@ -41,17 +41,29 @@ export function checkLine(line: InputLine, options: CheckOptions): CheckedLine {
 }
 
 function checkRegistration(value: JsonObject, line: InputLine, seed: string): CheckedLine {
-  const unknown = Object.keys(value).find((key) => !['appVersion', 'endpointId', 'endpointToken', 'metadata', 'relations'].includes(key));
-  if (unknown !== undefined) return bad(`A registration has no field "${unknown}"; it has appVersion, endpointId, endpointToken and metadata.`);
+  const unknown = Object.keys(value).find(
+    (key) => !['appVersion', 'endpointId', 'endpointToken', 'metadata', 'relations'].includes(key),
+  );
+  if (unknown !== undefined)
+    return bad(
+      `A registration has no field "${unknown}"; it has appVersion, endpointId, endpointToken and metadata.`,
+    );
   const version = value['appVersion'];
   const versionName = isJsonObject(version) ? version['name'] : undefined;
   if (typeof versionName !== 'string' || !NAME.test(versionName)) {
-    return bad('A registration names its application version: {"appVersion":{"name":"demo-v1"}}, out of a-z, 0-9, "_" and "-".');
+    return bad(
+      'A registration names its application version: {"appVersion":{"name":"demo-v1"}}, out of a-z, 0-9, "_" and "-".',
+    );
   }
-  if (value['relations'] !== undefined) return bad('Relations are not taken in an import: register this endpoint by POST /api/v1/endpoints.');
+  if (value['relations'] !== undefined)
+    return bad('Relations are not taken in an import: register this endpoint by POST /api/v1/endpoints.');
   const { endpointId, endpointToken, metadata } = value;
-  if (endpointId !== undefined && !(typeof endpointId === 'string' && isEndpointId(endpointId))) return bad(badId(endpointId));
-  if (endpointToken !== undefined && !(typeof endpointToken === 'string' && ENDPOINT_TOKEN.test(endpointToken))) {
+  if (endpointId !== undefined && !(typeof endpointId === 'string' && isEndpointId(endpointId)))
+    return bad(badId(endpointId));
+  if (
+    endpointToken !== undefined &&
+    !(typeof endpointToken === 'string' && ENDPOINT_TOKEN.test(endpointToken))
+  ) {
     return bad('An endpointToken has 1 to 256 characters, none of them "+", "#", "/" or ".".');
   }
   if (metadata !== undefined && !isJsonObject(metadata)) return bad('"metadata" is a JSON object.');
@@ -63,19 +75,25 @@ function checkRegistration(value: JsonObject, line: InputLine, seed: string): Ch
 
 function checkMetadata(value: JsonObject): CheckedLine {
   const unknown = Object.keys(value).find((key) => !['endpointId', 'set', 'unset', 'ifMatch'].includes(key));
-  if (unknown === 'metadata' || unknown === 'endpointToken') return bad('A registration names its application version: {"appVersion":{"name":"demo-v1"}}.');
-  if (unknown !== undefined) return bad(`A metadata update has no field "${unknown}"; it has endpointId, set, unset and ifMatch.`);
+  if (unknown === 'metadata' || unknown === 'endpointToken')
+    return bad('A registration names its application version: {"appVersion":{"name":"demo-v1"}}.');
+  if (unknown !== undefined)
+    return bad(`A metadata update has no field "${unknown}"; it has endpointId, set, unset and ifMatch.`);
   const { endpointId, set, unset, ifMatch } = value;
   if (typeof endpointId !== 'string' || !isEndpointId(endpointId)) return bad(badId(endpointId));
   if (set !== undefined && !isJsonObject(set)) return bad('"set" is a JSON object of keys and values.');
-  if (unset !== undefined && !(Array.isArray(unset) && unset.every((key) => typeof key === 'string'))) return bad('"unset" is a list of keys.');
-  if (set === undefined && unset === undefined) return bad('A metadata update has "set" or "unset", or both.');
-  if (ifMatch !== undefined && typeof ifMatch !== 'string') return bad('"ifMatch" is a text: an ETag as the register gave it.');
+  if (unset !== undefined && !(Array.isArray(unset) && unset.every((key) => typeof key === 'string')))
+    return bad('"unset" is a list of keys.');
+  if (set === undefined && unset === undefined)
+    return bad('A metadata update has "set" or "unset", or both.');
+  if (ifMatch !== undefined && typeof ifMatch !== 'string')
+    return bad('"ifMatch" is a text: an ETag as the register gave it.');
   return { kind: 'metadata', endpointId, conditional: ifMatch !== undefined };
 }
 
 function badId(found: JsonValue | undefined): string {
-  const has = 'an endpointId has 1 to 256 characters out of a-z, A-Z, 0-9, ".", "_", "~" and "-", and is not "." or ".."';
+  const has =
+    'an endpointId has 1 to 256 characters out of a-z, A-Z, 0-9, ".", "_", "~" and "-", and is not "." or ".."';
   if (found === undefined) return `There is no endpointId; ${has}.`;
   return `${JSON.stringify(found).slice(0, 80)} is not an endpointId: ${has}.`;
 }

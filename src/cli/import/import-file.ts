@@ -34,7 +34,12 @@ export async function importFile(file: string, flags: ImportFlags): Promise<numb
   }
 }
 
-async function importWithDisplay(file: string, flags: ImportFlags, first: AbortSignal, second: AbortSignal): Promise<number> {
+async function importWithDisplay(
+  file: string,
+  flags: ImportFlags,
+  first: AbortSignal,
+  second: AbortSignal,
+): Promise<number> {
   const options: ImportOptions = {
     file,
     url: flags.url,
@@ -73,7 +78,9 @@ function summaryOf(options: ImportOptions, result: ImportResult, startLine: numb
   const { counts, tookMs, lines } = result;
   const rate = tookMs > 0 ? ` (${grouped(((lines - startLine) / tookMs) * 1000)}/s)` : '';
   const before = startLine > 0 ? `, ${grouped(startLine)} of them earlier` : '';
-  const head = result.interrupted ? `Stopped after line ${grouped(lines)}` : `${grouped(lines)} lines in ${duration(tookMs)}${rate}${before}`;
+  const head = result.interrupted
+    ? `Stopped after line ${grouped(lines)}`
+    : `${grouped(lines)} lines in ${duration(tookMs)}${rate}${before}`;
   let text = `${head}: ${describeCounts(counts)}.\n`;
   if (counts.failed > 0) text += `Failed lines and their reasons: ${options.failuresFile}\n`;
   if (result.interrupted) {
@@ -109,9 +116,11 @@ async function dryRun(file: string, as: ImportKind | undefined, interrupt: Abort
     for (const line of lines) {
       found.lines++;
       const checked = checkLine(line, { as, seed });
-      if (checked.kind === 'registration') versions.set(checked.versionName, (versions.get(checked.versionName) ?? 0) + 1);
+      if (checked.kind === 'registration')
+        versions.set(checked.versionName, (versions.get(checked.versionName) ?? 0) + 1);
       else if (checked.kind === 'bad') {
-        if (++found.bad <= SHOWN_FAULTS) process.stderr.write(`line ${line.number}: ${printable(fit(checked.message, 400))}\n`);
+        if (++found.bad <= SHOWN_FAULTS)
+          process.stderr.write(`line ${line.number}: ${printable(fit(checked.message, 400))}\n`);
       } else found[checked.kind]++;
     }
   }

@@ -51,7 +51,10 @@ interface Slot {
   result: LineResult | undefined;
 }
 
-export function createLedger(start: { line: number; counts: Counts }, onFailure: (failure: Failure) => void): Ledger {
+export function createLedger(
+  start: { line: number; counts: Counts },
+  onFailure: (failure: Failure) => void,
+): Ledger {
   const counts = { ...start.counts };
   let done = start.line;
   let slots: Slot[] = [];

@@ -1,5 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import { CliFailure } from '../failure.js';
+import { CliFailure, asError } from '../failure.js';
 import { errorOf, readBody, retryAfterMs } from '../http.js';
 import type { Entry } from './ledger.js';
 import { asksToWait, endingFailure, waitReason, type Sender, type SenderDeps } from './sender.js';
@@ -45,7 +45,7 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
   const postponedIds = new Set<string>();
   let request: ClientRequest | undefined;
   let writable = false;
-  let fault: unknown;
+  let fault: Error | undefined;
   const changed = createSignal();
 
   const onTheWay = (): number => unanswered.length - answeredOf;
@@ -72,7 +72,8 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
       postponed = [];
       postponedIds.clear();
       if (signal.aborted || fault !== undefined || open() === 0) return changed.raise();
-      const pause = waitMs === undefined ? patience.afterFailure(error) : patience.asked(reason ?? '', waitMs);
+      const pause =
+        waitMs === undefined ? patience.afterFailure(error) : patience.asked(reason ?? '', waitMs);
       pause.then(pump, fail);
     };
     mine.on('error', ended);
@@ -96,20 +97,30 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
         } else if (status >= 500) {
           ended(new Error(`${status}: ${errorOf(answer).message}`));
         } else {
-          fail(endingFailure(answer) ?? new CliFailure(`The register refuses the updates (${status}: ${errorOf(answer).message})`));
+          fail(
+            endingFailure(answer) ??
+              new CliFailure(`The register refuses the updates (${status}: ${errorOf(answer).message})`),
+          );
         }
       }, ended);
     });
   };
 
   const pump = (): void => {
-    if (fault !== undefined || signal.aborted || waiting.length === 0 || postponed.length > 0 || patience.waitingFor() !== undefined) return;
+    if (
+      fault !== undefined ||
+      signal.aborted ||
+      waiting.length === 0 ||
+      postponed.length > 0 ||
+      patience.waitingFor() !== undefined
+    )
+      return;
     if (request === undefined) connect();
     let taken = 0;
     while (writable && taken < waiting.length && onTheWay() < options.window) {
       const parts: Buffer[] = [];
       const now = performance.now();
-      for (let bytes = 0; bytes < WRITE_BYTES && taken < waiting.length && onTheWay() < options.window; ) {
+      for (let bytes = 0; bytes < WRITE_BYTES && taken < waiting.length && onTheWay() < options.window;) {
         const sent = waiting[taken++]!;
         sent.sentAtMs = now;
         unanswered.push(sent);
@@ -140,7 +151,10 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
     if (text.trim() === '') return;
     const answer = parseAnswer(text);
     const sent = unanswered[answeredOf];
-    if (sent === undefined) throw new CliFailure('The register answered more lines than it was sent; this is a fault of the register.');
+    if (sent === undefined)
+      throw new CliFailure(
+        'The register answered more lines than it was sent; this is a fault of the register.',
+      );
     patience.answered();
     answeredOf++;
     options.onAnswered(performance.now() - sent.sentAtMs);
@@ -151,8 +165,16 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
     } else if (answer.status < 300) {
       sent.entry.settle({ kind: 'updated' });
     } else {
-      const doubt = sent.again && answer.status === 412 ? ' The line had to be sent twice, and may have been done the first time.' : '';
-      sent.entry.settle({ kind: 'failed', status: answer.status, code: answer.code ?? 'refused', message: (answer.message ?? '') + doubt });
+      const doubt =
+        sent.again && answer.status === 412
+          ? ' The line had to be sent twice, and may have been done the first time.'
+          : '';
+      sent.entry.settle({
+        kind: 'failed',
+        status: answer.status,
+        code: answer.code ?? 'refused',
+        message: (answer.message ?? '') + doubt,
+      });
     }
     if (postponed.length > 0 && onTheWay() === 0) repeatPostponed();
   };
@@ -174,7 +196,7 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
   };
 
   const fail = (error: unknown): void => {
-    fault ??= error;
+    fault ??= asError(error);
     request?.destroy();
     request = undefined;
     changed.raise();
@@ -211,7 +233,9 @@ function parseAnswer(text: string): LineAnswer {
   } catch {
     // said below
   }
-  throw new CliFailure(`What answers at --url is no endpoint register of this version (a result line reads ${JSON.stringify(text.slice(0, 80))}).`);
+  throw new CliFailure(
+    `What answers at --url is no endpoint register of this version (a result line reads ${JSON.stringify(text.slice(0, 80))}).`,
+  );
 }
 
 /** Wakes whoever waits for a change; those who wait look themselves whether it is theirs. */

@@ -59,18 +59,23 @@ export function createProgressView(screen: Screen): ProgressView {
 export function describe(state: ImportState, ratePerSecond: number | undefined, withBar: boolean): string {
   const { counts, doneLine, totalBytes } = state;
   // what was read and is still on the way counts as not done
-  const fraction = totalBytes === undefined || state.openedLine === 0 ? undefined : (state.readBytes / totalBytes) * (doneLine / state.openedLine);
+  const fraction =
+    totalBytes === undefined || state.openedLine === 0
+      ? undefined
+      : (state.readBytes / totalBytes) * (doneLine / state.openedLine);
   const parts = [`${grouped(doneLine)} lines`];
   if (ratePerSecond !== undefined && ratePerSecond > 0) {
     parts.push(`${grouped(ratePerSecond)}/s`);
-    if (fraction !== undefined && fraction > 0) parts.push(`${duration(((doneLine / fraction - doneLine) / ratePerSecond) * 1000)} left`);
+    if (fraction !== undefined && fraction > 0)
+      parts.push(`${duration(((doneLine / fraction - doneLine) / ratePerSecond) * 1000)} left`);
   }
   parts.push(`${grouped(counts.failed)} failed`);
   if (state.waitingFor !== undefined) parts.push(`waiting: ${state.waitingFor}`);
   const percent = fraction === undefined ? '' : `${Math.floor(fraction * 100)}%`.padStart(4);
   if (!withBar) return [percent.trim(), ...parts].filter((part) => part !== '').join(', ');
   const filled = fraction === undefined ? 0 : Math.round(fraction * BAR_WIDTH);
-  const bar = fraction === undefined ? '' : `[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}]${percent}  `;
+  const bar =
+    fraction === undefined ? '' : `[${'='.repeat(filled)}${' '.repeat(BAR_WIDTH - filled)}]${percent}  `;
   return bar + parts.join('  ');
 }
 

@@ -46,7 +46,11 @@ export async function openLines(file: string, signal: AbortSignal): Promise<Line
 async function sizeOf(file: string): Promise<number> {
   try {
     const found = await stat(file);
-    if (found.isDirectory()) throw new CliFailure(`${file} is a folder; name a file of NDJSON (one JSON object a line).`, EXIT.usage);
+    if (found.isDirectory())
+      throw new CliFailure(
+        `${file} is a folder; name a file of NDJSON (one JSON object a line).`,
+        EXIT.usage,
+      );
     return found.size;
   } catch (error) {
     if (error instanceof CliFailure) throw error;
@@ -71,7 +75,11 @@ async function* unpack(raw: Readable, setCounter: (counter: () => number) => voi
     const gunzip = createGunzip({ chunkSize: 64 * 1024 });
     setCounter(() => gunzip.bytesWritten);
     // faults come out of the iteration below
-    pipeline(Readable.from(whole(), { objectMode: false, highWaterMark: 16 * 1024 }), gunzip, () => undefined);
+    pipeline(
+      Readable.from(whole(), { objectMode: false, highWaterMark: 16 * 1024 }),
+      gunzip,
+      () => undefined,
+    );
     yield* gunzip as AsyncIterable<Buffer>;
     return;
   }
@@ -83,7 +91,11 @@ async function* unpack(raw: Readable, setCounter: (counter: () => number) => voi
   }
 }
 
-async function* splitLines(chunks: AsyncIterable<Buffer>, label: string, signal: AbortSignal): AsyncGenerator<InputLine[]> {
+async function* splitLines(
+  chunks: AsyncIterable<Buffer>,
+  label: string,
+  signal: AbortSignal,
+): AsyncGenerator<InputLine[]> {
   let number = 0;
   let rest: Buffer[] = [];
   let restBytes = 0;
@@ -93,7 +105,8 @@ async function* splitLines(chunks: AsyncIterable<Buffer>, label: string, signal:
     rest = [];
     restBytes = 0;
     number++;
-    if (number === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) bytes = bytes.subarray(3);
+    if (number === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
+      bytes = bytes.subarray(3);
     if (bytes.at(-1) === 13) bytes = bytes.subarray(0, -1);
     return { number, bytes, tooLong };
   };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CliFailure } from '../failure.js';
+import { CliFailure, asError } from '../failure.js';
 import { errorOf, type HttpAnswer } from '../http.js';
 import type { RegistrationItem } from './check-line.js';
 import type { Entry, LineResult } from './ledger.js';
@@ -42,11 +42,14 @@ interface TaskStatus {
 }
 
 /** Registers by `POST /endpoints/batch`: a task a thousand lines of one application version, several at once. */
-export function createRegisterBatches(deps: SenderDeps, options: RegisterBatchesOptions): Sender<'registration'> {
+export function createRegisterBatches(
+  deps: SenderDeps,
+  options: RegisterBatchesOptions,
+): Sender<'registration'> {
   const filling = new Map<string, Batch>();
   const running = new Set<Promise<void>>();
   let held = 0;
-  let fault: unknown;
+  let fault: Error | undefined;
 
   const start = async (batch: Batch): Promise<void> => {
     filling.delete(batch.versionName);
@@ -54,13 +57,16 @@ export function createRegisterBatches(deps: SenderDeps, options: RegisterBatches
     while (running.size >= options.concurrency) await Promise.race(running);
     if (fault !== undefined) throw fault;
     const run = registerBatch(batch.versionName, batch.items)
-      .catch((error: unknown) => (fault ??= error))
+      .catch((error: unknown) => (fault ??= asError(error)))
       .then(() => void running.delete(run));
     running.add(run);
   };
 
   const registerBatch = async (versionName: string, items: Item[]): Promise<void> => {
-    const body = JSON.stringify({ appVersion: { name: versionName }, endpoints: items.map(({ item }) => item) });
+    const body = JSON.stringify({
+      appVersion: { name: versionName },
+      endpoints: items.map(({ item }) => item),
+    });
     // a repeated POST whose answer was lost must not start a second task
     const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
     const answer = await ask(deps, { method: 'POST', path: '/api/v1/endpoints/batch', headers, body });
@@ -71,7 +77,9 @@ export function createRegisterBatches(deps: SenderDeps, options: RegisterBatches
     }
     if (answer.status === 404) {
       const { message } = errorOf(answer);
-      throw new CliFailure(`${message} Lines of the file register endpoints of "${versionName}": add it to the register's configuration (kaa.applications.<application>.versions.${versionName}) and run this again.`);
+      throw new CliFailure(
+        `${message} Lines of the file register endpoints of "${versionName}": add it to the register's configuration (kaa.applications.<application>.versions.${versionName}) and run this again.`,
+      );
     }
     const ending = endingFailure(answer);
     if (ending !== undefined) throw ending;
@@ -84,10 +92,20 @@ export function createRegisterBatches(deps: SenderDeps, options: RegisterBatches
     const faulty = new Map<number, string>();
     for (const detail of details ?? []) {
       const match = /^[/.]?endpoints[/.[](\d+)\b/.exec(detail.path);
-      if (match !== null) faulty.set(Number(match[1]), [faulty.get(Number(match[1])), detail.message].filter(Boolean).join(' '));
+      if (match !== null)
+        faulty.set(
+          Number(match[1]),
+          [faulty.get(Number(match[1])), detail.message].filter(Boolean).join(' '),
+        );
     }
     if (items.length === 1) faulty.set(0, faulty.get(0) ?? message);
-    for (const [index, text] of faulty) items[index]?.entry.settle({ kind: 'failed', status: answer.status, code: code ?? 'refused', message: text });
+    for (const [index, text] of faulty)
+      items[index]?.entry.settle({
+        kind: 'failed',
+        status: answer.status,
+        code: code ?? 'refused',
+        message: text,
+      });
     const rest = items.filter((_, index) => !faulty.has(index));
     if (rest.length === 0) return;
     if (rest.length < items.length) return registerBatch(versionName, rest);
@@ -98,7 +116,8 @@ export function createRegisterBatches(deps: SenderDeps, options: RegisterBatches
 
   const statusPath = (answer: HttpAnswer, versionName: string, taskId: string): string => {
     const location = answer.headers.location;
-    const told = location === undefined ? null : new URL(location, 'http://register').searchParams.get('appName');
+    const told =
+      location === undefined ? null : new URL(location, 'http://register').searchParams.get('appName');
     const application = options.application ?? told ?? versionName.replace(/[-_][^-_]*$/, '');
     return `/api/v1/endpoints/batch/status?${new URLSearchParams({ appName: application, taskId }).toString()}`;
   };
@@ -113,7 +132,12 @@ export function createRegisterBatches(deps: SenderDeps, options: RegisterBatches
         );
       }
       if (answer.status !== 200) {
-        throw endingFailure(answer) ?? new CliFailure(`The status of a batch can not be read (${answer.status}: ${errorOf(answer).message})`);
+        throw (
+          endingFailure(answer) ??
+          new CliFailure(
+            `The status of a batch can not be read (${answer.status}: ${errorOf(answer).message})`,
+          )
+        );
       }
       const status = JSON.parse(answer.body.toString('utf8')) as TaskStatus;
       if (status.createdCount + status.failedCount >= sent) return status;
@@ -122,7 +146,8 @@ export function createRegisterBatches(deps: SenderDeps, options: RegisterBatches
 
   const settleAll = (items: readonly Item[], status: TaskStatus): void => {
     const created = new Map<string, string | undefined>();
-    for (const { endpointId, endpointToken } of status.created) if (endpointId !== undefined) created.set(endpointId, endpointToken);
+    for (const { endpointId, endpointToken } of status.created)
+      if (endpointId !== undefined) created.set(endpointId, endpointToken);
     // failed items come without their id, in the order they were sent
     let failedAt = 0;
     for (const { entry, item } of items) {
@@ -146,7 +171,8 @@ export function createRegisterBatches(deps: SenderDeps, options: RegisterBatches
         await start(batch);
         batch = undefined;
       }
-      if (batch === undefined) filling.set(checked.versionName, (batch = { versionName: checked.versionName, items: [], bytes: 0 }));
+      if (batch === undefined)
+        filling.set(checked.versionName, (batch = { versionName: checked.versionName, items: [], bytes: 0 }));
       batch.items.push({ entry, item: checked.item });
       batch.bytes += bytes;
       held++;

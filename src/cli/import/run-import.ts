@@ -8,7 +8,14 @@ import { checkLine, type CheckedLine, type ImportKind } from './check-line.js';
 import { openFailuresFile } from './failures-file.js';
 import { NO_COUNTS, createLedger, type Counts, type Ledger } from './ledger.js';
 import { createMetadataStream } from './metadata-stream.js';
-import { identityOf, loadProgress, removeProgress, saveProgress, type FileIdentity, type Progress } from './progress-file.js';
+import {
+  identityOf,
+  loadProgress,
+  removeProgress,
+  saveProgress,
+  type FileIdentity,
+  type Progress,
+} from './progress-file.js';
 import { openLines, type InputLine, type LineSource } from './read-lines.js';
 import { createRegisterBatches } from './register-batches.js';
 import type { Sender } from './sender.js';
@@ -74,24 +81,44 @@ const STOP_WAIT_MS = 2000;
  * before lines of the other kind that follow them begin. Memory is bounded by what is on the way.
  * An aborted `interrupt` ends it after what is on the way (2 s at most), with the progress saved; `kill` ends it at once.
  */
-export async function runImport(options: ImportOptions, watcher: ImportWatcher, interrupt: AbortSignal, kill?: AbortSignal): Promise<ImportResult> {
+export async function runImport(
+  options: ImportOptions,
+  watcher: ImportWatcher,
+  interrupt: AbortSignal,
+  kill?: AbortSignal,
+): Promise<ImportResult> {
   const startedMs = Date.now();
   const identity = options.progressFile === undefined ? undefined : await identityOrUsage(options.file);
   const earlier = identity === undefined ? undefined : findProgress(options, identity);
-  if (earlier !== undefined) watcher.onNotice(`going on after line ${earlier.line} of an earlier import (--restart begins again)`);
+  if (earlier !== undefined)
+    watcher.onNotice(`going on after line ${earlier.line} of an earlier import (--restart begins again)`);
 
   const ended = new AbortController();
   const abort = kill === undefined ? ended.signal : AbortSignal.any([ended.signal, kill]);
   const source = await openLines(options.file, AbortSignal.any([interrupt, abort]));
   const failures = openFailuresFile(options.failuresFile, earlier?.failuresBytes ?? 0);
   const tokens = openTokensFile(options.tokensFile);
-  const ledger = createLedger({ line: earlier?.line ?? 0, counts: earlier?.counts ?? NO_COUNTS }, (failure) => failures.add(failure));
+  const ledger = createLedger({ line: earlier?.line ?? 0, counts: earlier?.counts ?? NO_COUNTS }, (failure) =>
+    failures.add(failure),
+  );
   const client = createHttpClient(options.url, options.token);
-  const patience = createPatience({ server: options.url.href.replace(/\/$/, ''), retryForMs: options.retryForMs, signal: abort, onNotice: (text) => watcher.onNotice(text) });
+  const patience = createPatience({
+    server: options.url.href.replace(/\/$/, ''),
+    retryForMs: options.retryForMs,
+    signal: abort,
+    onNotice: (text) => watcher.onNotice(text),
+  });
   const deps = { client, patience, signal: abort };
   const senders: Senders = {
-    registration: createRegisterBatches(deps, { concurrency: options.concurrency, application: options.application, onToken: tokens.add }),
-    metadata: createMetadataStream(deps, { window: options.window ?? options.concurrency * 1000, onAnswered: (tookMs) => watcher.onAnswered?.(tookMs) }),
+    registration: createRegisterBatches(deps, {
+      concurrency: options.concurrency,
+      application: options.application,
+      onToken: tokens.add,
+    }),
+    metadata: createMetadataStream(deps, {
+      window: options.window ?? options.concurrency * 1000,
+      onAnswered: (tookMs) => watcher.onAnswered?.(tookMs),
+    }),
   };
   const startLine = earlier?.line ?? 0;
   watcher.onStart(() => stateOf(ledger, source, startLine, patience));
@@ -99,18 +126,37 @@ export async function runImport(options: ImportOptions, watcher: ImportWatcher, 
   const save = (): void => {
     if (identity === undefined || options.progressFile === undefined) return;
     if (ledger.doneLine() === 0) return;
-    saveProgress(options.progressFile, { file: identity, url: options.url.href, line: ledger.doneLine(), counts: { ...ledger.counts() }, failuresBytes: failures.length() });
+    saveProgress(options.progressFile, {
+      file: identity,
+      url: options.url.href,
+      line: ledger.doneLine(),
+      counts: { ...ledger.counts() },
+      failuresBytes: failures.length(),
+    });
   };
   const saving = setInterval(save, SAVE_EVERY_MS);
   const seed = identity?.hash ?? randomUUID();
   try {
-    const work = feed(source, { ledger, senders, startLine, interrupt, check: (line) => checkLine(line, { as: options.as, seed }), pace: createPace(options.rate, interrupt) });
+    const work = feed(source, {
+      ledger,
+      senders,
+      startLine,
+      interrupt,
+      check: (line) => checkLine(line, { as: options.as, seed }),
+      pace: createPace(options.rate, interrupt),
+    });
     const finished = await Promise.race([work.then(() => true), aborted(interrupt).then(() => false)]);
-    if (!finished) await Promise.race([work, sleep(STOP_WAIT_MS, undefined, { ref: false })]).catch(() => undefined);
+    if (!finished)
+      await Promise.race([work, sleep(STOP_WAIT_MS, undefined, { ref: false })]).catch(() => undefined);
     const interruptedNow = interrupt.aborted;
     if (interruptedNow) save();
     else if (options.progressFile !== undefined) removeProgress(options.progressFile);
-    return { counts: { ...ledger.counts() }, lines: ledger.doneLine(), tookMs: Date.now() - startedMs, interrupted: interruptedNow };
+    return {
+      counts: { ...ledger.counts() },
+      lines: ledger.doneLine(),
+      tookMs: Date.now() - startedMs,
+      interrupted: interruptedNow,
+    };
   } catch (error) {
     save();
     throw withResumption(error, ledger, options);
@@ -137,7 +183,10 @@ interface Feed {
   pace: () => Promise<void> | undefined;
 }
 
-async function feed(source: LineSource, { ledger, senders, startLine, interrupt, check, pace }: Feed): Promise<void> {
+async function feed(
+  source: LineSource,
+  { ledger, senders, startLine, interrupt, check, pace }: Feed,
+): Promise<void> {
   let current: keyof Senders | undefined;
   for await (const lines of source.chunks) {
     for (const line of lines) {
@@ -196,12 +245,26 @@ function findProgress(options: ImportOptions, identity: FileIdentity): Progress 
   const found = loadProgress(options.progressFile);
   if (found === undefined) return undefined;
   const again = `--restart begins again at line 1; nothing is registered twice by that.`;
-  if ('unreadable' in found) throw new CliFailure(`${options.progressFile} can not be used: ${found.unreadable}. ${again}`, EXIT.usage);
-  if (found.file.hash !== identity.hash || found.file.size !== identity.size || found.file.modified !== identity.modified) {
-    throw new CliFailure(`${options.file} has changed since its import was interrupted after line ${found.line}. ${again}`, EXIT.usage);
+  if ('unreadable' in found)
+    throw new CliFailure(
+      `${options.progressFile} can not be used: ${found.unreadable}. ${again}`,
+      EXIT.usage,
+    );
+  if (
+    found.file.hash !== identity.hash ||
+    found.file.size !== identity.size ||
+    found.file.modified !== identity.modified
+  ) {
+    throw new CliFailure(
+      `${options.file} has changed since its import was interrupted after line ${found.line}. ${again}`,
+      EXIT.usage,
+    );
   }
   if (found.url !== options.url.href) {
-    throw new CliFailure(`${options.file} was being imported to ${found.url}, up to line ${found.line}; this is ${options.url.href}. ${again}`, EXIT.usage);
+    throw new CliFailure(
+      `${options.file} was being imported to ${found.url}, up to line ${found.line}; this is ${options.url.href}. ${again}`,
+      EXIT.usage,
+    );
   }
   return found;
 }
@@ -209,6 +272,8 @@ function findProgress(options: ImportOptions, identity: FileIdentity): Progress 
 function withResumption(error: unknown, ledger: Ledger, options: ImportOptions): unknown {
   if (!(error instanceof CliFailure)) return error;
   if (options.progressFile === undefined || ledger.doneLine() === 0) return error;
-  return new CliFailure(`${error.message} Lines up to ${ledger.doneLine()} are done; the same command goes on from there.`, error.exitCode);
+  return new CliFailure(
+    `${error.message} Lines up to ${ledger.doneLine()} are done; the same command goes on from there.`,
+    error.exitCode,
+  );
 }
-

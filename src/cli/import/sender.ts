@@ -23,14 +23,20 @@ export function endingFailure(answer: Pick<HttpAnswer, 'status' | 'body'>): CliF
   const { message } = errorOf(answer);
   switch (answer.status) {
     case 401:
-      return new CliFailure(`The register refuses the token (401): ${message} Give one with --token, or in EPR_TOKEN.`);
+      return new CliFailure(
+        `The register refuses the token (401): ${message} Give one with --token, or in EPR_TOKEN.`,
+      );
     case 403:
       return new CliFailure(`The token does not allow this (403): ${message}`);
     case 404:
-      return new CliFailure(`The register answers 404: ${message} Is --url right, and is the application in its configuration?`);
+      return new CliFailure(
+        `The register answers 404: ${message} Is --url right, and is the application in its configuration?`,
+      );
     case 405:
     case 415:
-      return new CliFailure(`What answers at --url is no endpoint register of this version (${answer.status}: ${message})`);
+      return new CliFailure(
+        `What answers at --url is no endpoint register of this version (${answer.status}: ${message})`,
+      );
     default:
       return undefined;
   }
@@ -44,7 +50,10 @@ export function asksToWait(status: number): boolean {
 const WAIT_MS = 1000;
 
 /** Asks until there is an answer to act on: waits where the register asks for it, tries again where it is away. */
-export async function ask({ client, patience, signal }: SenderDeps, request: HttpRequest): Promise<HttpAnswer> {
+export async function ask(
+  { client, patience, signal }: SenderDeps,
+  request: HttpRequest,
+): Promise<HttpAnswer> {
   for (;;) {
     let answer: HttpAnswer;
     try {

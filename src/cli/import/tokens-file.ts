@@ -13,7 +13,8 @@ export function openTokensFile(path: string | undefined): TokensFile {
   if (path === undefined) return { add: () => undefined, close: () => undefined };
   const fd = openSync(path, 'a', 0o600);
   return {
-    add: (endpointId, endpointToken) => void writeSync(fd, `${JSON.stringify({ endpointId, endpointToken })}\n`),
+    add: (endpointId, endpointToken) =>
+      void writeSync(fd, `${JSON.stringify({ endpointId, endpointToken })}\n`),
     close: () => closeSync(fd),
   };
 }

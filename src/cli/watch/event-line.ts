@@ -49,7 +49,14 @@ function describeDiff(fields: Record<string, unknown>): string {
 
 /** Values are JSON text, and null stands for JSON null. */
 function shown(value: unknown): string {
-  return fit(value === null || value === undefined ? 'null' : typeof value === 'string' ? value : JSON.stringify(value), VALUE_LENGTH);
+  return fit(
+    value === null || value === undefined
+      ? 'null'
+      : typeof value === 'string'
+        ? value
+        : JSON.stringify(value),
+    VALUE_LENGTH,
+  );
 }
 
 function entries(map: unknown): [string, unknown][] {

@@ -50,7 +50,10 @@ export async function followEvents(options: FollowOptions): Promise<void> {
       } catch (error) {
         if (signal.aborted) return;
         if (error instanceof CliFailure) throw error;
-        if (!connectedOnce) throw new CliFailure(`No answer from ${options.url.origin} (${messageOf(error)}). Is the register running there? --url names another.`);
+        if (!connectedOnce)
+          throw new CliFailure(
+            `No answer from ${options.url.origin} (${messageOf(error)}). Is the register running there? --url names another.`,
+          );
         if (waitMs === FIRST_WAIT_MS) options.onLost(messageOf(error));
       }
       await sleep(waitMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
@@ -61,7 +64,11 @@ export async function followEvents(options: FollowOptions): Promise<void> {
   }
 }
 
-async function connect(client: HttpClient, { query, signal }: FollowOptions, lastId: string | undefined): Promise<IncomingMessage> {
+async function connect(
+  client: HttpClient,
+  { query, signal }: FollowOptions,
+  lastId: string | undefined,
+): Promise<IncomingMessage> {
   const search = new URLSearchParams(query).toString();
   const stream = await new Promise<IncomingMessage>((resolve, reject) => {
     const request = client.open({
@@ -70,7 +77,9 @@ async function connect(client: HttpClient, { query, signal }: FollowOptions, las
       headers: { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) },
       signal,
     });
-    request.setTimeout(SILENCE_MS, () => request.destroy(new Error(`nothing was heard for ${SILENCE_MS / 1000} s`)));
+    request.setTimeout(SILENCE_MS, () =>
+      request.destroy(new Error(`nothing was heard for ${SILENCE_MS / 1000} s`)),
+    );
     request.on('error', reject).on('response', resolve).end();
   });
   const status = stream.statusCode ?? 0;

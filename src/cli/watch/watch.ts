@@ -38,9 +38,12 @@ export async function watch(flags: WatchFlags): Promise<number> {
     },
     onLost: (reason) => say(`connection lost (${reason}); trying again`),
     onEvents: async (events) => {
-      const text = events.map((event) => (flags.json === true ? event.data : eventLine(liveEventOf(event)))).join('\n');
+      const text = events
+        .map((event) => (flags.json === true ? event.data : eventLine(liveEventOf(event))))
+        .join('\n');
       // aborts with the signal, for a pipe that closes never drains
-      if (!process.stdout.write(`${text}\n`)) await once(process.stdout, 'drain', { signal }).catch(() => undefined);
+      if (!process.stdout.write(`${text}\n`))
+        await once(process.stdout, 'drain', { signal }).catch(() => undefined);
     },
   });
   interrupt.forget();
@@ -49,7 +52,9 @@ export async function watch(flags: WatchFlags): Promise<number> {
 
 function queryOf({ application, endpoint, filter, type }: WatchFlags): Record<string, string> {
   const query = { application, endpointId: endpoint, filterId: filter, type };
-  return Object.fromEntries(Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 }
 
 export function liveEventOf({ event, data }: ServerSentEvent): LiveEvent {
