@@ -52,7 +52,8 @@ export class Exchange {
       this.#begin(status, headers);
       const length =
         body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-      if (body === undefined && (status === 204 || status === 304)) response.endWithoutBody(undefined, close);
+      // without arguments: any length given, undefined too, would be written as Content-Length
+      if (body === undefined && (status === 204 || status === 304)) response.endWithoutBody();
       else if (this.head.method === 'HEAD') response.endWithoutBody(length, close);
       else {
         this.bytesOut = length;

@@ -1,0 +1,116 @@
+import t from 'tap';
+import { openRaw, registerKettle, startHarness } from './harness.js';
+
+const put = (headers: string, body: string) =>
+  `PUT /api/v1/endpoints/k1/metadata/a HTTP/1.1\r\nHost: x\r\n${headers}\r\n${body}`;
+
+t.test('headers that contradict themselves', async (t) => {
+  const h = await startHarness(t);
+  await registerKettle(h, 'k1', { a: 1 });
+  const cases: [name: string, headers: string, message: RegExp][] = [
+    ['two lengths', 'Content-Length: 1\r\nContent-Length: 2\r\n', /two Content-Length headers that differ/],
+    ['an empty If-Match', 'Content-Length: 1\r\nIf-Match:\r\n', /If-Match is empty/],
+    ['an If-Match of commas', 'Content-Length: 1\r\nIf-Match: , ,\r\n', /If-Match is empty/],
+    [
+      'two content types',
+      'Content-Length: 1\r\nContent-Type: application/json\r\nContent-Type: text/plain\r\n',
+      /two Content-Type/,
+    ],
+  ];
+  for (const [name, headers, message] of cases) {
+    const raw = openRaw(t, h.gateway.port);
+    raw.send(put(headers, '22'));
+    const answer = await raw.until(/"code":"invalid-header"\}$/);
+    t.match(answer, /^HTTP\/1.1 400 /, name);
+    t.match(answer, message, name);
+  }
+  const both = openRaw(t, h.gateway.port);
+  both.send(put('Content-Length: 1\r\nTransfer-Encoding: chunked\r\n', '1\r\n2\r\n0\r\n\r\n'));
+  t.match(await both.until(/400/), /^HTTP\/1.1 400 /, 'a length and chunks');
+  t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { a: 1 }, 'nothing was changed');
+
+  const same = openRaw(t, h.gateway.port);
+  same.send(put('Content-Length: 1\r\nContent-Length: 1\r\n', '7'));
+  t.match(await same.until(/\r\n\r\n7$/), /^HTTP\/1.1 200 /, 'two equal lengths are one');
+  const listed = openRaw(t, h.gateway.port);
+  listed.send(put('Content-Length: 1\r\nIf-Match: "no"\r\nIf-Match: *\r\n', '8'));
+  t.match(await listed.until(/\}$/), /^HTTP\/1.1 400 /, '"*" is no member of a list');
+});
+
+t.test('a body that is cut off changes nothing', async (t) => {
+  const h = await startHarness(t);
+  await registerKettle(h, 'k1', { a: 1 });
+  const cut = openRaw(t, h.gateway.port);
+  cut.send(put('Content-Length: 10\r\n', '12345'));
+  cut.socket.end();
+  await cut.closed;
+  const chunked = openRaw(t, h.gateway.port);
+  chunked.send(put('Transfer-Encoding: chunked\r\n', '1\r\n2\r\n'));
+  chunked.socket.destroy();
+  await chunked.closed;
+  const slow = openRaw(t, h.gateway.port);
+  for (const byte of put('Content-Length: 2\r\n', '12')) slow.send(byte);
+  t.match(await slow.until(/\r\n\r\n12$/), /^HTTP\/1.1 200 /, 'byte by byte is whole');
+  t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { a: 12 });
+});
+
+t.test('a client that goes away before its answer: the change happens, nothing breaks', async (t) => {
+  let release!: () => void;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  let submitted!: () => void;
+  const arrived = new Promise<void>((resolve) => (submitted = resolve));
+  const h = await startHarness(t, {
+    wrap: (register) => ({
+      ...register,
+      endpoints: {
+        ...register.endpoints,
+        submit: async (command) => {
+          submitted();
+          await gate;
+          return register.endpoints.submit(command);
+        },
+      },
+    }),
+  });
+  await registerKettle(h, 'k1', { a: 1 });
+  const raw = openRaw(t, h.gateway.port);
+  raw.send(put('Content-Length: 1\r\n', '2'));
+  await arrived;
+  raw.socket.destroy();
+  await raw.closed;
+  release();
+  let metadata: unknown;
+  do {
+    metadata = (await h.call('GET', '/endpoints/k1/metadata')).json;
+  } while ((metadata as { a: number }).a !== 2);
+  t.same(metadata, { a: 2 });
+  t.same(h.logged, []);
+});
+
+t.test('a connection is used again after an answer without a body, and after a refusal', async (t) => {
+  const h = await startHarness(t);
+  await registerKettle(h, 'k1', { a: 1, b: 2 });
+  const raw = openRaw(t, h.gateway.port);
+  raw.send('DELETE /api/v1/endpoints/k1/metadata/a HTTP/1.1\r\nHost: x\r\n\r\n');
+  const deleted = await raw.until(/\r\n\r\n$/);
+  t.match(deleted, /^HTTP\/1.1 204 No Content/);
+  t.notMatch(deleted, /content-length/i);
+  raw.send('GET /api/v1/endpoints/k1/metadata HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n\r\n');
+  await raw.until(/304 Not Modified.*\r\n\r\n$/s);
+  raw.send(
+    'PUT /api/v1/endpoints/k1/metadata/c HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello',
+  );
+  await raw.until(/415 .*\}$/s);
+  raw.send('GET /api/v1/endpoints/k1/metadata HTTP/1.1\r\nHost: x\r\n\r\n');
+  t.match(await raw.until(/\{"b":2\}$/), /200 OK[^]*\{"b":2\}$/);
+});
+
+t.test('pipelined requests are not mixed up: the connection is closed', async (t) => {
+  const h = await startHarness(t);
+  await registerKettle(h, 'k1', { a: 1 });
+  const raw = openRaw(t, h.gateway.port);
+  raw.send(put('Content-Length: 1\r\n', '2') + put('Content-Length: 1\r\n', '3'));
+  await raw.closed;
+  t.notMatch(raw.received(), /200 OK/);
+  t.equal((await h.call('GET', '/endpoints/k1/metadata')).status, 200, 'others are served');
+});
