@@ -3,7 +3,7 @@ import type { PagePlace, RecordPage, RecordQuery, Scope } from '../port.js';
 import { createPacer } from './pacer.js';
 import { byId, comparePlaces, newestFirst, oldestFirst } from './places.js';
 import { isIn, walkOf, type ScopeWalk } from './scope-walk.js';
-import { numbersOf, type Tables, type View } from './tables.js';
+import { isKey, numbersOf, type Tables, type View } from './tables.js';
 
 /** So many ids are sorted rather than looked for among all records. */
 const SORTED = 5000;
@@ -146,7 +146,7 @@ function* candidates(
 }
 
 function placesOf(tables: Tables, view: View, endpointIds: readonly string[]): PagePlace[] {
-  return [...new Set(endpointIds)].flatMap((endpointId) => {
+  return [...new Set(endpointIds)].filter(isKey).flatMap((endpointId) => {
     const record = tables.records.getBinaryFast(endpointId, { transaction: view });
     return record === undefined ? [] : [{ createdMs: createdOf(record), endpointId }];
   });

@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, mkdirSync, openSync, readSync } from 'node:fs';
+import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { open, type RootDatabase } from 'lmdb';
@@ -42,6 +42,7 @@ export async function openFolder(url: string): Promise<OpenFolder> {
     });
     const tables = openTables(env);
     await checkFormat(env, tables, folder);
+    flushFolder(folder);
     const opened = { env, unlock };
     return {
       folder,
@@ -58,6 +59,17 @@ export async function openFolder(url: string): Promise<OpenFolder> {
     await env?.close();
     unlock?.();
     throw explainOpening(error, folder);
+  }
+}
+
+/** A new file outlives a power cut only when its folder is flushed, too. */
+function flushFolder(folder: string): void {
+  if (process.platform === 'win32') return; // can't open folders, and does it by itself
+  const file = openSync(folder, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }
 

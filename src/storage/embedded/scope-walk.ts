@@ -2,6 +2,7 @@ import { headOf } from '../../model/record.js';
 import type { Scope } from '../port.js';
 import {
   countIn,
+  isKey,
   listOf,
   narrowest,
   tenantApplication,
@@ -22,6 +23,7 @@ export interface ScopeWalk {
 /** `undefined`: nothing is in the scope. O(1). */
 export function walkOf(tables: Tables, view: View, scope: Scope): ScopeWalk | undefined {
   const { tenant, application, version, filterNumber } = scope;
+  for (const part of [tenant, application, version]) if (part !== undefined && !isKey(part)) return undefined;
   const list = narrowest(scope);
   const size = countIn(tables, list, view);
   const rest: Pick<Scope, 'tenant' | 'version'> = {};

@@ -12,7 +12,7 @@ import {
 import { countRecords, findRecords, scanStaleRecords } from './find-records.js';
 import { openFolder } from './open-folder.js';
 import { openOutbox } from './outbox.js';
-import { numbersOf, PURPOSES, type View } from './tables.js';
+import { isKey, numbersOf, PURPOSES, type View } from './tables.js';
 import { expireTasks, getTask, openTasks, putTask } from './tasks.js';
 import { purgeTombstones } from './tombstones.js';
 import { createWriter } from './writer.js';
@@ -72,9 +72,16 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     indexes: Object.entries(PURPOSES).map(([name, purpose]) => ({ name, purpose })),
     notes: [],
 
-    load: (ids) => read((view) => ids.map((id) => tables.records.getBinary(id, { transaction: view }))),
+    load: (ids) =>
+      read((view) =>
+        ids.map((id) => (isKey(id) ? tables.records.getBinary(id, { transaction: view }) : undefined)),
+      ),
     memberships: (ids) =>
-      read((view) => ids.map((id) => numbersOf(tables.memberships.getBinaryFast(id, { transaction: view })))),
+      read((view) =>
+        ids.map((id) =>
+          numbersOf(isKey(id) ? tables.memberships.getBinaryFast(id, { transaction: view }) : undefined),
+        ),
+      ),
     find: (query) => read((view) => findRecords(tables, view, query)),
     count: (scope) => read((view) => countRecords(tables, view, scope)),
     scanStale: (application, filterSet, limit, after) =>

@@ -59,6 +59,14 @@ export function openTables(env: RootDatabase): Tables {
   return Object.fromEntries(tables) as Tables;
 }
 
+/**
+ * Whether a text can be (part of) a key: LMDB throws at an empty or too long one. A caller may ask for anything; nothing
+ * is stored under what is none.
+ */
+export function isKey(text: string): boolean {
+  return text.length > 0 && text.length <= 300;
+}
+
 /** A list of records, and the head of its keys. */
 export type List = Part[];
 

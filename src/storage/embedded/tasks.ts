@@ -1,5 +1,5 @@
 import type { StoredTask } from '../port.js';
-import type { Tables } from './tables.js';
+import { isKey, type Tables } from './tables.js';
 
 /** Bytes of a task: whether it is complete (1), when it was created (f64), and all of it as JSON. */
 const CREATED_AT = 1;
@@ -10,7 +10,7 @@ function parse(bytes: Buffer): StoredTask {
 }
 
 export function getTask(tables: Tables, id: string): StoredTask | undefined {
-  const bytes = tables.tasks.getBinary(id);
+  const bytes = isKey(id) ? tables.tasks.getBinary(id) : undefined;
   return bytes && parse(bytes);
 }
 

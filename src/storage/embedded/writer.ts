@@ -99,13 +99,14 @@ export function createWriter({ env, meta, durability, folder }: WriterDeps): Wri
     } catch (error) {
       await refuse(jobs ?? take(), broken?.error, error);
     }
-    if (durability === 'async') await flushed.catch(() => undefined);
+    // Answered, but not flushed: that may be lost with the power. The writes after it will be told.
+    if (durability === 'async') await flushed.catch((error: unknown) => explain(error, folder));
   }
 
   /** One job's throw took the others' work with it: each is tried again alone. */
   async function refuse(jobs: Job[], broken: unknown, error: unknown): Promise<void> {
-    if (broken === undefined) {
-      const unavailable = new StorageUnavailable(await explain(error, folder), { cause: error });
+    if (broken === undefined || isFromStorage(broken)) {
+      const unavailable = new StorageUnavailable(await explain(broken ?? error, folder), { cause: error });
       for (const job of jobs) job.reject(unavailable);
     } else if (jobs.length === 1) jobs[0]!.reject(broken);
     else for (const job of jobs) await transact(() => [job]);
@@ -138,6 +139,11 @@ export function createWriter({ env, meta, durability, folder }: WriterDeps): Wri
       if (inFlight > 0) await new Promise<void>((resolve) => (idle = resolve));
     },
   };
+}
+
+/** LMDB's errors have numbers. */
+function isFromStorage(error: unknown): boolean {
+  return typeof (error as { code?: unknown }).code === 'number';
 }
 
 /** What a failed commit means, and what to do. Never throws. */

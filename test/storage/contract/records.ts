@@ -274,4 +274,32 @@ export function recordContract(t: Test, open: OpenStore): void {
     const [bytes] = await (await reopen()).load([idOf(1)]);
     t.equal(decodeRecord(bytes!).metadataText, JSON.stringify(metadata));
   });
+
+  void t.test('what no endpoint can be called is not there', async (t) => {
+    const { store } = await open(t);
+    await written(t, store, [register({ id: idOf(1) })]);
+    const odd = ['', 'x'.repeat(5000), 'ї'.repeat(900), '\0', '$where'];
+    t.same(
+      await store.load(odd),
+      odd.map(() => undefined),
+    );
+    t.same(
+      await store.memberships(odd),
+      odd.map(() => []),
+    );
+    const page = await store.find({
+      scope: {},
+      endpointIds: odd,
+      sort: CREATED,
+      offset: 0,
+      limit: 10,
+      withTotal: true,
+    });
+    t.same([page.records, page.total], [[], 0]);
+    for (const text of odd) {
+      t.equal(await store.count({ application: text }), 0);
+      t.equal(await store.count({ application: 'app', version: text }), 0);
+      t.equal(await store.getTask(text), undefined);
+    }
+  });
 }
