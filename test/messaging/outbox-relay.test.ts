@@ -176,3 +176,26 @@ void t.test('damaged bytes in the outbox are given up, and hold nobody back', as
   t.equal(await count('epr_events_dead_letter_total', { reason: 'damaged' }), 1);
   t.equal(await count('epr_events_published_total'), 1);
 });
+
+void t.test('an event that its stream never takes becomes a dead letter, too', async (t) => {
+  const nats = await startNats(t, { jetstream: true });
+  if (nats === undefined) return;
+  const connection = await connectTo(t, nats.url);
+  const manager = await connection.jetstreamManager();
+  await manager.streams.add({ name: 'SMALL', subjects: ['kaa.v1.events.epr.>'], max_msg_size: 1000 });
+  await manager.streams.add({ name: 'DEAD', subjects: ['kaa.v1.dead-letter.>'] });
+  const outbox = createMemoryOutbox();
+  const { messaging, count } = await startMessaging(t, nats.url, outbox);
+  messaging.sink.committed([
+    outbox.commit('ep-1', ['registered', 'metadata-updated'], 2000),
+    outbox.commit('ep-1'),
+  ]);
+  await until(() => outbox.size() === 0);
+  t.equal(await count('epr_events_dead_letter_total', { reason: 'too-large' }), 2);
+  const dead = await readStream(connection, 'DEAD');
+  t.same(
+    dead.map((message) => message.messageId),
+    ['ep-1.1.registered', 'ep-1.1.metadata-updated'],
+  );
+  t.equal((await readStream(connection, 'SMALL')).length, 1);
+});
