@@ -232,6 +232,6 @@ function sayWhatNext(say: Show['say'], url: URL): void {
 The register runs at ${url.origin} until Ctrl-C, which also removes its data. Try
   curl '${url.origin}/api/v1/endpoints?include=metadata&endpointId=LOWW'
   curl '${url.origin}/api/v1/applications/${APPLICATION}/filters?limit=3'
-  curl -X PUT -d 41 ${url.origin}/api/v1/endpoints/LOWW/metadata/temp_c
+  curl -X PUT -H 'Content-Type: application/json' -d 41 ${url.origin}/api/v1/endpoints/LOWW/metadata/temp_c
   npm run epr -- watch --url ${url.origin}`);
 }

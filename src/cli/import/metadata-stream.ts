@@ -203,9 +203,13 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
   };
   signal.addEventListener('abort', () => fail(signal.reason), { once: true });
 
+  const throwFault = (): void => {
+    if (fault !== undefined) throw fault;
+  };
+
   return {
     async send(entry, { endpointId, conditional }) {
-      if (fault !== undefined) throw fault;
+      throwFault();
       waiting.push({ entry, endpointId, conditional, sentAtMs: 0, again: false });
       // written together with the lines that follow in the same turn
       if (waiting.length === 1) setImmediate(pump);
@@ -213,12 +217,12 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
         pump();
         await changed.raised();
       }
-      if (fault !== undefined) throw fault;
+      throwFault();
     },
     async drain() {
       pump();
       while (open() > 0 && fault === undefined) await changed.raised();
-      if (fault !== undefined) throw fault;
+      throwFault();
       const last = request;
       request = undefined;
       last?.end();

@@ -191,8 +191,11 @@ function largest(filling: ReadonlyMap<string, Batch>): Batch {
   return [...filling.values()].reduce((a, b) => (b.items.length > a.items.length ? b : a));
 }
 
+/** The status has no codes, only the register's words. A line that repeats an id finds it there, be it in its own batch. */
+const ALREADY_THERE = /registered already|already (registered|exists)|earlier endpoint with the id/i;
+
 function resultOf(reason: string | undefined): LineResult {
   const message = reason ?? 'The register says nothing of this line.';
-  if (/registered already|already (registered|exists)/i.test(message)) return { kind: 'alreadyThere' };
+  if (ALREADY_THERE.test(message)) return { kind: 'alreadyThere' };
   return { kind: 'failed', status: null, code: 'batch-item-failed', message };
 }
