@@ -50,7 +50,7 @@ const example = {
   id: '2f1c5b1e-7c1c-4a5e-9d2b-0f6f1d0f9a11',
   name: 'Hot kettles',
   description: '',
-  mongoQuery: { 'metadata.temp': { $gt: 90 } },
+  mongoQuery: { metadata: { $elemMatch: { key: 'temp', value: { $gt: 90 } } } },
   status: 'active',
   matchedEndpointsCount: 3,
   createdDate: '2017-03-17T11:30:02.643Z',

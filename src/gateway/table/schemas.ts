@@ -15,6 +15,8 @@ export function wordOf<const T extends string>(...words: readonly T[]) {
 export const AnyJson = Type.Unsafe<JsonValue>({ description: 'Any JSON value.' });
 export const Metadata = Type.Unsafe<JsonObject>({
   type: 'object',
+  // else fast-json-stringify writes none of them
+  additionalProperties: true,
   description: 'Metadata: any JSON under each key.',
 });
 export const IsoDate = Type.String({ format: 'date-time', examples: ['2017-03-17T11:30:02.643Z'] });

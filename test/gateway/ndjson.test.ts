@@ -1,0 +1,159 @@
+import t from 'tap';
+import { type Harness, limits, openRaw, registerKettle, request, startHarness } from './harness.js';
+
+const path = '/api/v1/endpoints/metadata/batch';
+const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n`;
+
+function chunk(text: string): string {
+  return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
+}
+
+interface Result {
+  endpointId: string | null;
+  status: number;
+  code?: string;
+  message?: string;
+}
+
+async function post(h: Harness, text: string | Uint8Array): Promise<Result[]> {
+  const answer = await request(h.origin + path, 'POST', text, { 'content-type': 'application/x-ndjson' });
+  t.equal(answer.status, 200);
+  t.equal(answer.headers.get('content-type'), 'application/x-ndjson');
+  return answer.text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Result);
+}
+
+t.test('results in the order of the lines, bad lines among them', async (t) => {
+  const h = await startHarness(t);
+  await registerKettle(h, 'k1');
+  const lines = [
+    '{"endpointId":"k1","set":{"a":1}}',
+    '',
+    'not json',
+    '{"endpointId":"none","set":{"a":1}}',
+    '  \r',
+    '{"endpointId":"k1","set":{"a":1,"a":2}}',
+    '{"endpointId":"k1","set":{"a":2}}\r',
+    '{"endpointId":"k1","extra":1}',
+    `{"endpointId":"k1","set":{"a":"${'x'.repeat(limits.ndjsonLineBytes)}"}}`,
+    `{"endpointId":"k1","set":{"b":${'['.repeat(33)}${']'.repeat(33)}}}`,
+    '{"endpointId":"k1","set":{"c":"\\ud800"}}',
+    '{"endpointId":"k1","set":{"\u043a":1}}',
+    '{"endpointId":"k1","set":{"b":[{"x":null}]},"unset":["zzz"]}',
+  ];
+  const results = await post(h, lines.join('\n'));
+  t.same(
+    results.map(({ status, endpointId }) => [status, endpointId]),
+    [
+      [200, 'k1'],
+      [400, null],
+      [404, 'none'],
+      [400, null],
+      [200, 'k1'],
+      [400, 'k1'],
+      [413, null],
+      [400, null],
+      [400, null],
+      [400, 'k1'],
+      [200, 'k1'],
+    ],
+  );
+  t.match(results[6], { code: 'body-too-large', message: /65536 bytes/ });
+  t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { a: 2, b: [{ x: null }] });
+  t.same(await post(h, ''), []);
+  t.same(await post(h, '\n\n'), []);
+  t.same(await post(h, Uint8Array.of(0xff, 10)), [{ endpointId: null, status: 400, code: 'malformed-json', message: 'The text is not valid UTF-8.' }]);
+  t.equal((await request(h.origin + path, 'POST', '1', { 'content-type': 'application/x-ndjson', 'content-encoding': 'gzip' })).status, 415);
+});
+
+t.test('more lines than are carried out at a time keep their order', async (t) => {
+  const h = await startHarness(t);
+  for (let i = 0; i < 7; i++) await registerKettle(h, `k${i}`);
+  const count = 10_000;
+  let text = '';
+  for (let i = 0; i < count; i++) text += i % 100 === 99 ? `bad ${i}\n` : `{"endpointId":"k${i % 7}","set":{"n":${i}}}\n`;
+  const results = await post(h, text);
+  t.equal(results.length, count);
+  t.ok(results.every((result, i) => (i % 100 === 99 ? result.status === 400 : result.endpointId === `k${i % 7}` && result.status === 200)));
+  for (let k = 0; k < 7; k++) {
+    let last = count - 1;
+    while (last % 7 !== k || last % 100 === 99) last--;
+    t.equal((await h.call('GET', `/endpoints/k${k}/metadata/n`)).json, last, 'the last line of each endpoint won');
+  }
+});
+
+t.test('a result comes while the request is still being sent, lines cut anywhere', async (t) => {
+  const h = await startHarness(t);
+  await registerKettle(h, 'k1');
+  const raw = openRaw(t, h.gateway.port);
+  raw.send(head);
+  raw.send(chunk('{"endpointId":"k1",'));
+  raw.send(chunk('"set":{"a":"\u00e9'.slice(0, -1)));
+  for (const byte of Buffer.from('\u00e9"}}\n{"endp')) raw.send(Buffer.concat([Buffer.from('1\r\n'), Buffer.of(byte), Buffer.from('\r\n')]));
+  await raw.until(/"status":200.*\n/);
+  raw.send(chunk('ointId":"none","set":{}}'));
+  raw.send('0\r\n\r\n');
+  t.match(await raw.until(/0\r\n\r\n$/), /"k1","status":200[^]*"none","status":404/, 'the last line needs no line feed');
+  t.equal((await h.call('GET', '/endpoints/k1/metadata/a')).json, '\u00e9');
+});
+
+t.test('a client that reads nothing is read no further, and gets every result when it does', async (t) => {
+  const h = await startHarness(t);
+  const raw = openRaw(t, h.gateway.port);
+  raw.socket.pause();
+  raw.send(head);
+  // refused at once, with results far longer than the lines
+  const line = `${'x'.repeat(8)}\n`;
+  const part = line.repeat(5000);
+  let sent = 0;
+  const waiting = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      if (raw.socket.writableLength === 0) return resolve(false);
+      const timer = setTimeout(() => resolve(true), 500);
+      raw.socket.once('drain', () => {
+        clearTimeout(timer);
+        resolve(false);
+      });
+    });
+  let stuck = false;
+  while (!stuck && sent < 3_000_000) {
+    raw.send(chunk(part));
+    sent += 5000;
+    stuck = await waiting();
+  }
+  t.ok(stuck, 'the service stopped reading');
+  raw.send('0\r\n\r\n');
+  raw.socket.resume();
+  let results = 0;
+  let tail = '';
+  raw.socket.on('data', (data: Buffer) => {
+    const text = tail + data.toString('latin1');
+    results += text.split('"malformed-json"').length - 1;
+    tail = text.slice(text.lastIndexOf('"malformed-json"') + 16);
+    tail = tail.slice(-15);
+  });
+  raw.socket.on('data', () => {
+    if (results >= sent) raw.socket.destroy();
+  });
+  await raw.closed;
+  t.equal(results, sent);
+});
+
+t.test('a client that goes away in the middle: what was begun is done, the service goes on', async (t) => {
+  const h = await startHarness(t);
+  for (let i = 0; i < 50; i++) await registerKettle(h, `k${i}`);
+  const raw = openRaw(t, h.gateway.port);
+  raw.send(head);
+  let text = '';
+  for (let i = 0; i < 5000; i++) text += `{"endpointId":"k${i % 50}","set":{"n":${i}}}\n`;
+  raw.send(chunk(text));
+  await raw.until(/"status":200/);
+  raw.socket.destroy();
+  await raw.closed;
+  const results = await post(h, '{"endpointId":"k0","set":{"after":true}}');
+  t.match(results, [{ endpointId: 'k0', status: 200 }]);
+  t.match((await h.call('GET', '/endpoints/k0/metadata')).json, { after: true, n: Number });
+  t.same(h.logged, []);
+});
