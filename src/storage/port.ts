@@ -33,6 +33,8 @@ export interface Store {
    * - `written` when the stored record had the expected guard (or, with guard 0/0, when nothing was stored);
    * - `conflict` when it had not: nothing of that write happened; load again and compute anew;
    * - `token-taken` when the record claims a token that another endpoint of the application has: nothing happened.
+   * - `rejected` when the storage can't hold what this write would make (MongoDB: a document above 16 MiB, as when the
+   *   broker is away for long and an endpoint's outbox grows): nothing of that write happened; `message` says why.
    *
    * An id stands at most once in a batch.
    */
@@ -124,7 +126,10 @@ export interface RecordWrite {
 }
 
 export type CommitResult =
-  { kind: 'written'; outbox?: OutboxPosition } | { kind: 'conflict' } | { kind: 'token-taken' };
+  | { kind: 'written'; outbox?: OutboxPosition }
+  | { kind: 'conflict' }
+  | { kind: 'token-taken' }
+  | { kind: 'rejected'; message: string };
 
 export interface FilterWrite {
   filter: SavedFilter;

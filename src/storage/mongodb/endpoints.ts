@@ -67,11 +67,11 @@ export async function commitRecords(
     throw error;
   }
   return writes.map((write, i): CommitResult => {
-    if (outcomes[i] === 'claimed') return { kind: 'token-taken' };
-    if (outcomes[i] === 'conflict') {
-      cache.drop(write.endpointId);
-      return { kind: 'conflict' };
-    }
+    const outcome = outcomes[i]!;
+    if (outcome !== 'written') cache.drop(write.endpointId);
+    if (typeof outcome === 'object') return { kind: 'rejected', message: outcome.rejected };
+    if (outcome === 'claimed') return { kind: 'token-taken' };
+    if (outcome === 'conflict') return { kind: 'conflict' };
     cache.wrote(write.endpointId, write.record);
     if (write.events === undefined) return { kind: 'written' };
     return { kind: 'written', outbox: { source: write.endpointId, order: orderOf(guardOf(write.record)) } };

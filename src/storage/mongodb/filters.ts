@@ -40,7 +40,10 @@ export async function commitFilters(
     build: (places) => places.map((place) => writeOf(writes[place]!, commitId)),
   });
   return writes.map(({ filter, events }, i): FilterCommitResult => {
-    if (outcomes[i] !== 'written') return { kind: outcomes[i] === 'claimed' ? 'name-taken' : 'conflict' };
+    const outcome = outcomes[i]!;
+    // a filter and its few events are far below what a document may hold
+    if (typeof outcome === 'object') throw new Error(outcome.rejected);
+    if (outcome !== 'written') return { kind: outcome === 'claimed' ? 'name-taken' : 'conflict' };
     return events === undefined
       ? { kind: 'written' }
       : { kind: 'written', outbox: { source: filter.id, order: filter.revision } };

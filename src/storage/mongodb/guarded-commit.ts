@@ -8,7 +8,8 @@ export type GuardedWrite =
   | { kind: 'insert'; id: string; document: GuardedDocument; claim?: string | undefined }
   | { kind: 'update'; id: string; guard: Document; update: Document; claim?: string | undefined };
 
-export type GuardedOutcome = 'written' | 'conflict' | 'claimed';
+/** `rejected`: the server refuses this write for what it is, whatever is stored. */
+export type GuardedOutcome = 'written' | 'conflict' | 'claimed' | { rejected: string };
 
 /** A field whose values belong to one document each, by a unique index. */
 export interface Claims {
@@ -70,7 +71,7 @@ export async function commitGuarded(commit: GuardedCommit): Promise<GuardedOutco
       for (const place of open) outcomes[place] = 'written';
       return outcomes;
     }
-    const judged = await judge(commit, writes, bulk.duplicates);
+    const judged = await judge(commit, writes, bulk);
     open.forEach((place, i) => (outcomes[place] = judged[i] === 'again' ? 'conflict' : judged[i]!));
     open = open.filter((_, i) => judged[i] === 'again');
   }
@@ -81,6 +82,8 @@ interface BulkAnswer {
   all: boolean;
   /** places of writes that a unique index refused */
   duplicates: ReadonlySet<number>;
+  /** what the server said of writes that it refused for another reason, by place */
+  rejections: ReadonlyMap<number, string>;
 }
 
 async function sendBulk(
@@ -94,7 +97,11 @@ async function sendBulk(
   );
   try {
     const result = await collection.bulkWrite(operations, { ordered: false });
-    return { all: result.insertedCount + result.matchedCount === writes.length, duplicates: new Set() };
+    return {
+      all: result.insertedCount + result.matchedCount === writes.length,
+      duplicates: new Set(),
+      rejections: new Map(),
+    };
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;
     const concern = error.result.getWriteConcernError();
@@ -104,21 +111,22 @@ async function sendBulk(
       });
     const refused = [error.writeErrors].flat();
     if (refused.length === 0) throw error;
+    const duplicates = new Set<number>();
+    const rejections = new Map<number, string>();
     for (const { code, index, errmsg } of refused) {
-      if (isDuplicateKey(code)) continue;
       const message = `MongoDB refuses the write of ${writes[index]?.id}: ${errmsg}`;
-      throw isUnavailableCode(code)
-        ? new StorageUnavailable(message, { cause: error })
-        : new Error(message, { cause: error });
+      if (isUnavailableCode(code)) throw new StorageUnavailable(message, { cause: error });
+      if (isDuplicateKey(code)) duplicates.add(index);
+      else rejections.set(index, message);
     }
-    return { all: false, duplicates: new Set(refused.map((each) => each.index)) };
+    return { all: false, duplicates, rejections };
   }
 }
 
 async function judge(
   { collection, commitId, claims }: GuardedCommit,
   writes: readonly GuardedWrite[],
-  duplicates: ReadonlySet<number>,
+  { duplicates, rejections }: BulkAnswer,
 ): Promise<(GuardedOutcome | 'again')[]> {
   const ids = writes.map((write) => write.id);
   const contested = writes.flatMap((write, i) =>
@@ -135,6 +143,8 @@ async function judge(
     const document = byId.get(write.id);
     if (document?.writes.includes(commitId)) return 'written';
     if (!isGuarded(write, document)) return 'conflict';
+    const rejected = rejections.get(i);
+    if (rejected !== undefined) return { rejected };
     const holder = write.claim === undefined ? undefined : holders.get(write.claim);
     return duplicates.has(i) && holder !== undefined && holder !== write.id ? 'claimed' : 'again';
   });
