@@ -11,6 +11,8 @@ function malformed(message: string): StrictJson {
 
 const QUOTE = 34;
 const BACKSLASH = 92;
+/** Characters of one number: what a double can hold exactly needs fewer. */
+const MAX_NUMBER = 1100;
 
 /**
  * Parses one JSON text strictly (RFC 8259 as narrowed by I-JSON, RFC 7493): valid UTF-8, no duplicate keys, no
@@ -111,6 +113,8 @@ function isNumberCharacter(c: number): boolean {
  * 17-digit form of a double (what C's `%.17g` writes), for then the double is what was meant.
  */
 function numberFault(token: string): string | undefined {
+  if (token.length > MAX_NUMBER)
+    return `A number of ${token.length} characters is not taken; ${MAX_NUMBER} are the most.`;
   const value = Number(token);
   if (Number.isNaN(value)) return undefined; // not a number: JSON.parse says where
   const sent = decimal(token);
@@ -155,17 +159,21 @@ function inspect(value: JsonValue, path: string, count: { members: number }): st
   return undefined;
 }
 
-/** The first key that an object of this valid JSON text repeats. Only runs when there is one. */
+/** The first key that an object of this valid JSON text repeats. Only runs when there is one. O(text). */
 function findDuplicate(text: string): string {
   const open: (Set<string> | undefined)[] = [];
-  const token = /"(?:[^"\\]|\\.)*"|[{}[\]]/gs;
-  for (let match = token.exec(text); match !== null; match = token.exec(text)) {
-    const found = match[0];
-    if (found === '{') open.push(new Set());
-    else if (found === '[') open.push(undefined);
-    else if (found === '}' || found === ']') open.pop();
-    else if (/^\s*:/.test(text.slice(token.lastIndex, token.lastIndex + 64))) {
-      const key = JSON.parse(found) as string;
+  let string = '';
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (c === '"') {
+      const start = i;
+      for (i++; text[i] !== '"'; i++) if (text[i] === '\\') i++;
+      string = text.slice(start, i + 1);
+    } else if (c === '{') open.push(new Set());
+    else if (c === '[') open.push(undefined);
+    else if (c === '}' || c === ']') open.pop();
+    else if (c === ':') {
+      const key = JSON.parse(string) as string;
       const keys = open.at(-1);
       if (keys?.has(key)) return key;
       keys?.add(key);
