@@ -101,6 +101,7 @@ export class FrameReader {
 
   text(): string {
     const length = this.u32();
+    if (this.at + length > this.buffer.length) throw new RangeError('The frame ends early.');
     this.at += length;
     return this.buffer.toString('utf8', this.at - length, this.at);
   }

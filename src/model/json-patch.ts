@@ -4,6 +4,9 @@ import { isJsonObject, type JsonObject, type JsonValue, jsonEquals } from './jso
 export type Patched =
   { ok: true; value: JsonValue } | { ok: false; test: boolean; index: number; message: string };
 
+/** Levels of nesting that `copy` takes: more than may be stored, few enough for a recursion. */
+const MAX_COPIED_LEVELS = 500;
+
 /** A value with the place where it stands; the root stands in no place. */
 interface Place {
   holder: JsonObject | JsonValue[] | undefined;
@@ -77,7 +80,7 @@ function applyOperation(root: { value: JsonValue; copies: number }, operation: J
     }
     case 'copy': {
       const source = existing(root.value, pointerOf(operation, 'from'));
-      root.copies -= sizeOf(source.value);
+      root.copies -= sizeOf(source.value, MAX_COPIED_LEVELS);
       if (root.copies < 0) throw new PatchFault('The patch copies more than is allowed.');
       put(root, locate(root.value, path), structuredClone(source.value), true);
       break;
@@ -165,10 +168,11 @@ function remove(root: { value: JsonValue }, place: Place): void {
   else delete place.holder[place.key];
 }
 
-function sizeOf(value: JsonValue): number {
+function sizeOf(value: JsonValue, levels: number): number {
   if (typeof value === 'string') return 1 + value.length / 16;
   if (typeof value !== 'object' || value === null) return 1;
+  if (levels === 0) throw new PatchFault(`A value of more than ${MAX_COPIED_LEVELS} levels is not copied.`);
   let size = 1;
-  for (const inner of Object.values(value)) size += sizeOf(inner);
+  for (const inner of Object.values(value)) size += sizeOf(inner, levels - 1);
   return size;
 }
