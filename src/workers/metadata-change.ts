@@ -28,6 +28,8 @@ export function changeMetadata(
     command.type === 'set-key'
       ? diffKey(before, after.metadata, command.key)
       : diffMetadata(before, after.metadata);
+  if (command.type !== 'set-key' && command.type !== 'delete-key')
+    keepUnchanged(before, after.metadata, diff);
   return checkMetadata(after.metadata, diff, limits);
 }
 
@@ -100,6 +102,15 @@ function wishedMetadata(
       return { metadata };
     }
   }
+}
+
+/**
+ * A value that came with its keys in another order is the same value, and stays as it is stored: filters see the order
+ * of keys in sub-documents, and they are asked about changed keys only.
+ */
+function keepUnchanged(before: JsonObject, after: JsonObject, diff: MetadataDiff): void {
+  const changed = new Set([...diff.added, ...diff.updated]);
+  for (const key of Object.keys(after)) if (!changed.has(key)) after[key] = before[key]!;
 }
 
 /** As `diffMetadata`, when only one key can differ. */
