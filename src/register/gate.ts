@@ -3,7 +3,10 @@ export interface Gate {
   /** Resolves when it may go in: at once, unless somebody is, or waits to be, alone. */
   enter(): Promise<void>;
   leave(): void;
-  /** Runs a task when all who went in have left; meanwhile nobody goes in. Tasks run one after the other. */
+  /**
+   * Runs a task when all who went in have left; meanwhile nobody goes in. Tasks run one after the other, and who waits
+   * to go in does so between two of them: a stream of tasks holds nobody back for more than one.
+   */
   exclusively<T>(task: () => Promise<T>): Promise<T>;
 }
 
@@ -19,10 +22,18 @@ export function createGate(): Gate {
     return task();
   };
 
+  /** They are inside from here on, so that the next task waits for them. */
+  const letIn = () => {
+    const go = waiting;
+    waiting = [];
+    inside += go.length;
+    for (const resolve of go) resolve();
+  };
+
   return {
     async enter() {
-      while (alone > 0) await new Promise<void>((resolve) => waiting.push(resolve));
-      inside++;
+      if (alone === 0) inside++;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
     },
     leave() {
       inside--;
@@ -37,10 +48,7 @@ export function createGate(): Gate {
         .catch(() => undefined)
         .then(() => {
           alone--;
-          if (alone > 0) return;
-          const go = waiting;
-          waiting = [];
-          for (const resolve of go) resolve();
+          letIn();
         });
       return result;
     },
