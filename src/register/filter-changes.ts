@@ -1,15 +1,17 @@
 import { encodeFilterEvent } from '../avro/index.js';
 import { encodeEvents, type EventKind } from '../model/event.js';
 import type { SavedFilter } from '../model/filter.js';
-import type { FilterCommitResult, FilterWrite, OutboxEntry, Store } from '../storage/index.js';
+import type { FilterWrite, OutboxEntry, Store } from '../storage/index.js';
 import type { FilterIndex } from './filter-index.js';
 import type { FilterSetLog } from './filter-set-log.js';
 import type { Pipeline } from './pipeline.js';
 
 /** One change of one saved filter, decided when it is its turn, on the filter as it stands then. */
 export interface FilterChange<T> {
-  /** Answers what to write, or just the answer when nothing is to be written. */
-  decide: () => Decision<T>;
+  /** an application whose next filter number `decide` may need; one that it does not use is lost, which is no harm */
+  numberOf?: string;
+  /** Answers what to write, or just the answer when nothing is to be written. May be asked twice. */
+  decide: (filterNumber: number) => Decision<T>;
 }
 
 export type Decision<T> =
@@ -33,7 +35,10 @@ export type Changed<T> = { kind: 'done'; answer: T } | { kind: 'name-taken' } | 
  * wait share one such pause.
  */
 export interface FilterChanges {
+  /** Rejects with what the storage rejected with; then it is unknown whether the change was made. */
   make<T>(change: FilterChange<T>): Promise<Changed<T>>;
+  /** No more is asked of the storage unbidden. */
+  stop(): void;
 }
 
 export interface FilterChangesDeps {
@@ -45,76 +50,153 @@ export interface FilterChangesDeps {
   version: (application: string, atLeast: number) => number;
   originatorReplicaId: string;
   committed: (entries: readonly OutboxEntry[]) => void;
+  /** a filter was found to be otherwise than was known */
+  recovered: (filter: SavedFilter) => void;
 }
 
 interface Waiting {
-  decide: () => Decision<unknown>;
+  change: FilterChange<unknown>;
   resolve: (changed: Changed<unknown>) => void;
   reject: (error: unknown) => void;
 }
 
+interface Decided {
+  item: Waiting;
+  decision: Extract<Decision<unknown>, { write: SavedFilter }>;
+}
+
 const MAX_CHANGES = 1000;
+const RETRY_MS = 500;
 
 export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
+  const { store } = deps;
   const waiting: Waiting[] = [];
+  /** the storage may hold filters otherwise than is known here: a write's answer was lost, or another replica writes */
+  let inDoubt = false;
+  let timer: NodeJS.Timeout | undefined;
 
   function make<T>(change: FilterChange<T>): Promise<Changed<T>> {
     const made = new Promise<Changed<unknown>>((resolve, reject) => {
-      waiting.push({ decide: change.decide, resolve, reject });
+      waiting.push({ change, resolve, reject });
     });
-    if (waiting.length === 1) setImmediate(() => void deps.pipeline.exclusively(carryOut));
+    if (waiting.length === 1) schedule();
     return made as Promise<Changed<T>>;
   }
 
-  /** Decides and writes what waits; filters that were changed already in this round wait for the next. */
+  /** At the end of this turn of the event loop: what arrives in one turn shares a round. */
+  function schedule(): void {
+    setImmediate(() => void deps.pipeline.exclusively(carryOut));
+  }
+
+  /** Never rejects: every change of the round is settled, whatever happens. */
   async function carryOut(): Promise<void> {
     const round = waiting.splice(0, MAX_CHANGES);
-    if (waiting.length > 0) setImmediate(() => void deps.pipeline.exclusively(carryOut));
+    if (waiting.length > 0) schedule();
+    try {
+      await settleDoubt();
+      await decideAndWrite(round);
+    } catch (error) {
+      inDoubt = true;
+      for (const item of round) item.reject(error);
+    }
+    if (inDoubt) settleLater();
+  }
+
+  /** Filters that were changed already in this round are written before the next change of them is decided. */
+  async function decideAndWrite(round: readonly Waiting[]): Promise<void> {
+    const numbers = await takeNumbers(round);
     const touched = new Set<string>();
-    let writes: { waiting: Waiting; decision: Extract<Decision<unknown>, { write: SavedFilter }> }[] = [];
+    let writes: Decided[] = [];
     for (const item of round) {
-      try {
-        let decision = item.decide();
-        if (decision.write !== undefined && isTouched(touched, decision.write)) {
-          await write(writes);
-          writes = [];
-          touched.clear();
-          decision = item.decide();
-        }
-        if (decision.write === undefined) {
-          item.resolve({ kind: 'done', answer: decision.answer });
-          continue;
-        }
-        touched.add(decision.write.id).add(`${decision.write.application}/${decision.write.name}`);
-        writes.push({ waiting: item, decision });
-      } catch (error) {
-        item.reject(error);
+      let decision = decide(item, numbers);
+      if (decision?.write !== undefined && isTouched(touched, decision.write)) {
+        await write(writes);
+        writes = [];
+        touched.clear();
+        decision = decide(item, numbers);
       }
+      if (decision === undefined) continue;
+      if (decision.write === undefined) {
+        item.resolve({ kind: 'done', answer: decision.answer });
+        continue;
+      }
+      touched.add(decision.write.id).add(`${decision.write.application}/${decision.write.name}`);
+      writes.push({ item, decision });
     }
     await write(writes);
   }
 
-  async function write(
-    items: { waiting: Waiting; decision: Extract<Decision<unknown>, { write: SavedFilter }> }[],
-  ): Promise<void> {
+  /** Undefined: it threw, and its caller was told. */
+  function decide(item: Waiting, numbers: ReadonlyMap<Waiting, number>): Decision<unknown> | undefined {
+    try {
+      return item.change.decide(numbers.get(item) ?? 0);
+    } catch (error) {
+      item.reject(error);
+      return undefined;
+    }
+  }
+
+  /**
+   * Numbers are taken here, where nothing else is written: every record that was evaluated before carries a lower
+   * version. A number that was taken earlier could be passed by another filter's, and records would look as if they had
+   * been evaluated against a filter that nobody knew.
+   */
+  async function takeNumbers(round: readonly Waiting[]): Promise<Map<Waiting, number>> {
+    const byApplication = new Map<string, Waiting[]>();
+    for (const item of round) {
+      const application = item.change.numberOf;
+      if (application === undefined) continue;
+      const items = byApplication.get(application);
+      if (items === undefined) byApplication.set(application, [item]);
+      else items.push(item);
+    }
+    const taken = new Map<Waiting, number>();
+    for (const [application, items] of byApplication) {
+      const numbers = await Promise.all(items.map(() => store.nextFilterNumber(application)));
+      numbers.sort((a, b) => a - b).forEach((number, i) => taken.set(items[i]!, number));
+    }
+    return taken;
+  }
+
+  async function write(items: readonly Decided[]): Promise<void> {
     if (items.length === 0) return;
     const writes = items.map(({ decision }) => writeOf(decision));
-    let results: FilterCommitResult[];
-    try {
-      results = await deps.store.commitFilters(writes);
-    } catch (error) {
-      for (const { waiting: item } of items) item.reject(error);
-      return;
-    }
+    const results = await store.commitFilters(writes);
     const entries: OutboxEntry[] = [];
     results.forEach((result, i) => {
-      const { waiting: item, decision } = items[i]!;
-      if (result.kind !== 'written') return item.resolve({ kind: result.kind });
+      const { item, decision } = items[i]!;
+      if (result.kind !== 'written') {
+        inDoubt = true;
+        return item.resolve({ kind: result.kind });
+      }
       if (result.outbox !== undefined) entries.push({ position: result.outbox, events: writes[i]!.events! });
       makeKnown(decision.write);
       item.resolve({ kind: 'done', answer: decision.answer });
     });
     if (entries.length > 0) deps.committed(entries);
+  }
+
+  /** Takes up what the storage holds, before anything else is decided or numbered. */
+  async function settleDoubt(): Promise<void> {
+    if (!inDoubt) return;
+    const stored = await store.loadFilters();
+    const changed = stored.filter((filter) => {
+      const known = deps.index.byId(filter.id);
+      return filter.deletedMs === undefined
+        ? known?.revision !== filter.revision || known.retired.length !== filter.retired.length
+        : known !== undefined;
+    });
+    for (const filter of changed) makeKnown(filter);
+    inDoubt = false;
+    for (const filter of changed) deps.recovered(filter);
+  }
+
+  function settleLater(): void {
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      if (inDoubt) schedule();
+    }, RETRY_MS);
+    timer.unref();
   }
 
   function makeKnown(filter: SavedFilter): void {
@@ -147,7 +229,13 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
     return { filter, expectedRevision, events: encodeEvents(group) };
   }
 
-  return { make };
+  return {
+    make,
+    stop() {
+      clearTimeout(timer);
+      inDoubt = false;
+    },
+  };
 }
 
 function isTouched(touched: Set<string>, filter: SavedFilter): boolean {

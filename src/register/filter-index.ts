@@ -3,10 +3,11 @@ import type { SavedFilter } from '../model/filter.js';
 /** All saved filters in memory, as the storage holds them; deleted ones are not there. */
 export interface FilterIndex {
   byId(id: string): SavedFilter | undefined;
-  /** by name, ascending */
+  /** by name, ascending. O(filters), and the sorting of those that came since the last call. */
   ofApplication(application: string): SavedFilter[];
   countOf(application: string): number;
   byName(application: string, name: string): SavedFilter | undefined;
+  hasPending(application: string): boolean;
   pendingOf(application: string): SavedFilter[];
   /** ids of the active filters among these numbers; numbers of former queries are passed over */
   activeIds(application: string, numbers: readonly number[]): string[];
@@ -19,8 +20,10 @@ interface ApplicationEntry {
   byName: Map<string, SavedFilter>;
   byNumber: Map<number, SavedFilter>;
   pending: Map<string, SavedFilter>;
-  /** by name; made when asked for, dropped when a filter comes, goes or is renamed */
-  sorted?: SavedFilter[] | undefined;
+  /** names, ascending, as of the last list; names that went since are still there */
+  sorted: string[];
+  /** names that came since */
+  added: Set<string>;
 }
 
 export function createFilterIndex(): FilterIndex {
@@ -33,10 +36,10 @@ export function createFilterIndex(): FilterIndex {
     const entry = applications.get(filter.application)!;
     all.delete(id);
     entry.byId.delete(id);
-    entry.byName.delete(filter.name);
     entry.byNumber.delete(filter.number);
     entry.pending.delete(id);
-    entry.sorted = undefined;
+    // another filter may have taken the name over already
+    if (entry.byName.get(filter.name) === filter) entry.byName.delete(filter.name);
   };
 
   return {
@@ -44,11 +47,12 @@ export function createFilterIndex(): FilterIndex {
     ofApplication(application) {
       const entry = applications.get(application);
       if (entry === undefined) return [];
-      entry.sorted ??= [...entry.byId.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-      return entry.sorted;
+      mergeNames(entry);
+      return entry.sorted.map((name) => entry.byName.get(name)!);
     },
     countOf: (application) => applications.get(application)?.byId.size ?? 0,
     byName: (application, name) => applications.get(application)?.byName.get(name),
+    hasPending: (application) => (applications.get(application)?.pending.size ?? 0) > 0,
     pendingOf: (application) => [...(applications.get(application)?.pending.values() ?? [])],
     activeIds(application, numbers) {
       const byNumber = applications.get(application)?.byNumber;
@@ -60,10 +64,18 @@ export function createFilterIndex(): FilterIndex {
       return ids;
     },
     put(filter) {
+      const isNew = all.get(filter.id)?.name !== filter.name;
       remove(filter.id);
       let entry = applications.get(filter.application);
       if (entry === undefined) {
-        entry = { byId: new Map(), byName: new Map(), byNumber: new Map(), pending: new Map() };
+        entry = {
+          byId: new Map(),
+          byName: new Map(),
+          byNumber: new Map(),
+          pending: new Map(),
+          sorted: [],
+          added: new Set(),
+        };
         applications.set(filter.application, entry);
       }
       all.set(filter.id, filter);
@@ -71,8 +83,24 @@ export function createFilterIndex(): FilterIndex {
       entry.byName.set(filter.name, filter);
       entry.byNumber.set(filter.number, filter);
       if (filter.status === 'pending') entry.pending.set(filter.id, filter);
-      entry.sorted = undefined;
+      if (isNew) entry.added.add(filter.name);
     },
     remove,
   };
+}
+
+/** Names that came are sorted and merged, and those that went are left out. */
+function mergeNames(entry: ApplicationEntry): void {
+  if (entry.added.size === 0 && entry.sorted.length === entry.byName.size) return;
+  const added = [...entry.added].filter((name) => entry.byName.has(name)).sort();
+  const merged: string[] = [];
+  let next = 0;
+  for (const name of entry.sorted) {
+    if (!entry.byName.has(name) || entry.added.has(name)) continue;
+    while (next < added.length && added[next]! < name) merged.push(added[next++]!);
+    merged.push(name);
+  }
+  for (; next < added.length; next++) merged.push(added[next]!);
+  entry.sorted = merged;
+  entry.added.clear();
 }

@@ -8,7 +8,7 @@ import { type Answer, ok, type Retry } from '../model/outcome.js';
 import { parseStrictText } from '../model/strict-json.js';
 import type { Store } from '../storage/index.js';
 import { guarded } from './endpoints.js';
-import type { Changed, Decision, FilterChanges } from './filter-changes.js';
+import type { Changed, Decision, FilterChange, FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
 import type { Recalculation } from './recalculation.js';
 import type { CallContext, FilterDraft, Filters, FilterView } from './types.js';
@@ -29,6 +29,8 @@ const MAX_DESCRIPTION = 4096;
 /** Saved filters: what their operations mean. */
 export function createFilters(deps: FiltersDeps): Filters {
   const { store, index, changes, recalculation } = deps;
+  /** ids of filters that are being created, by application: they count before they are known */
+  const creating = new Map<string, Set<string>>();
 
   const create: Filters['create'] = (context, application, draft) =>
     guarded(async () => {
@@ -36,14 +38,17 @@ export function createFilters(deps: FiltersDeps): Filters {
       if (known === undefined || !sees(context, known.tenant)) return noApplication(application);
       const checked = check(draft, deps.limits());
       if ('kind' in checked) return checked;
-      const early = taken(application, checked.name) ?? full(application);
-      if (early !== undefined) return early;
-      const number = await store.nextFilterNumber(application);
       const id = randomUUID();
-      const changed = await changes.make({
-        decide: (): Decision<SavedFilter | Refusal> => {
-          const late = taken(application, checked.name) ?? full(application);
+      const early = taken(application, checked.name) ?? full(application, id);
+      if (early !== undefined) return early;
+      const mates = creating.get(application) ?? new Set();
+      creating.set(application, mates);
+      const change: FilterChange<SavedFilter | Refusal> = {
+        numberOf: application,
+        decide: (number) => {
+          const late = taken(application, checked.name) ?? full(application, id);
           if (late !== undefined) return { answer: late };
+          mates.add(id);
           const timestampMs = deps.now();
           const write: SavedFilter = {
             ...checked,
@@ -60,7 +65,8 @@ export function createFilters(deps: FiltersDeps): Filters {
           const cause = { correlationId: context.correlationId, timestampMs };
           return { write, expectedRevision: 0, event: 'filter-pending', cause, answer: write };
         },
-      });
+      };
+      const changed = await changes.make(change).finally(() => mates.delete(id));
       return settled(changed, checked.name);
     });
 
@@ -68,19 +74,17 @@ export function createFilters(deps: FiltersDeps): Filters {
     guarded(async () => {
       const present = findFilter(context, application, id);
       if ('kind' in present) return present;
-      const checked = check({ ...draftOf(present), ...wished }, deps.limits());
+      const checked = check({ ...present, ...wished }, deps.limits());
       if ('kind' in checked) return checked;
-      // taken before it is known whether it is needed: numbers may have gaps
-      const number = checked.queryText === present.queryText ? 0 : await store.nextFilterNumber(application);
-      const changed = await changes.make({
-        decide: (): Decision<SavedFilter | Refusal> => {
+      const change: FilterChange<SavedFilter | Refusal> = {
+        decide: (number) => {
           const filter = findFilter(context, application, id);
           if ('kind' in filter) return { answer: filter };
           const failed = precondition(filter, ifMatch);
           if (failed !== undefined) return { answer: failed };
           const name = wished.name === undefined ? filter.name : checked.name;
           const description = wished.description === undefined ? filter.description : checked.description;
-          const queryText = wished.mongoQuery === undefined ? filter.queryText : checked.queryText;
+          const queryText = checked.queryText ?? filter.queryText;
           const holder = index.byName(application, name);
           if (holder !== undefined && holder.id !== id) return { answer: nameTaken(name) };
           if (name === filter.name && description === filter.description && queryText === filter.queryText)
@@ -96,13 +100,6 @@ export function createFilters(deps: FiltersDeps): Filters {
           };
           if (queryText === filter.queryText)
             return { write: base, expectedRevision: filter.revision, cause, answer: base };
-          if (number === 0)
-            return {
-              answer: refuse(
-                'precondition-failed',
-                'The filter was changed at the same time. Read it and try again.',
-              ),
-            };
           const write: SavedFilter = {
             ...base,
             queryText,
@@ -112,12 +109,14 @@ export function createFilters(deps: FiltersDeps): Filters {
           };
           return { write, expectedRevision: filter.revision, event: 'filter-pending', cause, answer: write };
         },
-      });
-      return settled(changed, checked.name);
+      };
+      if (checked.queryText !== undefined) change.numberOf = application;
+      return settled(await changes.make(change), checked.name);
     });
 
   const remove: Filters['remove'] = (context, application, id, ifMatch) =>
     guarded(async () => {
+      let retired: SavedFilter | undefined;
       const changed = await changes.make({
         decide: (): Decision<null | Refusal> => {
           const filter = findFilter(context, application, id);
@@ -133,12 +132,13 @@ export function createFilters(deps: FiltersDeps): Filters {
             retired: [...filter.retired, filter.number],
           };
           const cause = { correlationId: context.correlationId, timestampMs };
+          retired = write;
           return { write, expectedRevision: filter.revision, event: 'filter-deleted', cause, answer: null };
         },
       });
       if (changed.kind !== 'done') return raced();
       if (changed.answer !== null) return changed.answer;
-      recalculation.cleanUp();
+      if (retired !== undefined) recalculation.cleanUp([retired]);
       return ok(null);
     });
 
@@ -166,7 +166,7 @@ export function createFilters(deps: FiltersDeps): Filters {
     if (changed.kind === 'conflict') return raced();
     if ('kind' in changed.answer) return changed.answer;
     if (changed.answer.status === 'pending') recalculation.wake(changed.answer.application);
-    if (changed.answer.retired.length > 0) recalculation.cleanUp();
+    if (changed.answer.retired.length > 0) recalculation.cleanUp([changed.answer]);
     return ok(await viewOf(changed.answer));
   }
 
@@ -190,9 +190,12 @@ export function createFilters(deps: FiltersDeps): Filters {
     return index.byName(application, name) === undefined ? undefined : nameTaken(name);
   }
 
-  function full(application: string): Refusal | undefined {
+  function full(application: string, id: string): Refusal | undefined {
     const { filtersPerApplication } = deps.limits();
-    if (index.countOf(application) < filtersPerApplication) return undefined;
+    let count = index.countOf(application);
+    for (const mate of creating.get(application) ?? [])
+      if (mate !== id && index.byId(mate) === undefined) count++;
+    if (count < filtersPerApplication) return undefined;
     return refuse(
       'too-many-filters',
       `The application has ${filtersPerApplication} filters, as many as are allowed.`,
@@ -207,8 +210,18 @@ interface CheckedDraft {
   description: string;
   queryText: string;
 }
+type PartlyChecked = Omit<CheckedDraft, 'queryText'> & { queryText?: string };
 
-function check(draft: FilterDraft, limits: QueryLimits): CheckedDraft | Refusal {
+function check(draft: FilterDraft, limits: QueryLimits): CheckedDraft | Refusal;
+/** without a query: one that is saved is not checked again, for limits may have been lowered since */
+function check(
+  draft: Omit<FilterDraft, 'mongoQuery'> & { mongoQuery?: JsonValue },
+  limits: QueryLimits,
+): PartlyChecked | Refusal;
+function check(
+  draft: Omit<FilterDraft, 'mongoQuery'> & { mongoQuery?: JsonValue },
+  limits: QueryLimits,
+): PartlyChecked | Refusal {
   const { name, description } = draft;
   if (name.trim() === '' || name.length > MAX_NAME)
     return refuse('invalid-body', `A filter's name has 1 to ${MAX_NAME} characters.`, [
@@ -218,6 +231,7 @@ function check(draft: FilterDraft, limits: QueryLimits): CheckedDraft | Refusal 
     return refuse('invalid-body', `A description has at most ${MAX_DESCRIPTION} characters.`, [
       { path: '/description', message: 'too long' },
     ]);
+  if (draft.mongoQuery === undefined) return { name, description };
   let query: JsonValue = draft.mongoQuery;
   if (typeof query === 'string') {
     const parsed = parseStrictText(query, limits.maxDepth * 4);
@@ -236,10 +250,6 @@ function check(draft: FilterDraft, limits: QueryLimits): CheckedDraft | Refusal 
     return refuse('invalid-query', details[0]!.message, details);
   }
   return { name, description, queryText: JSON.stringify(query) };
-}
-
-function draftOf(filter: SavedFilter): FilterDraft {
-  return { name: filter.name, description: filter.description, mongoQuery: filter.queryText };
 }
 
 /** An entity tag for the filter's state; its status is part of the state, so it changes when the filter activates. */

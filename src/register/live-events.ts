@@ -1,9 +1,10 @@
+import type { Logger } from 'pino';
 import { decodeEvents, type EventGroup } from '../model/event.js';
 import type { OutboxEntry } from '../storage/index.js';
 import type { EventSink, LiveEvents } from './types.js';
 
 /** Hands committed events to whoever watches. Decodes nothing while nobody does. */
-export function createLiveEvents(): LiveEvents & EventSink {
+export function createLiveEvents(log: Logger): LiveEvents & EventSink {
   const listeners = new Set<(group: EventGroup) => void>();
   return {
     subscribe(listener) {
@@ -14,7 +15,13 @@ export function createLiveEvents(): LiveEvents & EventSink {
       if (listeners.size === 0) return;
       for (const entry of entries) {
         const group = decodeEvents(entry.events);
-        for (const listener of listeners) listener(group);
+        for (const listener of listeners) {
+          try {
+            listener(group);
+          } catch (error) {
+            log.error({ err: error, source: group.source }, 'a watcher of live events failed on one');
+          }
+        }
       }
     },
   };

@@ -11,8 +11,8 @@ import type { Pipeline } from './pipeline.js';
 export interface Recalculation {
   /** There may be pending filters in this application. */
   wake(application: string): void;
-  /** There may be memberships of former queries, or deleted filters, to be dropped. */
-  cleanUp(): void;
+  /** These filters have former queries, or are deleted: their memberships are to be dropped. */
+  cleanUp(filters: readonly SavedFilter[]): void;
   /** of the pass under way, or about to begin */
   progressOf(application: string): { evaluated: number; total: number } | undefined;
   /** Resolves when nothing is under way any more. What is not finished goes on after the next start. */
@@ -27,6 +27,9 @@ export interface RecalculationDeps {
   now: () => number;
   log: Logger;
 }
+
+/** Filters that are cleaned up at a time. */
+const CLEANED_AT_ONCE = 32;
 
 /** Records that are evaluated at a time: enough to keep the workers busy, few enough to let other writes through. */
 const PAGE = 256;
@@ -43,8 +46,9 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   const { store, pipeline, index, changes, log } = deps;
   const jobs = new Map<string, Job>();
   const running = new Set<Promise<void>>();
+  /** filters with retired numbers, by id, as they stood last */
+  const retiring = new Map<string, SavedFilter>();
   let cleaning = false;
-  let cleanAgain = false;
   let stopping = false;
 
   function track(work: Promise<void>): void {
@@ -55,7 +59,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   function wake(application: string): void {
     const job = jobs.get(application);
     if (job !== undefined) job.again = true;
-    if (job !== undefined || stopping || index.pendingOf(application).length === 0) return;
+    if (job !== undefined || stopping || !index.hasPending(application)) return;
     const started: Job = { evaluated: 0, total: 0, again: false };
     jobs.set(application, started);
     track(
@@ -72,7 +76,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       job.again = false;
       const pending = index.pendingOf(application);
       if (pending.length === 0 || stopping) return;
-      const target = Math.max(...pending.map((filter) => filter.number));
+      const target = pending.reduce((newest, filter) => Math.max(newest, filter.number), 0);
       job.evaluated = 0;
       job.total = await store.count({ application });
       const correlationId = randomUUID();
@@ -123,36 +127,44 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
         return { write, expectedRevision: filter.revision, event: 'filter-activated', cause, answer: true };
       },
     });
-    if (changed.kind === 'done' && changed.answer)
-      log.info({ filter: pending.name, filterId: pending.id }, 'a filter is active');
+    if (changed.kind !== 'done') await pause(RETRY_MS);
+    else if (changed.answer) log.info({ filter: pending.name, filterId: pending.id }, 'a filter is active');
   }
 
-  function cleanUp(): void {
-    cleanAgain = true;
-    if (cleaning || stopping) return;
+  function cleanUp(filters: readonly SavedFilter[]): void {
+    for (const filter of filters) if (filter.retired.length > 0) retiring.set(filter.id, filter);
+    if (cleaning || stopping || retiring.size === 0) return;
     cleaning = true;
     track(
-      persist('clean-up of filters', async () => {
-        while (cleanAgain && !stopping) {
-          cleanAgain = false;
-          for (const filter of await store.loadFilters())
-            if (filter.retired.length > 0 && !stopping) await dropRetired(filter);
-        }
-      }).finally(() => {
+      persist('clean-up of filters', dropAllRetired).finally(() => {
         cleaning = false;
+        cleanUp([]);
       }),
     );
   }
 
+  async function dropAllRetired(): Promise<void> {
+    while (retiring.size > 0 && !stopping) {
+      const some = [...take(retiring.values(), CLEANED_AT_ONCE)];
+      await Promise.all(some.map(dropRetired));
+    }
+  }
+
   async function dropRetired(filter: SavedFilter): Promise<void> {
     for (const number of filter.retired) await store.dropMemberships(filter.application, number);
-    if (filter.deletedMs !== undefined) return store.removeFilter(filter.application, filter.id);
+    if (filter.deletedMs !== undefined) await store.removeFilter(filter.application, filter.id);
+    else await forgetRetired(filter);
+    if (retiring.get(filter.id) === filter) retiring.delete(filter.id);
+  }
+
+  async function forgetRetired(filter: SavedFilter): Promise<void> {
     const dropped = new Set(filter.retired);
     await changes.make<null>({
       decide: () => {
         const present = index.byId(filter.id);
         if (present === undefined) return { answer: null };
         const retired = present.retired.filter((number) => !dropped.has(number));
+        if (retired.length === present.retired.length) return { answer: null };
         // not a change that anybody sees: the revision stays
         const cause = { correlationId: randomUUID(), timestampMs: deps.now() };
         return { write: { ...present, retired }, expectedRevision: present.revision, cause, answer: null };
@@ -186,6 +198,14 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       await Promise.all(running);
     },
   };
+}
+
+function* take<T>(items: Iterable<T>, most: number): Generator<T> {
+  let taken = 0;
+  for (const item of items) {
+    if (taken++ === most) return;
+    yield item;
+  }
 }
 
 function pause(ms: number): Promise<void> {

@@ -47,10 +47,16 @@ export interface RunningRegister extends Register {
 export async function createRegister(deps: RegisterDeps): Promise<RunningRegister> {
   const { store, pool, catalogue, settings, log } = deps;
   const now = deps.now ?? Date.now;
-  const live = createLiveEvents();
+  const live = createLiveEvents(log);
   const committed = (entries: readonly OutboxEntry[]) => {
-    deps.sink.committed(entries);
-    live.committed(entries);
+    for (const sink of [deps.sink, live]) {
+      try {
+        sink.committed(entries);
+      } catch (error) {
+        // what is written is written, and is answered so
+        log.error({ err: error, entries: entries.length }, 'committed events could not be handed on');
+      }
+    }
   };
 
   const index = createFilterIndex();
@@ -61,7 +67,8 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     versions.set(application, raised);
     return raised;
   };
-  for (const filter of await store.loadFilters()) {
+  const saved = await store.loadFilters();
+  for (const filter of saved) {
     if (filter.deletedMs !== undefined) continue;
     index.put(filter);
     sets.put(filter, version(filter.application, filter.number));
@@ -87,6 +94,10 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     version,
     originatorReplicaId,
     committed,
+    recovered: (filter) => {
+      recalculation.wake(filter.application);
+      recalculation.cleanUp([filter]);
+    },
   });
   const recalculation = createRecalculation({ store, pipeline, index, changes, now, log });
   const tokens = createTokens(await store.secret('endpoint-tokens'));
@@ -116,11 +127,12 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     live,
     async resume() {
       for (const application of versions.keys()) recalculation.wake(application);
-      recalculation.cleanUp();
+      recalculation.cleanUp(saved);
       await batches.resume();
     },
     async stop() {
       const stopped = Promise.all([batches.stop(), recalculation.stop()]);
+      changes.stop();
       await pipeline.stop();
       await stopped;
     },
