@@ -15,20 +15,26 @@ export interface Group {
   pending: Pending[];
 }
 
+/** UTF-16 units of the texts in one batch at most, but for a single command that has more: bounds its memory. */
+const MAX_TEXT = 8 * 1024 * 1024;
+
 /**
  * Takes up to `most` commands from the head of a queue, grouped by endpoint. A registration after other commands on the
  * same endpoint waits, with all that comes behind it, for the next batch: it may begin another life of the endpoint, and
- * one write carries one life. O(most).
+ * one write carries one life. So does an unregistration after a registration: whether the registration may have its
+ * token is known when it is written. O(most).
  */
 export function takeBatch(queue: Pending[], most: number): Group[] {
-  const taken = queue.splice(0, most);
+  const taken = queue.splice(0, countFitting(queue, most));
   const groups = new Map<string, Group>();
   const held: Pending[] = [];
   const closed = new Set<string>();
   for (const pending of taken) {
     const { endpointId, type } = pending.command;
     const group = groups.get(endpointId);
-    if (closed.has(endpointId) || (type === 'register' && group !== undefined)) {
+    const isOtherLife =
+      type === 'register' || (type === 'unregister' && group?.pending[0]!.command.type === 'register');
+    if (closed.has(endpointId) || (isOtherLife && group !== undefined)) {
       closed.add(endpointId);
       held.push(pending);
     } else if (group === undefined) {
@@ -39,4 +45,33 @@ export function takeBatch(queue: Pending[], most: number): Group[] {
   }
   if (held.length > 0) queue.unshift(...held);
   return [...groups.values()];
+}
+
+function countFitting(queue: readonly Pending[], most: number): number {
+  let text = 0;
+  for (let count = 0; count < most && count < queue.length; count++) {
+    text += textOf(queue[count]!.command);
+    if (text > MAX_TEXT && count > 0) return count;
+  }
+  return most;
+}
+
+function textOf(command: Command): number {
+  switch (command.type) {
+    case 'register':
+    case 'replace-metadata':
+      return command.metadataText.length;
+    case 'json-patch':
+    case 'merge-patch':
+      return command.patchText.length;
+    case 'set-key':
+      return command.valueText.length;
+    case 'change-keys':
+      return command.setText.length;
+    case 'delete-key':
+    case 'set-version':
+    case 'unregister':
+    case 'evaluate':
+      return 0;
+  }
 }

@@ -43,6 +43,8 @@ const MAX_BATCH = 512;
 /** A command that meets a changed record this often is given back to its caller. */
 const MAX_CONFLICTS = 50;
 
+const NOTHING_TO_CHECK = new Map<number, never>();
+
 interface Partition {
   queue: Pending[];
   running: boolean;
@@ -101,12 +103,14 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   async function runBatch(partition: Partition, groups: Group[]): Promise<void> {
     metrics.batchSize.observe(groups.length);
     try {
+      // what met a change that a cache had not seen is not asked of the cache again
+      const fresh = groups.some(({ pending }) => pending.some(({ conflicts }) => conflicts > 0));
       const records = await store.load(
         groups.map((group) => group.endpointId),
-        { fresh: false },
+        { fresh },
       );
       const evaluated = await evaluate(groups, records);
-      await commit(partition, groups, records, evaluated);
+      await commit(partition, groups, { records, fresh }, evaluated);
     } catch (error) {
       const outcome = retryFor(error);
       if (outcome.code === 'internal') log.error({ err: error, commands: groups.length }, 'a batch failed');
@@ -154,9 +158,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   async function commit(
     partition: Partition,
     groups: Group[],
-    records: (Uint8Array | undefined)[],
+    loaded: { records: (Uint8Array | undefined)[]; fresh: boolean },
     evaluated: (EvaluatedGroup | undefined)[],
   ): Promise<void> {
+    const { records } = loaded;
     const writes: RecordWrite[] = [];
     const written: number[] = [];
     evaluated.forEach((result, i) => {
@@ -169,6 +174,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       });
       written.push(i);
     });
+    const checking = loaded.fresh ? NOTHING_TO_CHECK : check(groups, records, evaluated);
     const results = writes.length === 0 ? [] : await store.commit(writes);
     const entries: OutboxEntry[] = [];
     const again: Pending[] = [];
@@ -182,10 +188,13 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         entries.push({ position: result.outbox, events: writes[k]!.events! });
     });
     if (entries.length > 0) deps.committed(entries);
+    const checked = await checking;
     groups.forEach((group, i) => {
       const outcomes = evaluated[i]?.outcomes;
       group.pending.forEach((pending, k) => {
-        if (conflicting.has(i)) again.push(pending);
+        const doubt = checked.get(i);
+        if (doubt === 'again' || conflicting.has(i)) again.push(pending);
+        else if (doubt !== undefined) answer(pending, doubt);
         // the registration is the first of its group; what came behind it has yet to find that there is no endpoint
         else if (taken.has(i) && k === 0) answer(pending, refuse('token-taken'));
         else if (taken.has(i)) again.push(pending);
@@ -197,6 +206,32 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       });
     });
     if (again.length > 0) repeat(partition, again);
+  }
+
+  /**
+   * What comes to no write has no guard, so the records it was decided on are compared with the storage's. Answers for
+   * those groups only that have to be done again, or could not be checked. Never rejects.
+   */
+  async function check(
+    groups: Group[],
+    records: (Uint8Array | undefined)[],
+    evaluated: (EvaluatedGroup | undefined)[],
+  ): Promise<Map<number, 'again' | Retry>> {
+    const unwritten: number[] = [];
+    evaluated.forEach((result, i) => {
+      if (result !== undefined && result.write === undefined) unwritten.push(i);
+    });
+    if (unwritten.length === 0) return new Map();
+    try {
+      const stored = await store.load(
+        unwritten.map((i) => groups[i]!.endpointId),
+        { fresh: true },
+      );
+      const outdated = unwritten.filter((i, k) => !isSameState(records[i], stored[k]));
+      return new Map(outdated.map((i) => [i, 'again']));
+    } catch (error) {
+      return new Map(unwritten.map((i) => [i, retryFor(error)]));
+    }
   }
 
   /** Puts commands that met a changed record back to the head of the queue, before later ones on the same endpoint. */
@@ -245,6 +280,11 @@ function retryFor(error: unknown): Retry {
 
 function retry(code: Retry['code'], message: string): Retry {
   return { kind: 'retry', code, message };
+}
+
+function isSameState(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  const [one, other] = [a, b].map((record) => (record === undefined ? ABSENT : guardOf(record)));
+  return one!.revision === other!.revision && one!.filterSet === other!.filterSet;
 }
 
 /** FNV-1a over UTF-16 units. */
