@@ -45,6 +45,10 @@ interface TaskItem {
 }
 
 const RETRY_MS = 500;
+/** Items of one task that are under way at a time: the queue is for others, too. */
+const WINDOW = 256;
+/** An item that fails here so often, for a fault of ours, is given up with that reason. */
+const MAX_FAULTS = 5;
 const EXPIRE_EVERY_MS = 60_000;
 
 /**
@@ -72,6 +76,7 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
         tokenGiven: item.endpointToken !== undefined,
         metadata: item.metadata ?? {},
       }));
+      refuseRepeated(items);
       const body: TaskBody = { tenant: version.tenant, versionName: version.version, items };
       const task: StoredTask = {
         id: randomUUID(),
@@ -95,7 +100,11 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
   }
 
   async function register(task: StoredTask, body: TaskBody, correlationId: string): Promise<void> {
-    await Promise.all(body.items.map((item) => registerItem(task, body, item, correlationId)));
+    const items = body.items.values();
+    const registerSome = async () => {
+      for (const item of items) await registerItem(task, body, item, correlationId);
+    };
+    await Promise.all(Array.from({ length: WINDOW }, registerSome));
     if (stopping && body.items.some((item) => item.failure === undefined)) return;
     const complete = { ...task, complete: true, body: JSON.stringify(body) };
     for (;;) {
@@ -114,6 +123,7 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
     item: TaskItem,
     correlationId: string,
   ): Promise<void> {
+    if (item.failure !== undefined) return;
     const fault = registrationFault({ endpointId: item.endpointId, endpointToken: item.token });
     if (fault !== undefined) {
       item.failure = fault.message;
@@ -121,7 +131,8 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
     }
     const version = { tenant: body.tenant, application: task.application, version: body.versionName };
     const tokenHash = deps.tokens.hash(task.application, item.token);
-    for (;;) {
+    for (let faults = 0; ;) {
+      if (stopping) return;
       const outcome: Outcome = await pipeline.submit({
         type: 'register',
         endpointId: item.endpointId,
@@ -133,7 +144,10 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
         task: task.id,
       });
       if (outcome.kind === 'retry') {
-        if (stopping) return;
+        if (outcome.code === 'internal' && ++faults === MAX_FAULTS) {
+          item.failure = outcome.message;
+          return;
+        }
         await pause(RETRY_MS);
         continue;
       }
@@ -182,6 +196,16 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
       await Promise.all([...running.values()].map(({ done }) => done));
     },
   };
+}
+
+/** The second item with an id is refused here: to the pipeline it would look like the first, done again after a crash. */
+function refuseRepeated(items: readonly TaskItem[]): void {
+  const seen = new Set<string>();
+  for (const item of items) {
+    if (seen.has(item.endpointId))
+      item.failure = `The batch has an earlier endpoint with the id "${item.endpointId}".`;
+    seen.add(item.endpointId);
+  }
 }
 
 function statusOf(body: TaskBody): BatchStatus {

@@ -60,7 +60,9 @@ function combine(queries: JsonObject[]): Query | undefined {
     maxConditions: Infinity,
     maxPatternBytes: Infinity,
   });
-  return parsed.ok ? parsed.query : undefined;
+  // each part was taken by itself; a list must never widen because the whole was not
+  if (!parsed.ok) throw new Error(`A list's conditions can not be combined: ${parsed.faults[0]?.message}`);
+  return parsed.query;
 }
 
 function pattern(source: string): JsonObject {
