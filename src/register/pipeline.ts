@@ -180,11 +180,16 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const again: Pending[] = [];
     const taken = new Set<number>();
     const conflicting = new Set<number>();
+    const rejected = new Map<number, Retry>();
     results.forEach((result, k) => {
       const i = written[k]!;
       if (result.kind === 'conflict') conflicting.add(i);
       else if (result.kind === 'token-taken') taken.add(i);
-      else if (result.outbox !== undefined)
+      else if (result.kind === 'rejected') {
+        const { endpointId } = groups[i]!;
+        log.error({ endpointId, reason: result.message }, 'the storage can not hold what a write would make');
+        rejected.set(i, retry('storage-unavailable', result.message));
+      } else if (result.outbox !== undefined)
         entries.push({ position: result.outbox, events: writes[k]!.events! });
     });
     if (entries.length > 0) deps.committed(entries);
@@ -192,7 +197,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     groups.forEach((group, i) => {
       const outcomes = evaluated[i]?.outcomes;
       group.pending.forEach((pending, k) => {
-        const doubt = checked.get(i);
+        const doubt = checked.get(i) ?? rejected.get(i);
         if (doubt === 'again' || conflicting.has(i)) again.push(pending);
         else if (doubt !== undefined) answer(pending, doubt);
         // the registration is the first of its group; what came behind it has yet to find that there is no endpoint

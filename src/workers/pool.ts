@@ -32,6 +32,7 @@ export interface FilterSetSource {
   updateSince(epoch: number): FilterSetsUpdate;
 }
 
+/** A thread that dies is replaced; what it had rejects. One register a pool: threads know filter sets by epoch only. */
 export function createWorkerPool(threads: number): WorkerPool {
   const piscina = new Piscina<WorkerRequest, WorkerResponse>({
     filename: new URL('./worker.js', import.meta.url).href,
@@ -39,6 +40,8 @@ export function createWorkerPool(threads: number): WorkerPool {
     maxThreads: threads,
     recordTiming: false,
   });
+  // of a thread that died with nothing to do: Piscina has replaced it, and nobody waits; unheard, it would end the process
+  piscina.on('error', () => undefined);
 
   const evaluate: WorkerPool['evaluate'] = async (groups, filters, settings) => {
     const { epoch } = filters;
