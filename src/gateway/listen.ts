@@ -6,10 +6,23 @@ export interface Listening {
   stopListening(): void;
 }
 
+/** `LIBUS_LISTEN_EXCLUSIVE_PORT` */
+const EXCLUSIVE_PORT = 1;
+
+/** Taken by the library, and missing in its types. */
+type ListenExclusively = (
+  host: string,
+  port: number,
+  options: number,
+  done: (socket: us_listen_socket | false) => void,
+) => unknown;
+
 /** Listens, or rejects with what to do about it. `setting` names the setting of the port. */
 export function listen(app: TemplatedApp, host: string, port: number, setting: string): Promise<Listening> {
   return new Promise((resolve, reject) => {
-    app.listen(host, port, (socket: us_listen_socket | false) => {
+    // uSockets shares ports by default: two registers would take turns at the connections of one
+    const exclusive = app.listen.bind(app) as unknown as ListenExclusively;
+    exclusive(host, port, EXCLUSIVE_PORT, (socket) => {
       if (socket === false) {
         const variable = setting.toUpperCase().replaceAll('.', '_');
         reject(

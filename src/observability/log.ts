@@ -15,7 +15,10 @@ export interface LogOptions {
 export function createLog(options: LogOptions): Logger {
   const base = { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (options.format === 'json') {
-    return pino({ ...base, formatters: { level: (label) => ({ level: label }) } }, pino.destination({ dest: 1, sync: true }));
+    return pino(
+      { ...base, formatters: { level: (label) => ({ level: label }) } },
+      pino.destination({ dest: 1, sync: true }),
+    );
   }
   const stream = pretty({
     destination: 1,

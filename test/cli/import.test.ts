@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { runCli, startCli, temporaryFolder, type RunningCli } from './run-cli.js';
-import { getJson, startRegister } from './start-register.js';
+import { freePort, getJson, startRegister, startRegisterProcess } from './start-register.js';
 
 const registration = (i: number, metadata: object = { n: i }): string =>
   JSON.stringify({ appVersion: { name: 'demo-v1' }, endpointId: `e${i}`, metadata });
@@ -180,11 +180,8 @@ void t.test('a file that changed since is not gone on with, unless it begins aga
 void t.test('a register that is killed and comes back is waited for, and every line arrives', async (t) => {
   const folder = temporaryFolder(t);
   const cwd = temporaryFolder(t);
-  const flags = ['--data', folder, '--set', 'management.port=0', '--set', 'logging.format=json'];
-  const first = startCli(['serve', ...flags, '--port', '0'], { cwd });
-  t.teardown(() => first.child.kill('SIGKILL'));
-  await first.said('is ready');
-  const url = /"url":"([^"]+)"/.exec(first.stdout())![1]!;
+  const port = await freePort();
+  const { running: first, url } = await startRegisterProcess(t, { folder, port });
   writeFileSync(
     join(cwd, 'f.ndjson'),
     lines(1000, registration) + lines(5000, (i) => update(i % 1000, { n: i })),
@@ -193,8 +190,7 @@ void t.test('a register that is killed and comes back is waited for, and every l
   await until(() => existsSync(join(cwd, 'f.ndjson.epr-progress.json')), running);
   first.child.kill('SIGKILL');
   await running.said('does not answer');
-  const second = startCli(['serve', ...flags, '--port', new URL(url).port], { cwd });
-  t.teardown(() => second.child.kill('SIGKILL'));
+  await startRegisterProcess(t, { folder, port });
   const { code, stdout, stderr } = await running.done;
   t.equal(code, 0, stderr);
   t.match(stderr, /answers again after/);

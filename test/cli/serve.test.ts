@@ -89,6 +89,16 @@ void t.test('a port that is taken is one line with the remedy', async (t) => {
   t.match(stderr, new RegExp(`^epr: .*127\\.0\\.0\\.1 port ${port}.*server\\.port.*\\n$`));
 });
 
+void t.test('two registers do not share a port', async (t) => {
+  const { url } = await startServe(t, [], temporaryFolder(t));
+  const { code, stderr } = await runCli(
+    ['serve', '--port', new URL(url).port, '--set', 'management.port=0'],
+    { cwd: temporaryFolder(t) },
+  );
+  t.equal(code, 1);
+  t.match(stderr, /^epr: Can't listen on .*\n$/);
+});
+
 void t.test('a data folder that is a file is one line', async (t) => {
   const cwd = temporaryFolder(t);
   writeFileSync(join(cwd, 'file'), '');

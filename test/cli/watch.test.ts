@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { runCli, startCli, temporaryFolder, type RunningCli, type TestContext } from './run-cli.js';
-import { startRegister } from './start-register.js';
+import { freePort, startRegister, startRegisterProcess } from './start-register.js';
 
 function startWatch(t: TestContext, args: string[]): RunningCli {
   const running = startCli(['watch', ...args]);
@@ -67,13 +67,16 @@ void t.test('each change is one line; Ctrl-C ends it', async (t) => {
 
 void t.test('a register that goes and comes back is followed again', async (t) => {
   const folder = temporaryFolder(t);
-  const first = await startRegister(t, { 'storage.url': `file:${folder}` });
+  // a port that was chosen by the system can't be listened on again while connections of it linger
+  const port = await freePort();
+  const first = await startRegisterProcess(t, { folder, port });
   await register(first.url, 'kettle-1');
   const running = startWatch(t, ['--url', first.url]);
   await untilSeen(running, first.url, 'kettle-1/metadata/n');
-  await first.stop();
+  first.running.child.kill('SIGTERM');
   await running.said('connection lost');
-  await startRegister(t, { 'storage.url': `file:${folder}`, 'server.port': new URL(first.url).port });
+  await first.running.done;
+  await startRegisterProcess(t, { folder, port });
   await running.said('connected again');
   await put(first.url, 'kettle-1/metadata/city', 'Odesa');
   await running.said('+city "Odesa"');
