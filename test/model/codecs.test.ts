@@ -1,6 +1,6 @@
 import t from 'tap';
 import fc from 'fast-check';
-import { type Command, readCommand, type Wish, writeCommand } from '../../src/model/command.js';
+import { readCommand, type Wish, writeCommand } from '../../src/model/command.js';
 import { diffMetadata, isEmptyDiff } from '../../src/model/diff.js';
 import {
   decodeEvents,
