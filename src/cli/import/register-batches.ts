@@ -20,6 +20,8 @@ const BATCH_ITEMS = 1000;
 const BATCH_BYTES = 4 * 1024 * 1024;
 /** Lines held for all versions together while their batches fill. */
 const HELD_ITEMS = 4 * BATCH_ITEMS;
+/** How long a batch may fill. */
+const FILL_MS = 500;
 const FIRST_POLL_MS = 20;
 const LONGEST_POLL_MS = 1000;
 
@@ -32,6 +34,8 @@ interface Batch {
   versionName: string;
   items: Item[];
   bytes: number;
+  /** sends it though it is not full, so that a slow input is not held back */
+  timer: NodeJS.Timeout;
 }
 
 interface TaskStatus {
@@ -52,6 +56,7 @@ export function createRegisterBatches(
   let fault: Error | undefined;
 
   const start = async (batch: Batch): Promise<void> => {
+    clearInterval(batch.timer);
     filling.delete(batch.versionName);
     held -= batch.items.length;
     while (running.size >= options.concurrency) await Promise.race(running);
@@ -60,6 +65,16 @@ export function createRegisterBatches(
       .catch((error: unknown) => (fault ??= asError(error)))
       .then(() => void running.delete(run));
     running.add(run);
+  };
+
+  const open = (versionName: string): Batch => {
+    const timer = setInterval(() => {
+      // a fault is kept, and told by the next call; where all tasks are busy, the batch may as well fill
+      if (running.size < options.concurrency) start(batch).catch(() => undefined);
+    }, FILL_MS).unref();
+    const batch: Batch = { versionName, items: [], bytes: 0, timer };
+    filling.set(versionName, batch);
+    return batch;
   };
 
   const registerBatch = async (versionName: string, items: Item[]): Promise<void> => {
@@ -171,8 +186,7 @@ export function createRegisterBatches(
         await start(batch);
         batch = undefined;
       }
-      if (batch === undefined)
-        filling.set(checked.versionName, (batch = { versionName: checked.versionName, items: [], bytes: 0 }));
+      batch ??= open(checked.versionName);
       batch.items.push({ entry, item: checked.item });
       batch.bytes += bytes;
       held++;
