@@ -13,16 +13,33 @@ t.test('a batch of registrations and its status', async (t) => {
   let status = await h.call('GET', statusPath);
   while (status.json.createdCount + status.json.failedCount < 3) status = await h.call('GET', statusPath);
   t.equal(status.json.createdCount, 2);
-  t.match(status.json.failed, [{ endpointToken: 'tok', metadata: '{}', status: 'FAILED', statusReason: String }]);
+  t.match(status.json.failed, [
+    { endpointToken: 'tok', metadata: '{}', status: 'FAILED', statusReason: String },
+  ]);
   t.match(status.json.created[0], { endpointId: 'b1', metadata: { a: 1 } });
   t.same((await h.call('GET', '/endpoints/b1/metadata')).json, { a: 1 });
 
-  t.equal((await h.call('GET', '/endpoints/batch/status?appName=kettle&taskId=nothing')).json.code, 'task-not-found');
-  t.equal((await h.call('GET', `/endpoints/batch/status?appName=other&taskId=${started.json.taskId}`)).status, 404);
-  const many = { appVersion: { name: 'kettle-v1' }, endpoints: Array.from({ length: limits.batchItems + 1 }, () => ({})) };
+  t.equal(
+    (await h.call('GET', '/endpoints/batch/status?appName=kettle&taskId=nothing')).json.code,
+    'task-not-found',
+  );
+  t.equal(
+    (await h.call('GET', `/endpoints/batch/status?appName=other&taskId=${started.json.taskId}`)).status,
+    404,
+  );
+  const many = {
+    appVersion: { name: 'kettle-v1' },
+    endpoints: Array.from({ length: limits.batchItems + 1 }, () => ({})),
+  };
   t.equal((await h.call('POST', '/endpoints/batch', many)).json.code, 'invalid-body');
-  t.equal((await h.call('POST', '/endpoints/batch', { appVersion: { name: 'kettle-v1' }, endpoints: [] })).status, 400);
-  t.equal((await h.call('POST', '/endpoints/batch', { appVersion: { name: 'none' }, endpoints: [{}] })).status, 404);
+  t.equal(
+    (await h.call('POST', '/endpoints/batch', { appVersion: { name: 'kettle-v1' }, endpoints: [] })).status,
+    400,
+  );
+  t.equal(
+    (await h.call('POST', '/endpoints/batch', { appVersion: { name: 'none' }, endpoints: [{}] })).status,
+    404,
+  );
 });
 
 t.test('a metadata batch as JSON: one result per item, in order', async (t) => {
@@ -48,7 +65,13 @@ t.test('a metadata batch as JSON: one result per item, in order', async (t) => {
     7,
   ]);
   t.equal(answer.status, 200);
-  const results: { endpointId: string | null; status: number; code?: string; etag?: string; message?: string }[] = answer.json;
+  const results: {
+    endpointId: string | null;
+    status: number;
+    code?: string;
+    etag?: string;
+    message?: string;
+  }[] = answer.json;
   t.same(
     results.map(({ status }) => status),
     [200, 404, 200, 200, 412, 400, 403, 400, 400, 400, 400, 400, 400, 400, 400],
@@ -57,7 +80,11 @@ t.test('a metadata batch as JSON: one result per item, in order', async (t) => {
     results.map(({ endpointId }) => endpointId),
     ['k1', 'none', 'k1', 'k2', 'k2', 'k2', 'k2', 'k2', 'k2', null, '..', 'k2', 'k2', 'k2', null],
   );
-  t.ok(results.every(({ status, etag: tag, code, message }) => (status === 200 ? tag !== undefined : code !== undefined && message !== undefined)));
+  t.ok(
+    results.every(({ status, etag: tag, code, message }) =>
+      status === 200 ? tag !== undefined : code !== undefined && message !== undefined,
+    ),
+  );
   const now = await h.call('GET', '/endpoints/k1/metadata');
   t.same(now.json, { n: 2 });
   t.equal(results[2]?.etag, now.headers.get('etag'));
@@ -66,5 +93,8 @@ t.test('a metadata batch as JSON: one result per item, in order', async (t) => {
   t.same((await h.call('POST', '/endpoints/metadata/batch', [])).json, []);
   t.equal((await h.call('POST', '/endpoints/metadata/batch', {})).json.code, 'invalid-body');
   const many = Array.from({ length: limits.metadataBatchItems + 1 }, () => 1);
-  t.match((await h.call('POST', '/endpoints/metadata/batch', many)).json, { code: 'invalid-body', message: /at most 10000/ });
+  t.match((await h.call('POST', '/endpoints/metadata/batch', many)).json, {
+    code: 'invalid-body',
+    message: /at most 10000/,
+  });
 });

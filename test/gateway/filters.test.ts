@@ -39,7 +39,9 @@ t.test('a filter from its creation to its end', async (t) => {
   t.equal(renamed.status, 200);
   t.match(renamed.json, { name: 'Very hot', status: 'active' });
   t.equal((await h.call('PATCH', `${path}/${id}`, { name: 'x' }, { 'if-match': etag })).status, 412);
-  const changed = await h.call('PATCH', `${path}/${id}`, { mongoQuery: { metadata: { $elemMatch: { key: 'temp', value: { $lt: 50 } } } } });
+  const changed = await h.call('PATCH', `${path}/${id}`, {
+    mongoQuery: { metadata: { $elemMatch: { key: 'temp', value: { $lt: 50 } } } },
+  });
   t.equal(changed.json.status, 'pending');
   await untilActive(h, id);
   t.match((await h.call('GET', `/endpoints?filterId=${id}`)).json.content, [{ endpointId: 'k2' }]);
@@ -56,7 +58,10 @@ t.test('a filter from its creation to its end', async (t) => {
 
 t.test('bad filters', async (t) => {
   const h = await startHarness(t);
-  t.equal((await h.call('POST', path, { name: 'x', mongoQuery: { a: { $near: 1 } } })).json.code, 'invalid-query');
+  t.equal(
+    (await h.call('POST', path, { name: 'x', mongoQuery: { a: { $near: 1 } } })).json.code,
+    'invalid-query',
+  );
   t.equal((await h.call('POST', path, { name: 'x', mongoQuery: '{' })).status, 400);
   const bad = await h.call('POST', path, { name: '', mongoQuery: 7, status: 'active' });
   t.equal(bad.json.code, 'invalid-body');

@@ -40,13 +40,26 @@ t.test('a port that is taken', async (t) => {
     log: pino({ level: 'silent' }),
     health: async () => ({ components: {} }),
   };
-  const options = { host: '127.0.0.1', managementHost: '127.0.0.1', pathPrefixes: [''], limits: () => limits };
+  const options = {
+    host: '127.0.0.1',
+    managementHost: '127.0.0.1',
+    pathPrefixes: [''],
+    limits: () => limits,
+  };
   await t.rejects(
-    startGateway({ ...deps, metrics: new Registry(), options: { ...options, port: h.gateway.port, managementPort: 0 } }),
+    startGateway({
+      ...deps,
+      metrics: new Registry(),
+      options: { ...options, port: h.gateway.port, managementPort: 0 },
+    }),
     { message: new RegExp(`127.0.0.1 port ${h.gateway.port}.*server.port \\(environment: SERVER_PORT\\)`) },
   );
   await t.rejects(
-    startGateway({ ...deps, metrics: new Registry(), options: { ...options, port: 0, managementPort: h.gateway.managementPort } }),
+    startGateway({
+      ...deps,
+      metrics: new Registry(),
+      options: { ...options, port: 0, managementPort: h.gateway.managementPort },
+    }),
     { message: /management.port/ },
   );
 });
@@ -93,7 +106,10 @@ t.test('stopping lets what is in flight end, and takes no more', async (t) => {
 
 t.test('stopping does not wait for ever', async (t) => {
   const h = await startHarness(t, {
-    wrap: (register) => ({ ...register, endpoints: { ...register.endpoints, submit: () => new Promise(() => undefined) } }),
+    wrap: (register) => ({
+      ...register,
+      endpoints: { ...register.endpoints, submit: () => new Promise(() => undefined) },
+    }),
   });
   const raw = openRaw(t, h.gateway.port);
   raw.send('PUT /api/v1/endpoints/k1/metadata/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n1');
@@ -126,12 +142,26 @@ t.test('authorization comes from the table', async (t) => {
   t.equal((await h.call('PUT', '/endpoints/k1/metadata/a', '1', good)).status, 200);
   const batch = [{ endpointId: 'k1', set: { b: 1 } }, 7, { endpointId: 'closed', set: { b: 1 } }];
   const results = await h.call('POST', '/endpoints/metadata/batch', batch, good);
-  t.same(results.json.map(({ status }: { status: number }) => status), [200, 400, 403]);
-  const lines = batch.map((item) => JSON.stringify(item)).join('\n');
-  const streamed = await h.call('POST', '/endpoints/metadata/batch', lines, { ...good, 'content-type': 'application/x-ndjson' });
-  t.same(streamed.text.trim().split('\n').map((line) => (JSON.parse(line) as { status: number }).status), [200, 400, 403]);
   t.same(
-    (await h.call('GET', '/endpoints', undefined, good)).json.content.map((each: { endpointId: string }) => each.endpointId),
+    results.json.map(({ status }: { status: number }) => status),
+    [200, 400, 403],
+  );
+  const lines = batch.map((item) => JSON.stringify(item)).join('\n');
+  const streamed = await h.call('POST', '/endpoints/metadata/batch', lines, {
+    ...good,
+    'content-type': 'application/x-ndjson',
+  });
+  t.same(
+    streamed.text
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { status: number }).status),
+    [200, 400, 403],
+  );
+  t.same(
+    (await h.call('GET', '/endpoints', undefined, good)).json.content.map(
+      (each: { endpointId: string }) => each.endpointId,
+    ),
     ['k1'],
   );
   t.ok(asked.includes('application:endpoint:create application-kettle'));

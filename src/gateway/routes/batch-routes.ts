@@ -146,7 +146,7 @@ const metadataBatch = defineRoute({
     'One result per item, in order; items that name one endpoint twice take effect in order; a bad item fails alone. ' +
     'As `application/x-ndjson` the request may be of any length: one item a line (at most 1 MiB), one result line per line, ' +
     'sent while the request is still being read. A client must read while it sends: the service stops reading when results ' +
-    'are not taken. Blank lines are passed over without a result; the last line may lack its line feed. A line that is not ' +
+    'are not taken, and closes the connection when none are for a minute. White space may come before a result. Blank lines are passed over without a result; the last line may lack its line feed. A line that is not ' +
     'an item gets a result with `endpointId` null (or the id, where it has one), and the rest goes on.',
   tags,
   access: { scope: 'endpoint:update', on: 'each' },

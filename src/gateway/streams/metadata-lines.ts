@@ -17,6 +17,9 @@ import {
 } from './metadata-items.js';
 
 const OUTPUT_BYTES = 64 * 1024;
+const PROBE_MS = 20;
+/** a client that takes nothing for so long is taken for dead */
+const PATIENCE_MS = 60_000;
 
 /**
  * A metadata batch as lines: items are carried out as they come and their results written in the same order. At most
@@ -168,8 +171,16 @@ class MetadataLines {
 
   #flush(): void {
     if (this.#blocked || !this.exchange.open) return;
+    const output = this.#takeResults(OUTPUT_BYTES);
+    if (output !== '' && !this.exchange.write(output)) return this.#block();
+    if (this.#slots[this.#head]?.text !== undefined) this.#flushSoon();
+    this.#goOn();
+  }
+
+  /** Results that are there, in order, until they have so many characters. */
+  #takeResults(characters: number): string {
     let output = '';
-    while (this.#head < this.#slots.length && output.length < OUTPUT_BYTES) {
+    while (this.#head < this.#slots.length && output.length < characters) {
       const { text } = this.#slots[this.#head]!;
       if (text === undefined) break;
       output += `${text}\n`;
@@ -179,16 +190,29 @@ class MetadataLines {
       this.#slots = this.#slots.slice(this.#head);
       this.#head = 0;
     }
-    if (output !== '' && !this.exchange.write(output)) {
-      this.#blocked = true;
-      this.exchange.whenWritable(() => {
+    return output;
+  }
+
+  /**
+   * The client takes no more for now. uWebSockets.js does not say when a connection that is not read is writable again,
+   * so that a small write now and then finds out: a result, or a space, which JSON allows before the next one.
+   */
+  #block(): void {
+    this.#blocked = true;
+    this.body.hold();
+    const since = performance.now();
+    const probe = (): void => {
+      if (!this.exchange.open) return;
+      if (this.#bodyEnded && this.#head === this.#slots.length) return this.exchange.finish();
+      const taken = this.exchange.write(this.#takeResults(1) || ' ');
+      this.body.hold();
+      if (taken) {
         this.#blocked = false;
         this.#flushSoon();
-      });
-      return;
-    }
-    if (this.#slots[this.#head]?.text !== undefined) this.#flushSoon();
-    this.#goOn();
+      } else if (performance.now() - since > PATIENCE_MS) this.exchange.destroy();
+      else setTimeout(probe, PROBE_MS);
+    };
+    setTimeout(probe, PROBE_MS);
   }
 
   #goOn(): void {
@@ -197,8 +221,8 @@ class MetadataLines {
       return;
     }
     // half empty first, so that lines are carried out by the many
-    if (this.#chunkRead || this.#slots.length - this.#head > ITEMS_IN_FLIGHT / 2) return;
-    this.#read();
+    if (this.#slots.length - this.#head > ITEMS_IN_FLIGHT / 2) return;
+    if (!this.#chunkRead) this.#read();
     if (this.#chunkRead) this.body.resume();
   }
 }

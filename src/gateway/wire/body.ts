@@ -60,13 +60,23 @@ export class BodyStream {
       exchange.bytesIn += chunk.byteLength;
       this.#last = isLast;
       if (chunk.byteLength > 0) this.#waiting.push(Buffer.from(Buffer.from(chunk)));
-      this.#deliver();
+      if (this.#paused) this.hold();
+      else this.#deliver();
     });
   }
 
   listen(listener: BodyListener): void {
     this.#listener = listener;
     this.resume();
+  }
+
+  /**
+   * Reads no more until {@link resume}. To be called after every write that built up back-pressure, for then
+   * uWebSockets.js listens to the socket anew, paused or not.
+   */
+  hold(): void {
+    this.#paused = true;
+    if (!this.#last && this.exchange.open) this.#response.pause();
   }
 
   resume(): void {
@@ -80,18 +90,11 @@ export class BodyStream {
 
   #deliver(): void {
     while (this.#waiting.length > 0 && !this.#paused) {
-      if (this.#listener === undefined) return this.#pause();
-      if (!this.#listener.onChunk(this.#waiting.shift()!)) this.#pause();
+      if (this.#listener === undefined || !this.#listener.onChunk(this.#waiting.shift()!)) this.hold();
     }
     if (this.#last && !this.#told && !this.#paused && this.#listener !== undefined) {
       this.#told = true;
       this.#listener.onEnd();
     }
-  }
-
-  #pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    if (!this.#last && this.exchange.open) this.#response.pause();
   }
 }
