@@ -61,7 +61,7 @@ void t.test('config shows what is in force and whence', async (t) => {
   const cwd = temporaryFolder(t);
   const { code, stdout } = await runCli(['config', '--port', '9000', '--data', 'here', '--json'], {
     cwd,
-    env: { LOGGING_LEVEL: 'warn', MONGODB_PASSWORD: 'hunter2' },
+    env: { LOGGING_LEVEL: 'warn', MONGODB_USERNAME: 'joe', MONGODB_PASSWORD: 'hunter2' },
   });
   t.equal(code, 0);
   const rows = JSON.parse(stdout) as { key: string; value: unknown; source: string }[];
