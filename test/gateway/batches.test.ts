@@ -1,7 +1,8 @@
+/* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
 import { limits, registerKettle, startHarness } from './harness.js';
 
-t.test('a batch of registrations and its status', async (t) => {
+void t.test('a batch of registrations and its status', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'taken');
   const started = await h.call('POST', '/endpoints/batch', {
@@ -42,7 +43,7 @@ t.test('a batch of registrations and its status', async (t) => {
   );
 });
 
-t.test('a metadata batch as JSON: one result per item, in order', async (t) => {
+void t.test('a metadata batch as JSON: one result per item, in order', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { old: 1 });
   await registerKettle(h, 'k2');

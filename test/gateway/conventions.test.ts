@@ -1,7 +1,8 @@
+/* eslint-disable @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-return -- answers are JSON of any shape */
 import t from 'tap';
 import { limits, openRaw, registerKettle, request, startHarness } from './harness.js';
 
-t.test('prefixes, Location, unknown paths and methods', async (t) => {
+void t.test('prefixes, Location, unknown paths and methods', async (t) => {
   const h = await startHarness(t);
   const body = { appVersion: { name: 'kettle-v1' }, endpointId: 'k1' };
   const registered = await request(`${h.origin}/epr/api/v1/endpoints`, 'POST', body);
@@ -44,7 +45,7 @@ t.test('prefixes, Location, unknown paths and methods', async (t) => {
   }
 });
 
-t.test('ids that look like paths', async (t) => {
+void t.test('ids that look like paths', async (t) => {
   const h = await startHarness(t);
   for (const id of ['batch', 'metadata', 'status']) {
     await registerKettle(h, id, { a: 1 });
@@ -61,14 +62,14 @@ t.test('ids that look like paths', async (t) => {
   t.match(await raw.until(/\}$/), /^HTTP\/1.1 400 .*invalid-endpoint-id/s);
 });
 
-t.test('public-url is the base of Location', async (t) => {
+void t.test('public-url is the base of Location', async (t) => {
   const h = await startHarness(t, { publicUrl: 'https://iot.example/epr/' });
   const body = { appVersion: { name: 'kettle-v1' }, endpointId: 'k1' };
   const registered = await request(`${h.origin}/epr/api/v1/endpoints`, 'POST', body);
   t.equal(registered.headers.get('location'), 'https://iot.example/epr/api/v1/endpoints/k1');
 });
 
-t.test('content types and encodings', async (t) => {
+void t.test('content types and encodings', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1');
   const put = (type: string, extra = {}) =>
@@ -100,7 +101,7 @@ t.test('content types and encodings', async (t) => {
   t.match(await raw.until(/\r\n\r\n./), /^HTTP\/1.1 200 OK.*\r\n\r\n7$/s, 'no content type is JSON');
 });
 
-t.test('query parameters', async (t) => {
+void t.test('query parameters', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { a: 1 });
   const taken = '?tenantId=x&include=y&inheritedMetadata=false';
@@ -127,7 +128,7 @@ t.test('query parameters', async (t) => {
   );
 });
 
-t.test('correlation ids', async (t) => {
+void t.test('correlation ids', async (t) => {
   const h = await startHarness(t);
   const made = await h.call('GET', '/endpoints/none');
   t.match(made.headers.get('x-correlation-id'), /^[0-9a-f-]{36}$/);
@@ -140,7 +141,7 @@ t.test('correlation ids', async (t) => {
   }
 });
 
-t.test('HEAD answers as GET does, without the body', async (t) => {
+void t.test('HEAD answers as GET does, without the body', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { a: 1 });
   const got = await h.call('GET', '/endpoints/k1/metadata');
@@ -153,7 +154,7 @@ t.test('HEAD answers as GET does, without the body', async (t) => {
   t.equal((await h.call('HEAD', '/endpoints/none')).status, 404);
 });
 
-t.test('a fault of ours tells nothing and is logged under the correlation id', async (t) => {
+void t.test('a fault of ours tells nothing and is logged under the correlation id', async (t) => {
   const h = await startHarness(t, {
     wrap: (register) => ({
       ...register,
@@ -167,7 +168,7 @@ t.test('a fault of ours tells nothing and is logged under the correlation id', a
   t.ok(h.logged.some((line) => line.includes('find-me') && line.includes('the secret place')));
 });
 
-t.test('what may be tried again says when', async (t) => {
+void t.test('what may be tried again says when', async (t) => {
   for (const [code, status] of [
     ['overloaded', 429],
     ['storage-unavailable', 503],
@@ -189,7 +190,7 @@ t.test('what may be tried again says when', async (t) => {
   }
 });
 
-t.test('bodies that are too large', async (t) => {
+void t.test('bodies that are too large', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1');
   const early = openRaw(t, h.gateway.port);
@@ -207,14 +208,13 @@ t.test('bodies that are too large', async (t) => {
   t.same((await h.call('GET', '/endpoints/k1/metadata')).json, {});
 });
 
-t.test('the table as OpenAPI', async (t) => {
+void t.test('the table as OpenAPI', async (t) => {
   const h = await startHarness(t);
   const answer = await h.call('GET', '/openapi.json');
   const document = answer.json;
   t.equal(document.openapi, '3.1.0');
   t.same(document.servers, [{ url: '/api/v1' }, { url: '/epr/api/v1' }]);
   const operations = Object.entries<Record<string, any>>(document.paths).flatMap(([path, methods]) =>
-    // eslint-disable-line @typescript-eslint/no-explicit-any
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
   t.equal(operations.length, 23);

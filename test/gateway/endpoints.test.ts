@@ -1,7 +1,8 @@
+/* eslint-disable @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-return -- answers are JSON of any shape */
 import t from 'tap';
 import { registerKettle, startHarness } from './harness.js';
 
-t.test('an endpoint from registration to its end', async (t) => {
+void t.test('an endpoint from registration to its end', async (t) => {
   const h = await startHarness(t);
   const registered = await h.call('POST', '/endpoints', {
     appVersion: { name: 'kettle-v1' },
@@ -53,7 +54,7 @@ t.test('an endpoint from registration to its end', async (t) => {
   t.equal((await h.call('GET', '/endpoints/k~1')).json.code, 'endpoint-not-found');
 });
 
-t.test('registration refuses what it does not know', async (t) => {
+void t.test('registration refuses what it does not know', async (t) => {
   const h = await startHarness(t);
   const bad = await h.call('POST', '/endpoints', {
     appVersion: { name: 'kettle-v1', x: 1 },
@@ -84,7 +85,7 @@ t.test('registration refuses what it does not know', async (t) => {
   t.equal((await h.call('GET', '/endpoints')).json.totalElements, 1);
 });
 
-t.test('lists', async (t) => {
+void t.test('lists', async (t) => {
   const h = await startHarness(t);
   for (let i = 0; i < 5; i++)
     await registerKettle(h, `k${i}`, { city: i % 2 === 0 ? 'Kyiv' : 'Lviv, west', n: i });
@@ -153,7 +154,7 @@ t.test('lists', async (t) => {
   t.match(unknown.json.message, /size.*limit, cursor, sort/s);
 });
 
-t.test('a page that does not fit the socket is sent as fast as it is read', async (t) => {
+void t.test('a page that does not fit the socket is sent as fast as it is read', async (t) => {
   const h = await startHarness(t);
   const text = 'x'.repeat(40_000);
   for (let i = 0; i < 60; i++) await registerKettle(h, `big-${i}`, { text, n: i });

@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
 import { type RawConnection, openRaw, registerKettle, startHarness } from './harness.js';
 
@@ -20,7 +21,7 @@ function eventsOf(raw: RawConnection): Event[] {
   }));
 }
 
-t.test('events as they happen, to whom they are of interest', async (t) => {
+void t.test('events as they happen, to whom they are of interest', async (t) => {
   const h = await startHarness(t, { heartbeatMs: 50 });
   const all = openRaw(t, h.gateway.port);
   const one = openRaw(t, h.gateway.port);
@@ -70,7 +71,7 @@ t.test('events as they happen, to whom they are of interest', async (t) => {
   );
 });
 
-t.test('what can not be subscribed to', async (t) => {
+void t.test('what can not be subscribed to', async (t) => {
   const h = await startHarness(t, { eventSubscribers: 1 });
   t.equal((await h.call('GET', '/events?application=none')).json.code, 'application-not-found');
   t.equal((await h.call('GET', '/events?type=nothing')).json.code, 'invalid-parameter');
@@ -88,7 +89,7 @@ t.test('what can not be subscribed to', async (t) => {
   await subscribe(second);
 });
 
-t.test('a reader that does not read is dropped, others go on', async (t) => {
+void t.test('a reader that does not read is dropped, others go on', async (t) => {
   const h = await startHarness(t);
   const slow = openRaw(t, h.gateway.port);
   await subscribe(slow);

@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
 import { type Harness, registerKettle, startHarness } from './harness.js';
 
@@ -14,7 +15,7 @@ async function untilActive(h: Harness, id: string): Promise<void> {
   }
 }
 
-t.test('a filter from its creation to its end', async (t) => {
+void t.test('a filter from its creation to its end', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { temp: 95 });
   await registerKettle(h, 'k2', { temp: 20 });
@@ -56,7 +57,7 @@ t.test('a filter from its creation to its end', async (t) => {
   t.equal((await h.call('GET', `/endpoints?filterId=${id}`)).status, 404);
 });
 
-t.test('bad filters', async (t) => {
+void t.test('bad filters', async (t) => {
   const h = await startHarness(t);
   t.equal(
     (await h.call('POST', path, { name: 'x', mongoQuery: { a: { $near: 1 } } })).json.code,

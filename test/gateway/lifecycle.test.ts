@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -5,7 +6,7 @@ import { startGateway } from '../../src/gateway/index.js';
 import { openAccess, type Access } from '../../src/security/index.js';
 import { limits, openRaw, registerKettle, request, startHarness } from './harness.js';
 
-t.test('health, information and metrics', async (t) => {
+void t.test('health, information and metrics', async (t) => {
   const h = await startHarness(t, { info: { version: '9.9.9' } });
   for (const path of ['/health', '/health/ready', '/actuator/health']) {
     const answer = await request(h.managementOrigin + path, 'GET');
@@ -32,7 +33,7 @@ t.test('health, information and metrics', async (t) => {
   t.ok(text.includes('epr_http_requests_in_flight 0'));
 });
 
-t.test('a port that is taken', async (t) => {
+void t.test('a port that is taken', async (t) => {
   const h = await startHarness(t);
   const deps = {
     register: h.register,
@@ -64,7 +65,7 @@ t.test('a port that is taken', async (t) => {
   );
 });
 
-t.test('stopping lets what is in flight end, and takes no more', async (t) => {
+void t.test('stopping lets what is in flight end, and takes no more', async (t) => {
   let release!: () => void;
   const gate = new Promise<void>((resolve) => (release = resolve));
   let submitted!: () => void;
@@ -104,7 +105,7 @@ t.test('stopping lets what is in flight end, and takes no more', async (t) => {
   await idle.closed;
 });
 
-t.test('stopping does not wait for ever', async (t) => {
+void t.test('stopping does not wait for ever', async (t) => {
   const h = await startHarness(t, {
     wrap: (register) => ({
       ...register,
@@ -119,7 +120,7 @@ t.test('stopping does not wait for ever', async (t) => {
   t.match(h.logged.join(), /1 requests were not answered/);
 });
 
-t.test('authorization comes from the table', async (t) => {
+void t.test('authorization comes from the table', async (t) => {
   const asked: string[] = [];
   const access: Access = {
     authenticates: true,

@@ -1,7 +1,8 @@
+/* eslint-disable @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
 import { registerKettle, startHarness } from './harness.js';
 
-t.test('metadata as a whole', async (t) => {
+void t.test('metadata as a whole', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { b: 1, a: 'x' });
   const path = '/endpoints/k1/metadata';
@@ -45,7 +46,7 @@ t.test('metadata as a whole', async (t) => {
   t.equal((await h.call('GET', '/endpoints/none/metadata')).status, 404);
 });
 
-t.test('patches', async (t) => {
+void t.test('patches', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { a: 1, gone: true });
   const path = '/endpoints/k1/metadata';
@@ -75,7 +76,7 @@ t.test('patches', async (t) => {
   t.same((await h.call('GET', path)).json, { a: 2, b: { c: 1, d: 2 } });
 });
 
-t.test('one key', async (t) => {
+void t.test('one key', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', {});
   const path = '/endpoints/k1/metadata/temp';
@@ -105,7 +106,7 @@ t.test('one key', async (t) => {
   t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { constructor: 1 });
 });
 
-t.test('bad values change nothing and say what is wrong', async (t) => {
+void t.test('bad values change nothing and say what is wrong', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { a: 1 });
   const bad: [name: string, body: string | Uint8Array, code: string][] = [

@@ -25,7 +25,7 @@ async function post(h: Harness, text: string | Uint8Array): Promise<Result[]> {
     .map((line) => JSON.parse(line) as Result);
 }
 
-t.test('results in the order of the lines, bad lines among them', async (t) => {
+void t.test('results in the order of the lines, bad lines among them', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1');
   const lines = [
@@ -78,7 +78,7 @@ t.test('results in the order of the lines, bad lines among them', async (t) => {
   );
 });
 
-t.test('more lines than are carried out at a time keep their order', async (t) => {
+void t.test('more lines than are carried out at a time keep their order', async (t) => {
   const h = await startHarness(t);
   for (let i = 0; i < 7; i++) await registerKettle(h, `k${i}`);
   const count = 10_000;
@@ -103,7 +103,7 @@ t.test('more lines than are carried out at a time keep their order', async (t) =
   }
 });
 
-t.test('a result comes while the request is still being sent, lines cut anywhere', async (t) => {
+void t.test('a result comes while the request is still being sent, lines cut anywhere', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1');
   const raw = openRaw(t, h.gateway.port);
@@ -123,56 +123,62 @@ t.test('a result comes while the request is still being sent, lines cut anywhere
   t.equal((await h.call('GET', '/endpoints/k1/metadata/a')).json, '\u00e9');
 });
 
-t.test('a client that reads nothing is read no further, and gets every result when it does', async (t) => {
-  const h = await startHarness(t);
-  const raw = openRaw(t, h.gateway.port);
-  raw.send(head);
-  raw.send(chunk('x\n'));
-  await raw.until(/malformed-json/);
-  raw.socket.pause();
-  // refused at once: what is tried here is the way in and out only
-  const line = `${'x'.repeat(400)}\n`;
-  const part = line.repeat(500);
-  let sent = 1;
-  const waiting = (): Promise<boolean> =>
-    new Promise((resolve) => {
-      if (raw.socket.writableLength === 0) return resolve(false);
-      const timer = setTimeout(() => resolve(true), 500);
-      raw.socket.once('drain', () => {
-        clearTimeout(timer);
-        resolve(false);
+void t.test(
+  'a client that reads nothing is read no further, and gets every result when it does',
+  async (t) => {
+    const h = await startHarness(t);
+    const raw = openRaw(t, h.gateway.port);
+    raw.send(head);
+    raw.send(chunk('x\n'));
+    await raw.until(/malformed-json/);
+    raw.socket.pause();
+    // refused at once: what is tried here is the way in and out only
+    const line = `${'x'.repeat(400)}\n`;
+    const part = line.repeat(500);
+    let sent = 1;
+    const waiting = (): Promise<boolean> =>
+      new Promise((resolve) => {
+        if (raw.socket.writableLength === 0) return resolve(false);
+        const timer = setTimeout(() => resolve(true), 500);
+        raw.socket.once('drain', () => {
+          clearTimeout(timer);
+          resolve(false);
+        });
       });
+    let stuck = false;
+    while (!stuck && sent < 1_000_000) {
+      raw.send(chunk(part));
+      sent += 500;
+      stuck = await waiting();
+    }
+    t.ok(stuck, 'the service stopped reading');
+    raw.send('0\r\n\r\n');
+    await new Promise<void>((resolve) => {
+      raw.socket.on('data', (data) => {
+        if (data.subarray(-5).toString('latin1') === '0\r\n\r\n') resolve();
+      });
+      raw.socket.resume();
     });
-  let stuck = false;
-  while (!stuck && sent < 1_000_000) {
-    raw.send(chunk(part));
-    sent += 500;
-    stuck = await waiting();
-  }
-  t.ok(stuck, 'the service stopped reading');
-  raw.send('0\r\n\r\n');
-  await new Promise<void>((resolve) => {
-    raw.socket.on('data', (data) => {
-      if (data.subarray(-5).toString('latin1') === '0\r\n\r\n') resolve();
-    });
-    raw.socket.resume();
-  });
-  t.equal(raw.received().split('"malformed-json"').length - 1, sent);
-});
+    t.equal(raw.received().split('"malformed-json"').length - 1, sent);
+  },
+);
 
-t.test('a client that goes away in the middle: what was begun is done, the service goes on', async (t) => {
-  const h = await startHarness(t);
-  for (let i = 0; i < 50; i++) await registerKettle(h, `k${i}`);
-  const raw = openRaw(t, h.gateway.port);
-  raw.send(head);
-  let text = '';
-  for (let i = 0; i < 5000; i++) text += `{"endpointId":"k${i % 50}","set":{"n":${i}}}\n`;
-  raw.send(chunk(text));
-  await raw.until(/"status":200/);
-  raw.socket.destroy();
-  await raw.closed;
-  const results = await post(h, '{"endpointId":"k0","set":{"after":true}}');
-  t.match(results, [{ endpointId: 'k0', status: 200 }]);
-  t.match((await h.call('GET', '/endpoints/k0/metadata')).json, { after: true, n: Number });
-  t.same(h.logged, []);
-});
+void t.test(
+  'a client that goes away in the middle: what was begun is done, the service goes on',
+  async (t) => {
+    const h = await startHarness(t);
+    for (let i = 0; i < 50; i++) await registerKettle(h, `k${i}`);
+    const raw = openRaw(t, h.gateway.port);
+    raw.send(head);
+    let text = '';
+    for (let i = 0; i < 5000; i++) text += `{"endpointId":"k${i % 50}","set":{"n":${i}}}\n`;
+    raw.send(chunk(text));
+    await raw.until(/"status":200/);
+    raw.socket.destroy();
+    await raw.closed;
+    const results = await post(h, '{"endpointId":"k0","set":{"after":true}}');
+    t.match(results, [{ endpointId: 'k0', status: 200 }]);
+    t.match((await h.call('GET', '/endpoints/k0/metadata')).json, { after: true, n: Number });
+    t.same(h.logged, []);
+  },
+);

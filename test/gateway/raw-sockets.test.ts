@@ -4,7 +4,7 @@ import { openRaw, registerKettle, startHarness } from './harness.js';
 const put = (headers: string, body: string) =>
   `PUT /api/v1/endpoints/k1/metadata/a HTTP/1.1\r\nHost: x\r\n${headers}\r\n${body}`;
 
-t.test('headers that contradict themselves', async (t) => {
+void t.test('headers that contradict themselves', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { a: 1 });
   const cases: [name: string, headers: string, message: RegExp][] = [
@@ -37,7 +37,7 @@ t.test('headers that contradict themselves', async (t) => {
   t.match(await listed.until(/\}$/), /^HTTP\/1.1 400 /, '"*" is no member of a list');
 });
 
-t.test('a body that is cut off changes nothing', async (t) => {
+void t.test('a body that is cut off changes nothing', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { a: 1 });
   const cut = openRaw(t, h.gateway.port);
@@ -54,7 +54,7 @@ t.test('a body that is cut off changes nothing', async (t) => {
   t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { a: 12 });
 });
 
-t.test('a client that goes away before its answer: the change happens, nothing breaks', async (t) => {
+void t.test('a client that goes away before its answer: the change happens, nothing breaks', async (t) => {
   let release!: () => void;
   const gate = new Promise<void>((resolve) => (release = resolve));
   let submitted!: () => void;
@@ -87,7 +87,7 @@ t.test('a client that goes away before its answer: the change happens, nothing b
   t.same(h.logged, []);
 });
 
-t.test('a connection is used again after an answer without a body, and after a refusal', async (t) => {
+void t.test('a connection is used again after an answer without a body, and after a refusal', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { a: 1, b: 2 });
   const raw = openRaw(t, h.gateway.port);
@@ -105,7 +105,7 @@ t.test('a connection is used again after an answer without a body, and after a r
   t.match(await raw.until(/\{"b":2\}$/), /200 OK[^]*\{"b":2\}$/);
 });
 
-t.test('pipelined requests are not mixed up: the connection is closed', async (t) => {
+void t.test('pipelined requests are not mixed up: the connection is closed', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { a: 1 });
   const raw = openRaw(t, h.gateway.port);
