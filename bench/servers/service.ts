@@ -1,0 +1,183 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { JsonObject } from '../../src/model/json.js';
+import { killAndWait } from '../children.js';
+import type { Surroundings } from '../contest.js';
+import { APPLICATION, readFilters, type Station, VERSIONS } from '../fleet.js';
+
+/** The service as it is delivered, in a process of its own, with the fleet registered and its 24 filters active. */
+export interface Service {
+  readonly url: string;
+  readonly pid: number;
+  /** Waits until all events are published; answers how long that took. */
+  settle(): Promise<number>;
+  /** SIGKILL (with profiles: an orderly stop), and a new start on the same data. */
+  killAndRestart(): Promise<void>;
+  /** Metadata and version of every endpoint, from the list of endpoints. */
+  readAll(): Promise<Map<string, { metadata: JsonObject; version: string }>>;
+}
+
+export interface ServiceSetup {
+  storageUrl: string;
+  natsUrl: string;
+  /** names its profiles */
+  name: string;
+}
+
+interface Process {
+  child: ChildProcess;
+  url: string;
+  managementUrl: string;
+}
+
+const REGISTER_AT_ONCE = 1000;
+const POLL_MS = 10;
+
+export async function startService(setup: ServiceSetup, surroundings: Surroundings): Promise<Service> {
+  const { folder, profileFolder, fleet, tell, teardown } = surroundings;
+  const cwd = `${folder}/service`;
+  await mkdir(cwd, { recursive: true });
+  let running = await launch(setup, cwd, profileFolder);
+  // An orderly stop, if it is to write its profiles.
+  const signal = profileFolder === undefined ? 'SIGKILL' : 'SIGTERM';
+  teardown(() => killAndWait(running.child, signal));
+  const startedMs = performance.now();
+  // Filters first: then each registration is evaluated against them, and nothing has to be recalculated.
+  await saveFilters(running.url);
+  await registerFleet(running.url, fleet);
+  await settle(running.managementUrl);
+  tell(
+    `  ready    ${setup.name}: ${fleet.length} endpoints registered, 24 filters active, all events out after ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
+  );
+  return {
+    get url() {
+      return running.url;
+    },
+    get pid() {
+      return running.child.pid ?? -1;
+    },
+    settle: () => settle(running.managementUrl),
+    async killAndRestart() {
+      await killAndWait(running.child, signal);
+      running = await launch(setup, cwd, undefined);
+    },
+    readAll: () => readAll(running.url),
+  };
+}
+
+async function launch(setup: ServiceSetup, cwd: string, profileFolder: string | undefined): Promise<Process> {
+  const settings: Record<string, string> = {
+    'server.port': '0',
+    'management.port': '0',
+    'logging.format': 'json',
+    'storage.url': setup.storageUrl,
+    'nats.urls': setup.natsUrl,
+    ...Object.fromEntries(VERSIONS.map((name) => [`kaa.applications.${APPLICATION}.versions.${name}`, ''])),
+  };
+  const child = spawn(
+    process.execPath,
+    [
+      ...(profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}/${setup.name}`]),
+      fileURLToPath(new URL('../../src/main.js', import.meta.url)),
+      'serve',
+      ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
+    ],
+    // Nothing of this environment is a setting of the service.
+    {
+      cwd,
+      env: { PATH: process.env['PATH'], EPR_STOP_WITH_PARENT: '1' },
+      stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    },
+  );
+  const ready = new Promise<Process>((resolve) => {
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      const { url, managementUrl, level, msg } = parseLine(line);
+      if (typeof url === 'string' && typeof managementUrl === 'string')
+        resolve({ child, url, managementUrl });
+      else if (level === 'error' || level === 'fatal' || level === 'warn')
+        process.stderr.write(`  service: ${String(msg)}\n`);
+    });
+  });
+  const ended = once(child, 'exit').then((): never => {
+    throw new Error('the service did not start');
+  });
+  ended.catch(() => undefined);
+  return Promise.race([ready, ended]);
+}
+
+function parseLine(line: string): Record<string, unknown> {
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return { level: 'error', msg: line };
+  }
+}
+
+async function registerFleet(url: string, fleet: readonly Station[]): Promise<void> {
+  for (let i = 0; i < fleet.length; i += REGISTER_AT_ONCE) {
+    const body = { appVersion: { name: VERSIONS[0] }, endpoints: fleet.slice(i, i + REGISTER_AT_ONCE) };
+    const { taskId } = await askJson<{ taskId: string }>(`${url}/api/v1/endpoints/batch`, body);
+    const status = `${url}/api/v1/endpoints/batch/status?appName=${APPLICATION}&taskId=${taskId}`;
+    for (;;) {
+      const { createdCount, failedCount } = await askJson<{ createdCount: number; failedCount: number }>(
+        status,
+      );
+      if (failedCount > 0) throw new Error(`${failedCount} endpoints were not registered`);
+      if (createdCount === body.endpoints.length) break;
+      await sleep(POLL_MS);
+    }
+  }
+}
+
+async function saveFilters(url: string): Promise<void> {
+  const filters = `${url}/api/v1/applications/${APPLICATION}/filters`;
+  for (const filter of readFilters()) await askJson(filters, filter);
+  for (;;) {
+    const { content } = await askJson<{ content: { status: string }[] }>(filters);
+    if (content.length === 24 && content.every(({ status }) => status === 'active')) return;
+    await sleep(POLL_MS);
+  }
+}
+
+async function settle(managementUrl: string): Promise<number> {
+  const startedMs = performance.now();
+  for (;;) {
+    const text = await (await fetch(`${managementUrl}/metrics`)).text();
+    const backlog = /^epr_outbox_backlog (\d+)/m.exec(text)?.[1];
+    if (backlog === undefined) throw new Error('the service does not tell epr_outbox_backlog');
+    if (backlog === '0') return performance.now() - startedMs;
+    await sleep(POLL_MS);
+  }
+}
+
+async function readAll(url: string): Promise<Map<string, { metadata: JsonObject; version: string }>> {
+  interface Page {
+    content: { endpointId: string; metadata: JsonObject; appVersion: { name: string } }[];
+    nextCursor?: string;
+  }
+  const found = new Map<string, { metadata: JsonObject; version: string }>();
+  let cursor = '';
+  for (;;) {
+    const page = await askJson<Page>(`${url}/api/v1/endpoints?include=metadata&limit=1000${cursor}`);
+    for (const { endpointId, metadata, appVersion } of page.content)
+      found.set(endpointId, { metadata, version: appVersion.name });
+    if (page.nextCursor === undefined) return found;
+    cursor = `&cursor=${encodeURIComponent(page.nextCursor)}`;
+  }
+}
+
+async function askJson<T>(url: string, body?: unknown): Promise<T> {
+  const response = await fetch(
+    url,
+    body === undefined
+      ? {}
+      : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
+  );
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`);
+  return JSON.parse(text) as T;
+}
