@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { Test } from 'tap';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { metadataOf } from '../../src/model/record.js';
 import { createWorkerPool, type FilterSetSource } from '../../src/workers/index.js';
 import type { FilterSetChange } from '../../src/workers/messages.js';
