@@ -27,7 +27,8 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
   let catalogue = catalogueOf(config);
   const undo: (() => Promise<unknown>)[] = [];
   const stop = async () => {
-    for (const step of undo.splice(0).reverse()) await step().catch((error: unknown) => log.error({ err: error }, 'a part did not stop as it should'));
+    for (const step of undo.splice(0).reverse())
+      await step().catch((error: unknown) => log.error({ err: error }, 'a part did not stop as it should'));
   };
   try {
     const metrics = new Registry();
@@ -108,11 +109,17 @@ interface ConsumerDeps {
   catalogue: () => Catalogue;
 }
 
-function createBroker(config: Config, store: Store, log: Logger, metrics: Registry, deps: ConsumerDeps): Broker {
+function createBroker(
+  config: Config,
+  store: Store,
+  log: Logger,
+  metrics: Registry,
+  deps: ConsumerDeps,
+): Broker {
   if (config.nats.urls.length === 0) return { ...createNoBroker(store, log), health: () => ({}) };
   const messaging = createMessaging({ options: messagingOptions(config), store, log, metrics, ...deps });
   return {
-    committed: (entries) => messaging.sink.committed(entries),
+    ...messaging.sink,
     start: () => messaging.start(),
     stop: () => messaging.stop(),
     health: () => ({ nats: messaging.status() }),
@@ -129,12 +136,19 @@ async function health(store: Store, broker: Broker, authenticates: boolean): Pro
 }
 
 function catalogueOf(config: Config): Catalogue {
-  return createCatalogue(Object.entries(config.applications).map(([name, application]) => ({ name, ...application })));
+  return createCatalogue(
+    Object.entries(config.applications).map(([name, application]) => ({ name, ...application })),
+  );
 }
 
 function storeOptions(config: Config): StoreOptions {
   const { url, durability, username, password } = config.storage;
-  return { url, durability, ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
+  return {
+    url,
+    durability,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+  };
 }
 
 function registerSettings(config: Config): RegisterSettings {

@@ -1,4 +1,3 @@
 export { createMessaging, type Messaging, type MessagingDeps, type MessagingStatus } from './messaging.js';
 export { createNoBroker, type NoBroker } from './no-broker.js';
 export type { MessagingOptions } from './options.js';
-export type { EventSink } from './outbox-relay.js';

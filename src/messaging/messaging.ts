@@ -10,7 +10,8 @@ import { createConnectivityMetrics } from './connectivity-metrics.js';
 import { type ConnectivityProcessor, createConnectivityProcessor } from './connectivity-processor.js';
 import { ensureEventsStream } from './events-stream.js';
 import { CONNECTIVITY_DEFAULTS, type MessagingOptions, RELAY_DEFAULTS } from './options.js';
-import { type EventSink, createOutboxRelay } from './outbox-relay.js';
+import { createOutboxRelay } from './outbox-relay.js';
+import type { EventSink } from '../register/index.js';
 import { connectedSubject, createSubjects } from './subjects.js';
 
 export interface MessagingDeps {

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import { decodeEvents, messageIdOf } from '../model/event.js';
-import type { OutboxEntry, OutboxPosition, Store } from '../storage/index.js';
+import type { EventSink } from '../register/index.js';
+import type { OutboxPosition, Store } from '../storage/index.js';
 
 /** Takes committed events where there is no broker: they go to the log (level debug), and the outbox is cleared. */
-export interface NoBroker {
-  committed(entries: readonly OutboxEntry[]): void;
+export interface NoBroker extends EventSink {
   /** Clears what a former process, with or without a broker, left; it can reach nobody any more. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -36,6 +36,9 @@ export function createNoBroker(store: Pick<Store, 'readOutbox' | 'clearOutbox'>,
         }
       }
       clearing ??= clear();
+    },
+    doubt() {
+      // what is left unknown is cleared at the next start
     },
     async start() {
       for (;;) {

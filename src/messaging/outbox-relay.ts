@@ -2,7 +2,8 @@ import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { type StoredEvent, messageIdOf } from '../model/event.js';
-import type { OutboxEntry, Store } from '../storage/index.js';
+import type { EventSink } from '../register/index.js';
+import type { Store } from '../storage/index.js';
 import type { NatsLink } from './connection.js';
 import type { RelayLimits } from './options.js';
 import { createOutboxClearer } from './outbox-clearer.js';
@@ -11,14 +12,6 @@ import { type OutgoingMessage, type PublishFailure, createPublisher } from './pu
 import { type Backlog, createRelayMetrics } from './relay-metrics.js';
 import { type Source, createSourceQueues } from './source-queues.js';
 import type { Subjects } from './subjects.js';
-
-/** What the write pipeline tells of its commits. Both return at once, at a cost of under a microsecond an entry. */
-export interface EventSink {
-  /** Right after a durable commit; one source's entries in the order of its revisions. */
-  committed(entries: readonly OutboxEntry[]): void;
-  /** The result of a commit is not known: the store may hold entries that were not told of. It will be looked through. */
-  doubt(): void;
-}
 
 export interface OutboxRelay {
   sink: EventSink;

@@ -50,6 +50,8 @@ export interface FilterChangesDeps {
   version: (application: string, atLeast: number) => number;
   originatorReplicaId: string;
   committed: (entries: readonly OutboxEntry[]) => void;
+  /** called when it is not known what a write came to */
+  doubt: () => void;
   /** a filter was found to be otherwise than was known */
   recovered: (filter: SavedFilter) => void;
 }
@@ -97,6 +99,7 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
       await decideAndWrite(round);
     } catch (error) {
       inDoubt = true;
+      deps.doubt();
       for (const item of round) item.reject(error);
     }
     if (inDoubt) settleLater();

@@ -4,7 +4,7 @@ import type { OutboxEntry } from '../storage/index.js';
 import type { EventSink, LiveEvents } from './types.js';
 
 /** Hands committed events to whoever watches. Decodes nothing while nobody does. */
-export function createLiveEvents(log: Logger): LiveEvents & EventSink {
+export function createLiveEvents(log: Logger): LiveEvents & Pick<EventSink, 'committed'> {
   const listeners = new Set<(group: EventGroup) => void>();
   return {
     subscribe(listener) {

@@ -34,6 +34,8 @@ export interface PipelineDeps {
   queueLimit: () => number;
   /** called after each durable commit, before the callers are answered */
   committed: (entries: readonly OutboxEntry[]) => void;
+  /** called when it is not known what a commit came to */
+  doubt: () => void;
   metrics: PipelineMetrics;
   log: Logger;
 }
@@ -112,6 +114,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       const evaluated = await evaluate(groups, records);
       await commit(partition, groups, { records, fresh }, evaluated);
     } catch (error) {
+      deps.doubt();
       const outcome = retryFor(error);
       if (outcome.code === 'internal') log.error({ err: error, commands: groups.length }, 'a batch failed');
       for (const group of groups) for (const pending of group.pending) answer(pending, outcome);

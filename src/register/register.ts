@@ -58,6 +58,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       }
     }
   };
+  const doubt = () => deps.sink.doubt();
 
   const index = createFilterIndex();
   const sets = createFilterSetLog();
@@ -82,6 +83,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     settings,
     queueLimit: () => settings().queueLimit,
     committed,
+    doubt,
     metrics,
     log,
   });
@@ -94,6 +96,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     version,
     originatorReplicaId,
     committed,
+    doubt,
     recovered: (filter) => {
       recalculation.wake(filter.application);
       recalculation.cleanUp([filter]);

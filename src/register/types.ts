@@ -151,7 +151,10 @@ export interface LiveEvents {
   subscribe(listener: (group: EventGroup) => void): () => void;
 }
 
-/** Who publishes events; called right after each durable commit, in the order of each source's revisions. */
+/** Who publishes events. Both are cheap, and return at once. */
 export interface EventSink {
+  /** Right after a durable commit; one source's entries in the order of its revisions. */
   committed(entries: readonly OutboxEntry[]): void;
+  /** The result of a commit is not known: the storage may hold entries that were not told of. It is to be looked through. */
+  doubt(): void;
 }

@@ -60,7 +60,7 @@ export async function startHarness(
   const register = await createRegister({
     store,
     pool,
-    sink: { committed: () => undefined },
+    sink: { committed: () => undefined, doubt: () => undefined },
     catalogue: () => catalogue,
     settings: () => ({
       limits: {
