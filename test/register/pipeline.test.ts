@@ -152,6 +152,7 @@ for (const doneFirst of [false, true]) {
         }),
       );
       t.ok(retries > 10, `${retries} times it was away`);
+      t.ok(next.doubts() > 0, 'the relay is told to look through the outbox');
       const revisions = new Map<string, number[]>();
       for (const { source, events } of await outboxOf(next))
         for (const { revision } of events)

@@ -41,6 +41,8 @@ export interface Running {
   store: Store;
   /** what was committed, in the order in which it was told */
   events: EventGroup[];
+  /** how often it was told that the outbox may hold more than that */
+  doubts: () => number;
   /** stops it all and starts it again on the same folder; `wrap` as in {@link start} */
   restart(options?: StartOptions): Promise<Running>;
   stop(): Promise<void>;
@@ -67,11 +69,15 @@ async function startIn(t: Test, folder: string, options: StartOptions): Promise<
   const store = await openStore({ url: `file:${folder}`, durability: 'async' });
   const pool = createWorkerPool(options.threads ?? 2);
   const events: EventGroup[] = [];
+  let doubts = 0;
   const settings = { ...SETTINGS, ...options.settings };
   const register = await createRegister({
     store: options.wrap?.(store) ?? store,
     pool,
-    sink: { committed: (entries) => events.push(...entries.map((entry) => decodeEvents(entry.events))) },
+    sink: {
+      committed: (entries) => events.push(...entries.map((entry) => decodeEvents(entry.events))),
+      doubt: () => doubts++,
+    },
     catalogue: () => CATALOGUE,
     settings: () => settings,
     log: pino({ level: 'silent' }),
@@ -91,6 +97,7 @@ async function startIn(t: Test, folder: string, options: StartOptions): Promise<
     register,
     store,
     events,
+    doubts: () => doubts,
     stop,
     async restart(next = {}) {
       await stop();
