@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import { startChildServer } from '../../servers/child-server.js';
+import { createRest, type Rest } from './rest.js';
+
+export interface ServiceOptions {
+  natsUrl: string;
+  /** absent: the embedded store, in a folder of this service */
+  storageUrl?: string;
+  /** lines of the configuration file */
+  config: string;
+}
+
+/** The service as a process of its own, as `epr serve` runs it. */
+export interface Service {
+  rest: Rest;
+  /** a fresh number: the port of health and metrics changes with each start */
+  managementUrl(): string;
+  /** what it has printed since its start */
+  output(): string;
+  /** SIGKILL, and wait for the end */
+  kill(): Promise<void>;
+  /** SIGTERM, and wait for the end */
+  stop(): Promise<void>;
+  /** on the same port and data */
+  restart(): Promise<void>;
+}
+
+const MAIN = fileURLToPath(new URL('../../../src/main.js', import.meta.url));
+
+export const WEATHER_CONFIG = `
+kaa:
+  applications:
+    weather: { versions: { weather-v1: , weather-v2: , weather-v3: } }
+logging: { format: json }
+`;
+
+export async function startService(
+  t: Test,
+  { natsUrl, storageUrl, config }: ServiceOptions,
+): Promise<Service> {
+  const folder = mkdtempSync(join(tmpdir(), 'epr-end-to-end-'));
+  const configFile = join(folder, 'epr.yml');
+  writeFileSync(configFile, config);
+  const settings = {
+    'storage.url': storageUrl ?? `file:${join(folder, 'data')}`,
+    'nats.urls': natsUrl,
+    'management.port': '0',
+  };
+  const child = await startChildServer({
+    name: 'the endpoint register',
+    command: (port) => ({
+      program: process.execPath,
+      args: [
+        '--enable-source-maps',
+        ...[MAIN, 'serve', '--config', configFile, '--port', String(port)],
+        ...Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]),
+      ],
+    }),
+    findPort: async (output) => {
+      const found = readAddresses(output);
+      return found === undefined ? undefined : Number(new URL(found.url).port);
+    },
+  });
+  let managementUrl = readAddresses(child.output)!.managementUrl;
+  const rest = createRest(`http://127.0.0.1:${child.port}`);
+  // the last to be added is the first to be done
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  t.teardown(() => child.kill());
+  t.teardown(() => rest.close());
+  t.teardown(() => {
+    if (!t.passing()) t.comment(`the service said at last:\n${child.output.slice(-4000)}`);
+  });
+  return {
+    rest,
+    managementUrl: () => managementUrl,
+    output: () => child.output,
+    kill: () => child.kill(),
+    stop: () => child.stop(),
+    async restart() {
+      await child.restart();
+      managementUrl = readAddresses(child.output)!.managementUrl;
+    },
+  };
+}
+
+/** From the log line that says that it is ready. */
+function readAddresses(output: string): { url: string; managementUrl: string } | undefined {
+  for (const line of output.split('\n').slice(0, -1)) {
+    if (!line.includes('"managementUrl"')) continue;
+    return JSON.parse(line) as { url: string; managementUrl: string };
+  }
+  return undefined;
+}
