@@ -47,8 +47,10 @@ const heads = fleet.map(
     `PUT /api/v1/endpoints/${endpointId}/metadata/${KEY} HTTP/1.1\r\nHost: 127.0.0.1\r\n` +
     'Connection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: ',
 );
-const bases = fleet.map(({ metadata }) => (typeof metadata[KEY] === 'number' ? metadata[KEY] : 12));
-const walk = walkOf(fleet.length);
+const bases = fleet.map(({ metadata }) => Number(metadata[KEY]));
+// Those that have reported a temperature: what is measured is a change, not a first report, which enters and leaves filters.
+const reporting = fleet.flatMap(({ metadata }, i) => (typeof metadata[KEY] === 'number' ? [i] : []));
+const walk = walkOf(reporting.length).map((place) => reporting[place]!);
 const changesOf = new Map<string, Changes & { at: number }>();
 
 async function run({ contestant, url, connections, seconds }: PutRun): Promise<PutRunResult> {
