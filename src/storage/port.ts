@@ -83,7 +83,7 @@ export interface Store {
    */
   commitFilters(writes: readonly FilterWrite[]): Promise<FilterCommitResult[]>;
 
-  /** Removes a deleted filter for good. Unknown: nothing happens. */
+  /** Removes a deleted filter for good, but not its outbox entries. Unknown: nothing happens. */
   removeFilter(application: string, id: string): Promise<void>;
 
   /** Forgets all memberships under a number that no filter has any more. May take long, in small steps; safe to repeat. */

@@ -36,7 +36,7 @@ export async function loadRecords(
       .find({ _id: { $in: [...missing] } })
       .project<Pick<EndpointDocument, '_id' | 'record'>>({ record: 1 })
       .toArray();
-    for (const { _id, record } of documents) found.set(_id, fresh ? record : cache.read(_id, record));
+    for (const { _id, record } of documents) found.set(_id, cache.read(_id, record));
   }
   return ids.map((id) => found.get(id));
 }

@@ -11,6 +11,8 @@ export interface FilterDocument extends GuardedDocument {
   filter: string;
   /** `<application>/<name>`; absent when deleted, so that the name is free */
   name?: string;
+  /** waits for its outbox only */
+  removed?: true;
 }
 
 interface CounterDocument {
@@ -22,7 +24,11 @@ const WRITES_KEPT = 8;
 const MAX_RACES = 5;
 
 export async function loadFilters(filters: Collection<FilterDocument>): Promise<SavedFilter[]> {
-  const documents = await filters.find().project<Pick<FilterDocument, 'filter'>>({ filter: 1 }).toArray();
+  await purgeRemoved(filters);
+  const documents = await filters
+    .find({ removed: { $exists: false } })
+    .project<Pick<FilterDocument, 'filter'>>({ filter: 1 })
+    .toArray();
   return documents.map(({ filter }) => JSON.parse(filter) as SavedFilter);
 }
 
@@ -86,7 +92,13 @@ export async function removeFilter(
   application: string,
   id: string,
 ): Promise<void> {
-  await filters.deleteOne({ _id: id, application });
+  await filters.updateOne({ _id: id, application }, { $set: { removed: true } });
+  await purgeRemoved(filters);
+}
+
+/** A removed filter goes when its events are published: with this removal, a later one, or the next start. */
+async function purgeRemoved(filters: Collection<FilterDocument>): Promise<void> {
+  await filters.deleteMany({ removed: true, due: { $exists: false } });
 }
 
 export async function nextFilterNumber(db: Db, application: string): Promise<number> {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { guardOf } from '../../model/record.js';
 
 const MAX_BYTES = 64 * 1024 * 1024;
 const ENTRY_BYTES = 200; // of the cache's own, by its manual's rule of thumb
@@ -22,14 +23,20 @@ export class RecordCache {
     this.records.set(id, new Uint8Array(record));
   }
 
-  /** After a read: what a write of ours put here meanwhile may be newer and stays. */
+  /** After a read: what a write of ours put here meanwhile may be newer, and then stays. */
   read(id: string, record: Uint8Array): Uint8Array {
     const copy = new Uint8Array(record);
-    if (!this.records.has(id)) this.records.set(id, copy);
+    const known = this.records.peek(id);
+    if (known === undefined || isNewer(copy, known)) this.records.set(id, copy);
     return copy;
   }
 
   drop(id: string): void {
     this.records.delete(id);
   }
+}
+
+function isNewer(record: Uint8Array, other: Uint8Array): boolean {
+  const [a, b] = [guardOf(record), guardOf(other)];
+  return a.revision > b.revision || (a.revision === b.revision && a.filterSet > b.filterSet);
 }

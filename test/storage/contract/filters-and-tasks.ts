@@ -1,3 +1,4 @@
+import { encodeEvents } from '../../../src/model/event.js';
 import { randomUUID } from 'node:crypto';
 import type { Test } from 'tap';
 import type { SavedFilter } from '../../../src/model/filter.js';
@@ -75,7 +76,13 @@ export function filterContract(t: Test, open: OpenStore): void {
 
     t.same(
       kindsOf(
-        await store.commitFilters([{ filter: { ...a, revision: 3, deletedMs: 5 }, expectedRevision: 2 }]),
+        await store.commitFilters([
+          {
+            filter: { ...a, revision: 3, deletedMs: 5 },
+            expectedRevision: 2,
+            events: encodeEvents({ source: a.id, tenant: a.tenant, application: 'app', events: [] }),
+          },
+        ]),
       ),
       ['written'],
     );
@@ -93,6 +100,10 @@ export function filterContract(t: Test, open: OpenStore): void {
     );
     await again.removeFilter('app', a.id);
     await again.removeFilter('app', a.id);
+    const due = (await again.readOutbox(100)).filter(({ position }) => position.source === a.id);
+    t.equal(due.length, 1, 'what it has still to publish stays');
+    await again.clearOutbox(due.map(({ position }) => position));
+    t.notOk((await again.loadFilters()).some(({ id }) => id === a.id));
     await again.removeFilter('app', randomUUID());
     t.same(
       kindsOf(await again.commitFilters([{ filter: filterOf({ name: 'cold' }), expectedRevision: 0 }])),
