@@ -151,7 +151,6 @@ command runs again.`,
         'what every line is; else each line says it by having appVersion or not',
       ).choices(['registrations', 'metadata']),
     )
-    .option('--application <name>', 'application of the registrations, if the register does not tell it')
     .option('--dry-run', 'check every line here, send nothing, say what would be done')
     .option('--restart', 'begin at the first line, whatever an interrupted import did')
     .option('--rate <n/s>', 'at most so many lines a second', parseRate)

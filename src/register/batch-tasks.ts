@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Catalogue } from '../model/catalogue.js';
-import { refuse } from '../model/errors.js';
+import { type ErrorCode, refuse } from '../model/errors.js';
 import type { JsonObject } from '../model/json.js';
 import { ok, type Outcome } from '../model/outcome.js';
 import type { StoredTask, Store } from '../storage/index.js';
@@ -37,11 +37,17 @@ interface TaskBody {
 interface TaskItem {
   endpointId: string;
   token: string;
-  /** whether the caller gave the token; one that was made here for a failed item means nothing */
+  /** whether the caller gave them; what was made here for a failed item means nothing */
+  idGiven: boolean;
   tokenGiven: boolean;
   metadata: JsonObject;
-  /** absent while it is not done; '' when it is registered; else why not */
-  failure?: string;
+  /** absent while it is not done; null when it is registered */
+  failure?: Failure | null;
+}
+
+interface Failure {
+  code: ErrorCode;
+  message: string;
 }
 
 const RETRY_MS = 500;
@@ -73,6 +79,7 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
       const items = batch.endpoints.map((item): TaskItem => ({
         endpointId: item.endpointId ?? randomUUID(),
         token: item.endpointToken ?? deps.tokens.make(),
+        idGiven: item.endpointId !== undefined,
         tokenGiven: item.endpointToken !== undefined,
         metadata: item.metadata ?? {},
       }));
@@ -87,7 +94,7 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
       };
       await store.putTask(task);
       run(task, body, context.correlationId);
-      return ok({ taskId: task.id });
+      return ok({ taskId: task.id, application: task.application });
     });
 
   function run(task: StoredTask, body: TaskBody, correlationId: string): void {
@@ -126,7 +133,7 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
     if (item.failure !== undefined) return;
     const fault = registrationFault({ endpointId: item.endpointId, endpointToken: item.token });
     if (fault !== undefined) {
-      item.failure = fault.message;
+      item.failure = { code: fault.code, message: fault.message };
       return;
     }
     const version = { tenant: body.tenant, application: task.application, version: body.versionName };
@@ -145,13 +152,13 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
       });
       if (outcome.kind === 'retry') {
         if (outcome.code === 'internal' && ++faults === MAX_FAULTS) {
-          item.failure = outcome.message;
+          item.failure = { code: outcome.code, message: outcome.message };
           return;
         }
         await pause(RETRY_MS);
         continue;
       }
-      item.failure = outcome.kind === 'refused' ? outcome.message : '';
+      item.failure = outcome.kind === 'refused' ? { code: outcome.code, message: outcome.message } : null;
       return;
     }
   }
@@ -202,8 +209,10 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
 function refuseRepeated(items: readonly TaskItem[]): void {
   const seen = new Set<string>();
   for (const item of items) {
-    if (seen.has(item.endpointId))
-      item.failure = `The batch has an earlier endpoint with the id "${item.endpointId}".`;
+    if (seen.has(item.endpointId)) {
+      const message = `The batch has an earlier endpoint with the id "${item.endpointId}".`;
+      item.failure = { code: 'endpoint-exists', message };
+    }
     seen.add(item.endpointId);
   }
 }
@@ -212,19 +221,20 @@ function statusOf(body: TaskBody): BatchStatus {
   const status: BatchStatus = { createdCount: 0, failedCount: 0, created: [], failed: [] };
   for (const item of body.items) {
     if (item.failure === undefined) continue;
-    if (item.failure === '') {
+    if (item.failure === null) {
       status.created.push({
         endpointToken: item.token,
         endpointId: item.endpointId,
         metadata: item.metadata,
       });
     } else {
-      const endpointToken = item.tokenGiven ? item.token : null;
       status.failed.push({
-        endpointToken,
+        endpointToken: item.tokenGiven ? item.token : null,
+        endpointId: item.idGiven ? item.endpointId : null,
         metadata: JSON.stringify(item.metadata),
         status: 'FAILED',
-        statusReason: item.failure,
+        code: item.failure.code,
+        statusReason: item.failure.message,
       });
     }
   }

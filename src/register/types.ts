@@ -1,4 +1,5 @@
 import type { Command } from '../model/command.js';
+import type { ErrorCode } from '../model/errors.js';
 import type { EventGroup } from '../model/event.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { JsonObject, JsonValue } from '../model/json.js';
@@ -125,10 +126,11 @@ export interface FilterView {
 }
 
 export interface BatchTasks {
+  /** `application`: of the version, by which the status is asked for */
   start(
     context: CallContext,
     batch: { versionName: string; endpoints: readonly BatchItem[] },
-  ): Promise<Answer<{ taskId: string }>>;
+  ): Promise<Answer<{ taskId: string; application: string }>>;
   status(context: CallContext, application: string, taskId: string): Promise<Answer<BatchStatus>>;
 }
 
@@ -142,7 +144,20 @@ export interface BatchStatus {
   createdCount: number;
   failedCount: number;
   created: { endpointToken: string; endpointId: string; metadata: JsonObject }[];
-  failed: { endpointToken: string | null; metadata: string; status: 'FAILED'; statusReason: string }[];
+  /** in the order they were sent */
+  failed: FailedItem[];
+}
+
+export interface FailedItem {
+  /** null when the caller gave none; so is the id */
+  endpointToken: string | null;
+  endpointId: string | null;
+  /** JSON text */
+  metadata: string;
+  status: 'FAILED';
+  /** stable, where the reason's words are not */
+  code: ErrorCode;
+  statusReason: string;
 }
 
 /** Events as they become durable, for whoever watches. Nothing is kept for who is not there. */

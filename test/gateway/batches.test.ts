@@ -1,6 +1,6 @@
 /* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
-import { limits, registerKettle, startHarness } from './harness.js';
+import { limits, registerKettle, request, startHarness } from './harness.js';
 
 void t.test('a batch of registrations and its status', async (t) => {
   const h = await startHarness(t);
@@ -11,11 +11,30 @@ void t.test('a batch of registrations and its status', async (t) => {
   });
   t.equal(started.status, 202, started.text);
   const statusPath = `/endpoints/batch/status?appName=kettle&taskId=${started.json.taskId}`;
+  t.same(started.json, { taskId: started.json.taskId });
+  t.equal(started.headers.get('location'), `${h.origin}/api/v1${statusPath}`);
+  const prefixed = await request(`${h.origin}/epr/api/v1/endpoints/batch`, 'POST', {
+    appVersion: { name: 'kettle-v2' },
+    endpoints: [{}],
+  });
+  const location = prefixed.headers.get('location')!;
+  t.equal(
+    location,
+    `${h.origin}/epr/api/v1/endpoints/batch/status?appName=kettle&taskId=${prefixed.json.taskId}`,
+  );
+  t.equal((await request(location, 'GET')).status, 200, 'it can be followed');
   let status = await h.call('GET', statusPath);
   while (status.json.createdCount + status.json.failedCount < 3) status = await h.call('GET', statusPath);
   t.equal(status.json.createdCount, 2);
   t.match(status.json.failed, [
-    { endpointToken: 'tok', metadata: '{}', status: 'FAILED', statusReason: String },
+    {
+      endpointToken: 'tok',
+      endpointId: 'taken',
+      metadata: '{}',
+      status: 'FAILED',
+      code: 'endpoint-exists',
+      statusReason: String,
+    },
   ]);
   t.match(status.json.created[0], { endpointId: 'b1', metadata: { a: 1 } });
   t.same((await h.call('GET', '/endpoints/b1/metadata')).json, { a: 1 });

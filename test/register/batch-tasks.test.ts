@@ -28,7 +28,10 @@ void t.test('every item is created, or fails with its reason', async (t) => {
     { endpointToken: 'a.b' },
     { endpointId: 'c', metadata: { 'bad.key': 1 } },
   ];
-  const { taskId } = valueOf(await running.register.batches.start(CONTEXT, { versionName: 'v1', endpoints }));
+  const { taskId, application } = valueOf(
+    await running.register.batches.start(CONTEXT, { versionName: 'v1', endpoints }),
+  );
+  t.equal(application, 'app');
   const done = await complete(running, taskId, endpoints.length);
   t.equal(done.createdCount, 2);
   t.same(done.created[0], { endpointId: 'a', endpointToken: 'ta', metadata: { x: 1 } });
@@ -40,15 +43,22 @@ void t.test('every item is created, or fails with its reason', async (t) => {
   t.match(done.failed, [
     {
       endpointToken: 'tt',
+      endpointId: 'taken',
       metadata: '{"y":1}',
       status: 'FAILED',
+      code: 'endpoint-exists',
       statusReason: /"taken" is registered already/,
     },
-    { endpointToken: 'ta', statusReason: /token/ },
-    { endpointToken: 'again', statusReason: /earlier endpoint with the id "a"/ },
-    { endpointToken: null, statusReason: /endpoint id/ },
-    { endpointToken: 'a.b', statusReason: /token/ },
-    { endpointToken: null, statusReason: /bad\.key/ },
+    { endpointToken: 'ta', endpointId: 'b', code: 'token-taken', statusReason: /token/ },
+    {
+      endpointToken: 'again',
+      endpointId: 'a',
+      code: 'endpoint-exists',
+      statusReason: /earlier endpoint with the id "a"/,
+    },
+    { endpointToken: null, endpointId: '..', code: 'invalid-endpoint-id', statusReason: /endpoint id/ },
+    { endpointToken: 'a.b', endpointId: null, code: 'invalid-body', statusReason: /token/ },
+    { endpointToken: null, endpointId: 'c', code: 'invalid-metadata-key', statusReason: /bad\.key/ },
   ]);
   t.same(metadataOf(valueOf(await running.register.endpoints.get(CONTEXT, 'a'))), { x: 1 });
   t.equal(codeOf(await running.register.batches.status(CONTEXT, 'other', taskId)), 'task-not-found');

@@ -137,7 +137,6 @@ function importOptions({ url, folder }: Show, name: string): ImportOptions {
   return {
     file: fileURLToPath(new URL(name, WEATHER)),
     url,
-    application: APPLICATION,
     concurrency: 4,
     window: WINDOW,
     retryForMs: 10_000,

@@ -13,7 +13,6 @@ export interface ImportFlags {
   url: URL;
   token?: string;
   as?: ImportKind;
-  application?: string;
   dryRun?: boolean;
   restart?: boolean;
   rate?: number;
@@ -50,7 +49,6 @@ async function importWithDisplay(
     ...(file === '-' ? {} : { progressFile: `${file}.epr-progress.json` }),
     ...(flags.token === undefined ? {} : { token: flags.token }),
     ...(flags.as === undefined ? {} : { as: flags.as }),
-    ...(flags.application === undefined ? {} : { application: flags.application }),
     ...(flags.rate === undefined ? {} : { rate: flags.rate }),
     ...(flags.tokens === undefined ? {} : { tokensFile: flags.tokens }),
   };

@@ -9,8 +9,6 @@ import { ask, endingFailure, type Sender, type SenderDeps } from './sender.js';
 export interface RegisterBatchesOptions {
   /** batch tasks in flight */
   concurrency: number;
-  /** application of the versions; undefined: the register's `Location` or the version's name without its last part says it */
-  application: string | undefined;
   onToken: (endpointId: string, token: string) => void;
 }
 
@@ -42,7 +40,7 @@ interface TaskStatus {
   createdCount: number;
   failedCount: number;
   created: { endpointToken?: string; endpointId?: string }[];
-  failed: { endpointToken?: string | null; status?: string; statusReason?: string }[];
+  failed: { endpointId?: string | null; code?: string; statusReason?: string }[];
 }
 
 /** Registers by `POST /endpoints/batch`: a task a thousand lines of one application version, several at once. */
@@ -86,8 +84,7 @@ export function createRegisterBatches(
     const headers = { 'content-type': 'application/json', 'idempotency-key': randomUUID() };
     const answer = await ask(deps, { method: 'POST', path: '/api/v1/endpoints/batch', headers, body });
     if (answer.status === 202) {
-      const { taskId } = JSON.parse(answer.body.toString('utf8')) as { taskId: string };
-      settleAll(items, await followTask(statusPath(answer, versionName, taskId), items.length));
+      settleAll(items, await followTask(statusPath(answer), items.length));
       return;
     }
     if (answer.status === 404) {
@@ -129,21 +126,13 @@ export function createRegisterBatches(
     await registerBatch(versionName, rest.slice(half));
   };
 
-  const statusPath = (answer: HttpAnswer, versionName: string, taskId: string): string => {
-    const location = answer.headers.location;
-    const told =
-      location === undefined ? null : new URL(location, 'http://register').searchParams.get('appName');
-    const application = options.application ?? told ?? versionName.replace(/[-_][^-_]*$/, '');
-    return `/api/v1/endpoints/batch/status?${new URLSearchParams({ appName: application, taskId }).toString()}`;
-  };
-
   const followTask = async (path: string, sent: number): Promise<TaskStatus> => {
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LONGEST_POLL_MS, pollMs * 1.6)) {
       await sleep(pollMs, undefined, { signal: deps.signal });
       const answer = await ask(deps, { method: 'GET', path });
       if (answer.status === 404) {
         throw new CliFailure(
-          `${errorOf(answer).message} The register took a batch, but its status is not found at ${path}. If the application has another name, say it with --application.`,
+          `${errorOf(answer).message} The register took a batch, but its status is not found at ${path}.`,
         );
       }
       if (answer.status !== 200) {
@@ -160,20 +149,12 @@ export function createRegisterBatches(
   };
 
   const settleAll = (items: readonly Item[], status: TaskStatus): void => {
-    const created = new Map<string, string | undefined>();
-    for (const { endpointId, endpointToken } of status.created)
-      if (endpointId !== undefined) created.set(endpointId, endpointToken);
-    // failed items come without their id, in the order they were sent
-    let failedAt = 0;
+    const results = resultsById(status);
     for (const { entry, item } of items) {
-      if (created.has(item.endpointId)) {
-        const token = created.get(item.endpointId);
-        created.delete(item.endpointId);
-        if (token !== undefined) options.onToken(item.endpointId, token);
-        entry.settle({ kind: 'registered' });
-      } else {
-        entry.settle(resultOf(status.failed[failedAt++]?.statusReason));
-      }
+      // of lines that repeat an id the first is created, if any is
+      const { result, token } = results.get(item.endpointId)?.shift() ?? UNTOLD;
+      if (token !== undefined) options.onToken(item.endpointId, token);
+      entry.settle(result);
     }
   };
 
@@ -205,11 +186,50 @@ function largest(filling: ReadonlyMap<string, Batch>): Batch {
   return [...filling.values()].reduce((a, b) => (b.items.length > a.items.length ? b : a));
 }
 
-/** The status has no codes, only the register's words. A line that repeats an id finds it there, be it in its own batch. */
-const ALREADY_THERE = /registered already|already (registered|exists)|earlier endpoint with the id/i;
+/**
+ * Where `Location` says that the status is. Asked of the register that took the batch, whatever host the address names:
+ * behind a proxy that may be one that is not reached from here, and the token is not for others.
+ */
+function statusPath(answer: HttpAnswer): string {
+  const location = /\/api\/v1\/endpoints\/batch\/.*$/.exec(answer.headers.location ?? '');
+  if (location !== null) return location[0];
+  throw new CliFailure(
+    `What answers at --url is no endpoint register of this version (202 for a batch, with the Location ${JSON.stringify(answer.headers.location ?? null)}).`,
+  );
+}
 
-function resultOf(reason: string | undefined): LineResult {
-  const message = reason ?? 'The register says nothing of this line.';
-  if (ALREADY_THERE.test(message)) return { kind: 'alreadyThere' };
-  return { kind: 'failed', status: null, code: 'batch-item-failed', message };
+interface ItemResult {
+  result: LineResult;
+  token?: string | undefined;
+}
+
+const UNTOLD: ItemResult = {
+  result: {
+    kind: 'failed',
+    status: null,
+    code: 'batch-item-untold',
+    message: 'The register says nothing of this line.',
+  },
+};
+
+/** What became of each id, in the order of the lines that name it. */
+function resultsById({ created, failed }: TaskStatus): Map<string, ItemResult[]> {
+  const results = new Map<string, ItemResult[]>();
+  const add = (endpointId: string | null | undefined, result: ItemResult): void => {
+    if (typeof endpointId !== 'string') return;
+    const before = results.get(endpointId);
+    if (before === undefined) results.set(endpointId, [result]);
+    else before.push(result);
+  };
+  for (const { endpointId, endpointToken } of created)
+    add(endpointId, { result: { kind: 'registered' }, token: endpointToken });
+  for (const { endpointId, code, statusReason } of failed) {
+    // a line that repeats an id finds it there, be it in its own batch
+    if (code === 'endpoint-exists') add(endpointId, { result: { kind: 'alreadyThere' } });
+    else {
+      const message = statusReason ?? '';
+      add(endpointId, { result: { kind: 'failed', status: null, code: code ?? 'refused', message } });
+    }
+  }
+  return results;
 }

@@ -27,8 +27,6 @@ export interface ImportOptions {
   url: URL;
   token?: string;
   as?: ImportKind;
-  /** of the registrations; needed only where the register does not say it */
-  application?: string;
   /** lines a second */
   rate?: number;
   /** requests of up to a thousand lines on the way */
@@ -112,7 +110,6 @@ export async function runImport(
   const senders: Senders = {
     registration: createRegisterBatches(deps, {
       concurrency: options.concurrency,
-      application: options.application,
       onToken: tokens.add,
     }),
     metadata: createMetadataStream(deps, {

@@ -38,8 +38,13 @@ const Status = closedObject({
   failed: Type.Array(
     closedObject({
       endpointToken: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+      endpointId: Type.Unsafe<string | null>({
+        type: ['string', 'null'],
+        description: 'null when the item named none.',
+      }),
       metadata: Type.String({ description: 'JSON text.' }),
       status: Type.Literal('FAILED'),
+      code: Type.String({ description: 'As `code` of an error: `endpoint-exists`, `token-taken`, ...' }),
       statusReason: Type.String(),
     }),
   ),
@@ -50,7 +55,7 @@ const start = defineRoute({
   method: 'POST',
   path: '/endpoints/batch',
   summary: 'Register many endpoints',
-  description: 'Accepted and stored: a restart finishes it. Ask for its status by the task id.',
+  description: 'Accepted and stored: a restart finishes it. `Location` is where its status is.',
   tags,
   access: {
     scope: 'application:endpoint:create',
@@ -70,7 +75,13 @@ const start = defineRoute({
     },
     levelsAbove: 4,
   },
-  responses: { 202: { description: 'Accepted.', schema: closedObject({ taskId: Type.String() }) } },
+  responses: {
+    202: {
+      description: 'Accepted.',
+      schema: closedObject({ taskId: Type.String() }),
+      headers: ['Location'],
+    },
+  },
   errors: ['application-version-not-found'],
   async handle(call, deps) {
     const { appVersion, endpoints } = call.body;
@@ -83,7 +94,10 @@ const start = defineRoute({
     }
     const batch = { versionName: appVersion.name, endpoints: endpoints as BatchItem[] };
     const answer = await deps.register.batches.start(call.context, batch);
-    return answer.kind === 'ok' ? reply(202, answer.value) : answer;
+    if (answer.kind !== 'ok') return answer;
+    const { taskId, application } = answer.value;
+    const query = new URLSearchParams({ appName: application, taskId }).toString();
+    return { ...reply(202, { taskId }), location: `/endpoints/batch/status?${query}` };
   },
 });
 
@@ -147,7 +161,9 @@ const metadataBatch = defineRoute({
     'As `application/x-ndjson` the request may be of any length: one item a line (at most 1 MiB), one result line per line, ' +
     'sent while the request is still being read. A client must read while it sends: the service stops reading when results ' +
     'are not taken, and closes the connection when none are for a minute. White space may come before a result. Blank lines are passed over without a result; the last line may lack its line feed. A line that is not ' +
-    'an item gets a result with `endpointId` null (or the id, where it has one), and the rest goes on.',
+    'an item gets a result with `endpointId` null (or the id, where it has one), and the rest goes on. ' +
+    'A service that stops ends the answer, be the request at its end or not: its last line then has `endpointId` null and the ' +
+    'code `stopping`, belongs to no line of the request, and says that lines without a result before it were not read.',
   tags,
   access: { scope: 'endpoint:update', on: 'each' },
   query: EndpointQuery,
