@@ -42,11 +42,12 @@ async function runFleet(t: Test, fleet: readonly Station[], storageUrl?: string)
   if (nats === undefined) return;
   const connection = await connectNats(t, nats.url);
   await createEventsStream(connection);
-  const { rest, managementUrl } = await startService(t, {
+  const service = await startService(t, {
     natsUrl: nats.url,
     config: WEATHER_CONFIG,
     ...(storageUrl === undefined ? {} : { storageUrl }),
   });
+  const { rest } = service;
   const create = (some: readonly FilterBody[]): Promise<StoredFilter[]> =>
     Promise.all(some.map((filter) => rest.createFilter(filter)));
   const never = (): number => 0;
@@ -132,7 +133,7 @@ async function runFleet(t: Test, fleet: readonly Station[], storageUrl?: string)
 
   await upTo(observations.length);
 
-  await untilPublished(managementUrl);
+  await untilPublished(service);
   const records = await rest.endpoints();
   t.equal(records.size, fleet.length, 'every station is stored');
   let differing = 0;

@@ -1,5 +1,6 @@
 import { type NatsConnection, connect } from 'nats';
 import type { Test } from 'tap';
+import type { Service } from './service.js';
 import { until } from './wait.js';
 
 /** A message as the stream keeps it. */
@@ -27,11 +28,11 @@ export async function createEventsStream(connection: NatsConnection): Promise<vo
 }
 
 /** Resolves when the service has published all that it has stored. */
-export async function untilPublished(managementUrl: () => string): Promise<void> {
+export async function untilPublished(service: Service): Promise<void> {
   await until({
     what: 'the outbox to be empty',
     look: async () => {
-      const metrics = await (await fetch(`${managementUrl()}/metrics`)).text();
+      const metrics = await (await fetch(`${service.managementUrl()}/metrics`)).text();
       const backlog = /^epr_outbox_backlog (\S+)/m.exec(metrics)?.[1];
       if (backlog === undefined) throw new Error('the metrics have no epr_outbox_backlog');
       return backlog === '0' ? { value: null } : { state: { backlog } };

@@ -1,4 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -45,6 +47,7 @@ export async function startService(
   const folder = mkdtempSync(join(tmpdir(), 'epr-end-to-end-'));
   const configFile = join(folder, 'epr.yml');
   writeFileSync(configFile, config);
+  const port = await quietPort();
   const settings = {
     'storage.url': storageUrl ?? `file:${join(folder, 'data')}`,
     'nats.urls': natsUrl,
@@ -52,7 +55,7 @@ export async function startService(
   };
   const child = await startChildServer({
     name: 'the endpoint register',
-    command: (port) => ({
+    command: () => ({
       program: process.execPath,
       args: [
         '--enable-source-maps',
@@ -94,4 +97,20 @@ function readAddresses(output: string): { url: string; managementUrl: string } |
     return JSON.parse(line) as { url: string; managementUrl: string };
   }
   return undefined;
+}
+
+/**
+ * A free port from below the range of those that systems give to outgoing connections: one from within it may be taken
+ * by anybody's connection while the service is away.
+ */
+async function quietPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(12_000, 30_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
 }
