@@ -6,11 +6,14 @@ import { createManagement } from './management.js';
 import { createOpenApi } from './openapi.js';
 import { createRoutes } from './routes/index.js';
 import { type EventHub, createEventHub } from './streams/event-hub.js';
+import { createOpenStreams } from './streams/open-streams.js';
 import type { Gateway, GatewayDeps } from './types.js';
 
 const EVENT_SUBSCRIBERS = 1000;
 const HEARTBEAT_MS = 15_000;
 const DRAIN_POLL_MS = 10;
+/** For clients whose request was not read to its end: closing resets the connection, and with it what is on the way to them. */
+const LINGER_MS = 200;
 
 /**
  * Serves REST and live events on one port, health and metrics on another. Rejects, with the remedy, when a port can't
@@ -26,13 +29,14 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     onDropped: () => metrics.droppedSubscriber(),
     onFault: (error) => log.error({ err: error }, 'an event could not be read for the live stream'),
   });
+  const streams = createOpenStreams();
   const { info } = options;
   const version = typeof info?.['version'] === 'string' ? info['version'] : '1';
   const routes = createRoutes((all) => createOpenApi(all, options.pathPrefixes, version));
   let port = options.port;
   const dispatcher = createDispatcher(
     routes,
-    { register, access: deps.access, limits: options.limits, events, log },
+    { register, access: deps.access, limits: options.limits, events, streams, log },
     metrics,
     {
       pathPrefixes: options.pathPrefixes,
@@ -59,10 +63,12 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     main.stopListening();
     dispatcher.stop();
     events.close();
+    const streamsEnded = streams.stop();
     const deadline = performance.now() + graceMs;
     while (metrics.inFlight > 0 && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+      await pause(DRAIN_POLL_MS);
     }
+    if (streamsEnded > 0) await pause(Math.min(LINGER_MS, deadline - performance.now()));
     if (metrics.inFlight > 0)
       log.warn(
         `${metrics.inFlight} requests were not answered within ${graceMs} ms; their connections are closed`,
@@ -77,4 +83,8 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     managementPort: side.port,
     stop: (graceMs) => (stopped ??= stop(graceMs)),
   };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

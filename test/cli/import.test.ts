@@ -199,6 +199,28 @@ void t.test('a register that is killed and comes back is waited for, and every l
   t.same(await metadataOf(url, 'e999'), { n: 4999 });
 });
 
+void t.test(
+  'a register that is stopped and comes back: it does not wait for the import, which goes on',
+  async (t) => {
+    const folder = temporaryFolder(t);
+    const cwd = temporaryFolder(t);
+    const port = await freePort();
+    const { running: first, url } = await startRegisterProcess(t, { folder, port });
+    const content = lines(50, registration) + lines(4000, (i) => update(i % 50, { n: i }));
+    writeFileSync(join(cwd, 'f.ndjson'), content);
+    const running = startCli(['import', 'f.ndjson', '--url', url, '--rate', '1500/s'], { cwd });
+    await until(() => existsSync(join(cwd, 'f.ndjson.epr-progress.json')), running);
+    first.child.kill('SIGTERM');
+    t.equal((await first.done).code, 0);
+    t.equal(running.child.exitCode, null, 'the import is under way');
+    await startRegisterProcess(t, { folder, port });
+    const { code, stdout, stderr } = await running.done;
+    t.equal(code, 0, stderr);
+    t.match(stdout, /50 registered, 4,000 updated, 0 failed/);
+    t.same(await metadataOf(url, 'e49'), { n: 3999 });
+  },
+);
+
 void t.test('what can not go on says why in one line', async (t) => {
   const { url } = await startRegister(t);
   const cwd = temporaryFolder(t);

@@ -12,8 +12,11 @@ interface Item {
   set: { n: number };
 }
 
-/** What a faulty register does with one line: answers with a status, or cuts the connection before or after doing it. */
-type Behaviour = (item: Item, seen: number) => number | 'cut-before' | 'cut-after';
+/**
+ * What a faulty register does with one line: answers with a status, cuts the connection before or after doing it, or
+ * stops: says so instead of doing it, and reads no further.
+ */
+type Behaviour = (item: Item, seen: number) => number | 'cut-before' | 'cut-after' | 'stop';
 
 async function* linesOf(request: IncomingMessage): AsyncGenerator<string> {
   let rest = '';
@@ -44,13 +47,15 @@ async function startFaulty(
       seen.set(line, times);
       const what = behaviour(item, times);
       if (what === 'cut-before') return void response.destroy();
+      if (what === 'stop') break;
       if (what === 'cut-after' || what === 200) state.set(item.endpointId, item.set.n);
       if (what === 'cut-after') return void response.destroy();
       response.write(
         `${JSON.stringify({ endpointId: item.endpointId, status: what, code: `code-${what}` })}\n`,
       );
     }
-    response.end();
+    const stopping = { endpointId: null, status: 503, code: 'stopping', message: 'stopping' };
+    response.end(request.complete ? undefined : `${JSON.stringify(stopping)}\n`);
   };
   const server = createServer(
     (request, response) => void handle(request, response).catch(() => response.destroy()),
@@ -155,6 +160,29 @@ void t.test(
     t.equal(server.requests(), 11);
     t.same(sorted(server.state), sorted(lastOf(1000)));
     t.match(notices.join('\n'), /does not answer/);
+  },
+);
+
+void t.test(
+  'a register that stops is come back to, at the first line without an answer, each line done once',
+  async (t) => {
+    const done: number[] = [];
+    const server = await startFaulty(t, ({ set }, seen) => {
+      if (set.n % 300 === 0 && seen === 1) return 'stop';
+      done.push(set.n);
+      // said to be done already, were it sent twice
+      return set.n % 300 === 1 ? 412 : 200;
+    });
+    const { counts, doneLine, notices, failures } = await sendLines(t, server.url, 1000);
+    t.match(counts, { updated: 996, failed: 4 });
+    t.equal(doneLine, 1000);
+    t.equal(server.requests(), 4);
+    t.same(
+      done,
+      Array.from({ length: 1000 }, (_, i) => i + 1),
+    );
+    t.same(notices, [], 'that is not a register that is away');
+    t.notMatch(failures.map(({ message }) => message).join(), /twice/);
   },
 );
 

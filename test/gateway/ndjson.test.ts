@@ -1,4 +1,5 @@
 import t from 'tap';
+import { metadataOf } from '../../src/model/record.js';
 import { type Harness, limits, openRaw, registerKettle, request, startHarness } from './harness.js';
 
 const path = '/api/v1/endpoints/metadata/batch';
@@ -182,3 +183,85 @@ void t.test(
     t.same(h.logged, []);
   },
 );
+
+void t.test(
+  'a stop takes no further lines, answers those that were taken, says so, and does not wait for the request',
+  async (t) => {
+    let release!: () => void;
+    const gate = new Promise<void>((resolve) => (release = resolve));
+    let submitted = 0;
+    let arrived!: () => void;
+    const both = new Promise<void>((resolve) => (arrived = resolve));
+    const h = await startHarness(t, {
+      wrap: (register) => ({
+        ...register,
+        endpoints: {
+          ...register.endpoints,
+          submit: async (command) => {
+            if (++submitted === 2) arrived();
+            await gate;
+            return register.endpoints.submit(command);
+          },
+        },
+      }),
+    });
+    await registerKettle(h, 'k1');
+    const idle = openRaw(t, h.gateway.port);
+    idle.send(head);
+    idle.send(chunk('x\n'));
+    await idle.until(/malformed-json/);
+    const raw = openRaw(t, h.gateway.port);
+    raw.send(head);
+    raw.send(chunk('{"endpointId":"k1","set":{"a":1}}\n{"endpointId":"none","set":{}}\n{"endpointId":"k1",'));
+    await both;
+    const stopped = h.gateway.stop(600_000);
+    raw.send(chunk('"set":{"late":1}}\n{"endpointId":"k1","set":{"late":2}}\n'));
+    t.match(
+      await idle.until(/\r\n0\r\n\r\n$/),
+      /\{"endpointId":null,"status":503,"code":"stopping","message":"[^"]+"\}\n\r\n0\r\n\r\n$/,
+      'one without lines on the way ends at once',
+    );
+    t.notMatch(raw.received(), /stopping/, 'not before what was taken is answered');
+    release();
+    const text = await raw.until(/\r\n0\r\n\r\n$/);
+    t.match(
+      text,
+      /"k1","status":200[^]*"none","status":404[^]*\{"endpointId":null,"status":503,"code":"stopping"/,
+    );
+    t.equal(text.split('"endpointId"').length - 1, 3);
+    await stopped;
+    await raw.closed;
+    t.equal(submitted, 2);
+    const record = await h.register.endpoints.get({ correlationId: 'c' }, 'k1');
+    t.same(record.kind === 'ok' && metadataOf(record.value), { a: 1 });
+    t.same(h.logged, []);
+  },
+);
+
+void t.test('a request whose end was read when the service stops is answered as ever', async (t) => {
+  let release!: () => void;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  let arrived!: () => void;
+  const submitted = new Promise<void>((resolve) => (arrived = resolve));
+  const h = await startHarness(t, {
+    wrap: (register) => ({
+      ...register,
+      endpoints: {
+        ...register.endpoints,
+        submit: async (command) => {
+          arrived();
+          await gate;
+          return register.endpoints.submit(command);
+        },
+      },
+    }),
+  });
+  await registerKettle(h, 'k1');
+  const answers = post(h, '{"endpointId":"k1","set":{"a":1}}');
+  await submitted;
+  const stopped = h.gateway.stop(600_000);
+  release();
+  t.match(await answers, [{ endpointId: 'k1', status: 200 }]);
+  t.equal((await answers).length, 1);
+  await stopped;
+});

@@ -21,6 +21,7 @@ interface Sent {
 }
 
 interface LineAnswer {
+  endpointId?: string | null;
   status: number;
   code?: string;
   message?: string;
@@ -59,12 +60,14 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
     });
     request = mine;
     writable = true;
-    const ended = (error: unknown, waitMs?: number, reason?: string): void => {
+    const ended = (error: unknown, pause?: { ms: number; reason: string; unread?: true }): void => {
       if (request !== mine) return;
       if (error instanceof CliFailure) return fail(error);
       request = undefined;
       mine.destroy();
-      const lost = unanswered.slice(answeredOf).map((sent) => ({ ...sent, again: true }));
+      const lost = unanswered
+        .slice(answeredOf)
+        .map((sent) => (pause?.unread === true ? sent : { ...sent, again: true }));
       // what was postponed is older than, or was answered between, the lines that are lost
       waiting = [...postponed, ...lost, ...waiting].sort((a, b) => a.entry.line.number - b.entry.line.number);
       unanswered = [];
@@ -72,9 +75,9 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
       postponed = [];
       postponedIds.clear();
       if (signal.aborted || fault !== undefined || open() === 0) return changed.raise();
-      const pause =
-        waitMs === undefined ? patience.afterFailure(error) : patience.asked(reason ?? '', waitMs);
-      pause.then(pump, fail);
+      const paused =
+        pause === undefined ? patience.afterFailure(error) : patience.asked(pause.reason, pause.ms);
+      paused.then(pump, fail);
     };
     mine.on('error', ended);
     mine.on('drain', () => {
@@ -85,7 +88,10 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
       // told by the reading of it; a second one, at its being destroyed, would have no listener
       response.on('error', () => undefined);
       if (response.statusCode === 200) {
-        readAnswers(response).then(() => ended(new Error('the connection was closed')), ended);
+        readAnswers(response).then((end) => {
+          if (end === 'closed') ended(new Error('the connection was closed'));
+          else ended(undefined, { ms: WAIT_MS, reason: 'the register is stopping', unread: true });
+        }, ended);
         return;
       }
       const status = response.statusCode ?? 0;
@@ -93,7 +99,10 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
         const answer = { status, body };
         if (asksToWait(status)) {
           patience.answered();
-          ended(undefined, retryAfterMs(response.headers, WAIT_MS), waitReason(answer));
+          ended(undefined, {
+            ms: retryAfterMs(response.headers, WAIT_MS),
+            reason: waitReason(answer),
+          });
         } else if (status >= 500) {
           ended(new Error(`${status}: ${errorOf(answer).message}`));
         } else {
@@ -132,24 +141,27 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
     waiting = waiting.slice(taken);
   };
 
-  const readAnswers = async (response: IncomingMessage): Promise<void> => {
+  /** `stopping`: the register said that it read none of the lines that it has not answered. */
+  const readAnswers = async (response: IncomingMessage): Promise<'closed' | 'stopping'> => {
     let rest = '';
     response.setEncoding('utf8');
     for await (const chunk of response) {
       const lines = (rest + (chunk as string)).split('\n');
       rest = lines.pop()!;
-      for (const line of lines) take(line);
+      for (const line of lines) {
+        if (line.trim() === '') continue;
+        const answer = parseAnswer(line);
+        if (isStopping(answer)) return 'stopping';
+        take(answer);
+      }
       compact();
       pump();
       changed.raise();
     }
-    take(rest);
-    compact();
+    return 'closed';
   };
 
-  const take = (text: string): void => {
-    if (text.trim() === '') return;
-    const answer = parseAnswer(text);
+  const take = (answer: LineAnswer): void => {
     const sent = unanswered[answeredOf];
     if (sent === undefined)
       throw new CliFailure(
@@ -228,6 +240,11 @@ export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOp
       last?.end();
     },
   };
+}
+
+/** Is of no line: the register stops, and reads no further. */
+function isStopping({ endpointId, code }: LineAnswer): boolean {
+  return endpointId === null && code === 'stopping';
 }
 
 function parseAnswer(text: string): LineAnswer {

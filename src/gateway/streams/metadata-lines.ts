@@ -18,13 +18,18 @@ import {
 
 const OUTPUT_BYTES = 64 * 1024;
 const PROBE_MS = 20;
+const STOPPING = refuse(
+  'stopping',
+  'The service is stopping: the lines that have no result before this one were not read. Send them again shortly.',
+);
 /** a client that takes nothing for so long is taken for dead */
 const PATIENCE_MS = 60_000;
 
 /**
  * A metadata batch as lines: items are carried out as they come and their results written in the same order. At most
  * {@link ITEMS_IN_FLIGHT} lines are under way; more are not read, and neither while the client does not take results.
- * A client that goes away is read no further; what was begun is carried out.
+ * A client that goes away is read no further; what was begun is carried out. A service that stops takes no further line:
+ * after the results of those taken, a last one says so, and the answer ends.
  */
 export function streamMetadataLines(call: Call, body: BodyStream, deps: RouteDeps): Takeover {
   return {
@@ -51,7 +56,9 @@ class MetadataLines {
   #asking: { command: Command; slot: Slot }[] = [];
   #decided: Promise<void> = Promise.resolve();
   #chunkRead = true;
-  #bodyEnded = false;
+  /** no further line is taken: all were read, or the service stops */
+  #inputEnded = false;
+  #forget: () => void = () => undefined;
   #blocked = false;
   #flushing = false;
 
@@ -68,21 +75,32 @@ class MetadataLines {
 
   begin(): void {
     this.exchange.start(200, [['Content-Type', 'application/x-ndjson']]);
+    this.#forget = this.deps.streams.add(() => this.#stop());
+    this.exchange.onGone = this.#forget;
     this.body.listen({
       onChunk: (chunk) => {
+        if (this.#inputEnded) return true;
         this.#splitter.push(chunk);
         this.#chunkRead = false;
         this.#read();
         return this.#chunkRead;
       },
       onEnd: () => {
-        this.#bodyEnded = true;
+        if (this.#inputEnded) return;
+        this.#inputEnded = true;
         const line = this.#splitter.last();
         if (line !== undefined) this.#take(line);
         this.#ask();
         this.#flushSoon();
       },
     });
+  }
+
+  #stop(): void {
+    if (this.#inputEnded) return;
+    this.#inputEnded = true;
+    this.#slots.push({ endpointId: null, text: resultJson(null, STOPPING) });
+    this.#flushSoon();
   }
 
   #full(): boolean {
@@ -203,7 +221,7 @@ class MetadataLines {
     const since = performance.now();
     const probe = (): void => {
       if (!this.exchange.open) return;
-      if (this.#bodyEnded && this.#head === this.#slots.length) return this.exchange.finish();
+      if (this.#inputEnded && this.#head === this.#slots.length) return this.#finish();
       const taken = this.exchange.write(this.#takeResults(1) || ' ');
       this.body.hold();
       if (taken) {
@@ -216,14 +234,21 @@ class MetadataLines {
   }
 
   #goOn(): void {
-    if (this.#bodyEnded) {
-      if (this.#head === this.#slots.length) this.exchange.finish();
+    if (this.#inputEnded) {
+      if (this.#head === this.#slots.length) this.#finish();
       return;
     }
     // half empty first, so that lines are carried out by the many
     if (this.#slots.length - this.#head > ITEMS_IN_FLIGHT / 2) return;
     if (!this.#chunkRead) this.#read();
     if (this.#chunkRead) this.body.resume();
+  }
+
+  #finish(): void {
+    this.#forget();
+    // what may still come is read and dropped: a connection that is closed with bytes unread is reset
+    this.body.resume();
+    this.exchange.finish();
   }
 }
 

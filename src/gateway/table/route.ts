@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../model/errors.js';
 import type { CallContext, Register } from '../../register/index.js';
 import type { Access, Caller, Scope } from '../../security/index.js';
 import type { EventHub } from '../streams/event-hub.js';
+import type { OpenStreams } from '../streams/open-streams.js';
 import type { GatewayLimits } from '../types.js';
 import type { BodyStream } from '../wire/body.js';
 import type { PathParameter } from './path-parameters.js';
@@ -22,6 +23,7 @@ export interface RouteDeps {
   access: Access;
   limits: () => GatewayLimits;
   events: EventHub;
+  streams: OpenStreams;
   log: Logger;
 }
 

@@ -59,6 +59,8 @@ export class BodyStream {
     this.#response.onData((chunk, isLast) => {
       exchange.bytesIn += chunk.byteLength;
       this.#last = isLast;
+      // answered before its end
+      if (!exchange.open) return;
       if (chunk.byteLength > 0) this.#waiting.push(Buffer.from(Buffer.from(chunk)));
       if (this.#paused) this.hold();
       else this.#deliver();
