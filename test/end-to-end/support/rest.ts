@@ -162,11 +162,11 @@ export function createRest(url: string): Rest {
   };
 }
 
-/** Of an ETag `"<created>-<revision of the last metadata change>"`. */
+/** Of an ETag `"<created>-<revision of the last metadata change>"`, both in base 36. */
 export function revisionOf(etag: string | undefined): number {
-  const found = /^"[^"]*-(\d+)"$/.exec(etag ?? '');
+  const found = /^"[^"]*-([0-9a-z]+)"$/.exec(etag ?? '');
   if (found === null) throw new Error(`not an ETag of metadata: ${etag}`);
-  return Number(found[1]);
+  return Number.parseInt(found[1]!, 36);
 }
 
 function groupByVersion(stations: readonly Station[]): Map<string, Station[]> {

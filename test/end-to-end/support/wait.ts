@@ -4,6 +4,8 @@ export interface Wait<T> {
   /** completes "waited ... for" */
   what: string;
   limitMs?: number;
+  /** looks are further apart each time, up to this */
+  longestAgainMs?: number;
   /** Looks once: `value` when it is there, else `state`, which the error tells. */
   look: () => Promise<{ value: T } | { state: unknown }>;
 }
@@ -13,9 +15,14 @@ const FIRST_AGAIN_MS = 20;
 const LONGEST_AGAIN_MS = 500;
 
 /** Looks again and again. @throws Error that says what was waited for and how it was at the last look */
-export async function until<T>({ what, limitMs = LIMIT_MS, look }: Wait<T>): Promise<T> {
+export async function until<T>({
+  what,
+  limitMs = LIMIT_MS,
+  longestAgainMs = LONGEST_AGAIN_MS,
+  look,
+}: Wait<T>): Promise<T> {
   const deadline = performance.now() + limitMs;
-  for (let againMs = FIRST_AGAIN_MS; ; againMs = Math.min(LONGEST_AGAIN_MS, againMs * 1.5)) {
+  for (let againMs = FIRST_AGAIN_MS; ; againMs = Math.min(longestAgainMs, againMs * 1.5)) {
     const seen = await look();
     if ('value' in seen) return seen.value;
     if (performance.now() > deadline)
