@@ -70,7 +70,7 @@ async function main(args: string[]): Promise<void> {
   await mkdir(resultsFolder, { recursive: true });
   await writeFile(
     join(resultsFolder, 'bench.json'),
-    `${JSON.stringify({ machine, options: { ...options, resultsFolder: undefined }, results }, null, 2)}\n`,
+    `${JSON.stringify({ machine, options: { ...options, resultsFolder: undefined, profileFolder: undefined }, results }, null, 2)}\n`,
   );
   await writeFile(join(resultsFolder, 'bench.md'), renderMarkdown(machine, results));
   await writeFile(join(resultsFolder, 'bench.svg'), renderPlot(machine, results));

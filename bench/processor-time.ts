@@ -7,8 +7,8 @@ export type Processes = Record<string, number>;
 const MICROS_A_TICK = 10_000;
 
 /**
- * Processor time that each process has used since its start, all threads, in microseconds. Unlike a rate it says the same
- * on a machine that does other things besides. Empty where there is no /proc.
+ * Processor time that each process has used since its start, all threads, in microseconds. It says more
+ * than a rate on a machine that does other things besides. Empty where there is no /proc.
  */
 export function readProcessorTime(processes: Processes): Record<string, number> {
   const found: Record<string, number> = {};

@@ -2,15 +2,15 @@ import { percent, type ContestResult, type Standing } from '../contest.js';
 import { grouped } from './markdown.js';
 import type { Machine } from './machine.js';
 
-const WIDTH = 960;
+const WIDTH = 1080;
 const MARGIN = 24;
-const NAMES = 230;
+const NAMES = 245;
 const BAR = 26;
 const STEP = 44;
 const PANEL_HEAD = 46;
 const PANEL_GAP = 22;
 /** room for the figures right of the longest bar */
-const FIGURES = 270;
+const FIGURES = 390;
 const COLORS = {
   paper: '#ffffff',
   ink: '#1b1f24',
