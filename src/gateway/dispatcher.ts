@@ -54,10 +54,7 @@ export function createDispatcher(
     const fault = identify(exchange);
     if (stopping) return sendFault(exchange, refuse('stopping'), [], true);
     if (fault !== undefined) return sendFault(exchange, fault);
-    const mount = bases.find(
-      ({ base }) =>
-        head.path.startsWith(base) && (head.path.length === base.length || head.path[base.length] === '/'),
-    );
+    const mount = findMount(head.path);
     if (mount === undefined) return sendFault(exchange, notFound(head));
     const segments = decodeSegments(head.path.slice(mount.base.length));
     if (segments === undefined) {
@@ -87,6 +84,14 @@ export function createDispatcher(
       if (exchange.status === 0) sendFault(exchange, internalFault());
       else exchange.destroy();
     });
+  }
+
+  function findMount(path: string): (typeof bases)[number] | undefined {
+    for (const mount of bases) {
+      const { length } = mount.base;
+      if (path.startsWith(mount.base) && (path.length === length || path[length] === '/')) return mount;
+    }
+    return undefined;
   }
 
   /** Everything that is known before the body. */

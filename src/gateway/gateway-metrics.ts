@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Exchange } from './wire/exchange.js';
 
-/** What is counted of one route; made once for each, so that a request looks nothing up but its status. */
+/** What is counted of one route; made once for each. */
 export interface RouteMetrics {
   end(exchange: Exchange, status: number): void;
 }
@@ -14,16 +14,31 @@ export interface GatewayMetrics {
   readonly inFlight: number;
 }
 
+/** What was counted since the metrics were last read: adding to a labelled counter builds its key anew each time. */
+interface RouteTally {
+  readonly labels: { route: string; method: string };
+  readonly byStatus: Map<number, number>;
+  bytesIn: number;
+  bytesOut: number;
+}
+
 const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
 export function createGatewayMetrics(registry: Registry, subscribers: () => number): GatewayMetrics {
   const registers = [registry];
+  const tallies: RouteTally[] = [];
   let inFlight = 0;
-  const requests = new Counter({
+  new Counter({
     name: 'epr_http_requests_total',
     help: 'Requests by route, method and status; status 0: the client went away first.',
     labelNames: ['route', 'method', 'status'],
     registers,
+    collect() {
+      for (const { labels, byStatus } of tallies) {
+        for (const [status, count] of byStatus) this.inc({ ...labels, status: String(status) }, count);
+        byStatus.clear();
+      }
+    },
   });
   const durations = new Histogram({
     name: 'epr_http_request_duration_seconds',
@@ -32,17 +47,29 @@ export function createGatewayMetrics(registry: Registry, subscribers: () => numb
     buckets: BUCKETS_SECONDS,
     registers,
   });
-  const received = new Counter({
+  new Counter({
     name: 'epr_http_request_bytes_total',
     help: 'Bytes of request bodies.',
     labelNames: ['route', 'method'],
     registers,
+    collect() {
+      for (const tally of tallies) {
+        if (tally.bytesIn > 0) this.inc(tally.labels, tally.bytesIn);
+        tally.bytesIn = 0;
+      }
+    },
   });
-  const sent = new Counter({
+  new Counter({
     name: 'epr_http_response_bytes_total',
     help: 'Bytes of answers, without headers.',
     labelNames: ['route', 'method'],
     registers,
+    collect() {
+      for (const tally of tallies) {
+        if (tally.bytesOut > 0) this.inc(tally.labels, tally.bytesOut);
+        tally.bytesOut = 0;
+      }
+    },
   });
   const dropped = new Counter({
     name: 'epr_http_event_subscribers_dropped_total',
@@ -76,19 +103,15 @@ export function createGatewayMetrics(registry: Registry, subscribers: () => numb
     forRoute(method, route) {
       const labels = { route, method };
       const duration = durations.labels(labels);
-      const bytesIn = received.labels(labels);
-      const bytesOut = sent.labels(labels);
-      const byStatus = new Map<number, { inc(): void }>();
+      const tally: RouteTally = { labels, byStatus: new Map(), bytesIn: 0, bytesOut: 0 };
+      tallies.push(tally);
       return {
         end(exchange, status) {
           inFlight--;
-          let count = byStatus.get(status);
-          if (count === undefined)
-            byStatus.set(status, (count = requests.labels({ ...labels, status: String(status) })));
-          count.inc();
+          tally.byStatus.set(status, (tally.byStatus.get(status) ?? 0) + 1);
+          tally.bytesIn += exchange.bytesIn;
+          tally.bytesOut += exchange.bytesOut;
           duration.observe((performance.now() - exchange.startedAt) / 1000);
-          if (exchange.bytesIn > 0) bytesIn.inc(exchange.bytesIn);
-          if (exchange.bytesOut > 0) bytesOut.inc(exchange.bytesOut);
         },
       };
     },

@@ -48,8 +48,8 @@ export function parseStrictText(text: string, maxNesting: number): StrictJson {
   }
   if (shape.escapes || shape.members > 0) {
     const count = { members: 0 };
-    const fault = inspect(value, '', count);
-    if (fault !== undefined) return malformed(fault);
+    const fault = inspect(value, count);
+    if (fault !== undefined) return malformed(fault.message(fault.path || '/'));
     if (count.members !== shape.members) {
       const name = findDuplicate(text);
       return malformed(
@@ -137,26 +137,39 @@ function decimal(token: string): string {
   return `${trimmed}e${Number(exponent) - fraction.length + (digits.length - trimmed.length)}`;
 }
 
-/** Counts members and finds what `JSON.parse` lets through. Answers a message at the first fault. */
-function inspect(value: JsonValue, path: string, count: { members: number }): string | undefined {
-  if (typeof value === 'string')
-    return value.isWellFormed() ? undefined : `The text at ${path || '/'} holds half of a surrogate pair.`;
+/** What is wrong with a value, and where; the path is put together on the way back, so that a good value costs none. */
+interface Flaw {
+  path: string;
+  message: (path: string) => string;
+}
+
+const HALF_TEXT = (path: string) => `The text at ${path} holds half of a surrogate pair.`;
+const HALF_KEY = (path: string) => `A key at ${path} holds half of a surrogate pair.`;
+const PROTO = () => 'The key "__proto__" is not allowed.';
+
+/** Counts members and finds what `JSON.parse` lets through. Answers the first flaw. */
+function inspect(value: JsonValue, count: { members: number }): Flaw | undefined {
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : { path: '', message: HALF_TEXT };
   if (typeof value !== 'object' || value === null) return undefined;
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
-      const fault = inspect(value[i]!, `${path}/${i}`, count);
-      if (fault !== undefined) return fault;
+      const flaw = inspect(value[i]!, count);
+      if (flaw !== undefined) return within(String(i), flaw);
     }
     return undefined;
   }
   for (const key of Object.keys(value)) {
     count.members++;
-    if (key === '__proto__') return 'The key "__proto__" is not allowed.';
-    if (!key.isWellFormed()) return `A key at ${path || '/'} holds half of a surrogate pair.`;
-    const fault = inspect(value[key]!, `${path}/${key}`, count);
-    if (fault !== undefined) return fault;
+    if (key === '__proto__') return { path: '', message: PROTO };
+    if (!key.isWellFormed()) return { path: '', message: HALF_KEY };
+    const flaw = inspect(value[key]!, count);
+    if (flaw !== undefined) return within(key, flaw);
   }
   return undefined;
+}
+
+function within(name: string, flaw: Flaw): Flaw {
+  return { path: `/${name}${flaw.path}`, message: flaw.message };
 }
 
 /** The first key that an object of this valid JSON text repeats. Only runs when there is one. O(text). */

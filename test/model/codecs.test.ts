@@ -203,6 +203,8 @@ void t.test('an entity tag is quoted, and another for another registration or ch
   const tags = [etagOf(1, 1), etagOf(1, 2), etagOf(2, 1), etagOf(11, 1), etagOf(1, 11)];
   t.equal(new Set(tags).size, tags.length);
   for (const tag of tags) t.match(tag, /^"[0-9a-z]+-[0-9a-z]+"$/);
+  const timesMs = [0, 36 ** 5 - 1, 36 ** 5, 36 ** 5 + 1, 36 ** 6, 1_700_000_000_000, Number.MAX_SAFE_INTEGER];
+  for (const ms of timesMs) t.equal(etagOf(ms, 7), `"${ms.toString(36)}-7"`);
 });
 
 const group: fc.Arbitrary<EventGroup> = fc.record({

@@ -126,7 +126,7 @@ class MetadataLines {
     const command = this.#parse(line, slot);
     if ('kind' in command) this.#settle(slot, command);
     else if (this.deps.access.authenticates) this.#asking.push({ command, slot });
-    else void this.#submit(command, true, slot);
+    else this.#submit(command, true, slot);
   }
 
   #parse(line: Line, slot: Slot): Command | Refusal {
@@ -162,14 +162,14 @@ class MetadataLines {
         );
         granted = [];
       }
-      asked.forEach(
-        ({ command, slot }, i) => void this.#submit(command, granted?.[i] ?? granted === undefined, slot),
+      asked.forEach(({ command, slot }, i) =>
+        this.#submit(command, granted?.[i] ?? granted === undefined, slot),
       );
     });
   }
 
-  async #submit(command: Command, granted: boolean, slot: Slot): Promise<void> {
-    this.#settle(slot, await submitItem(command, granted, this.deps));
+  #submit(command: Command, granted: boolean, slot: Slot): void {
+    submitItem(command, granted, this.deps, (outcome) => this.#settle(slot, outcome));
   }
 
   #settle(slot: Slot, outcome: Outcome): void {

@@ -44,10 +44,11 @@ export function createRouter<R extends BoundRoute>(routes: readonly R[]): Router
   return {
     match(method, segments) {
       const values: string[] = [];
-      const allowed = new Set<string>();
       const wanted: string = method === 'HEAD' ? 'GET' : method;
-      const route = find(root, wanted, segments, 0, values, allowed);
+      const route = find(root, wanted, segments, 0, values);
       if (route !== undefined) return { kind: 'found', route: route as R, values };
+      const allowed = new Set<string>();
+      collectMethods(root, segments, 0, allowed);
       return allowed.size === 0 ? { kind: 'none' } : { kind: 'method', allowed: allowedMethods(allowed) };
     },
   };
@@ -74,20 +75,28 @@ function find(
   segments: readonly string[],
   at: number,
   values: string[],
-  allowed: Set<string>,
 ): BoundRoute | undefined {
+  if (at === segments.length) return node.routes.get(method);
+  const segment = segments[at]!;
+  const fixed = node.statics.get(segment);
+  const found = fixed === undefined ? undefined : find(fixed, method, segments, at + 1, values);
+  if (found !== undefined || node.any === undefined || segment === '') return found;
+  values.push(segment);
+  const named = find(node.any, method, segments, at + 1, values);
+  if (named === undefined) values.pop();
+  return named;
+}
+
+/** The methods of all rows whose path is this one. */
+function collectMethods(node: Node, segments: readonly string[], at: number, methods: Set<string>): void {
   if (at === segments.length) {
-    for (const each of node.routes.keys()) allowed.add(each);
-    return node.routes.get(method);
+    for (const method of node.routes.keys()) methods.add(method);
+    return;
   }
   const segment = segments[at]!;
   const fixed = node.statics.get(segment);
-  const found = fixed === undefined ? undefined : find(fixed, method, segments, at + 1, values, allowed);
-  if (found !== undefined || node.any === undefined || segment === '') return found;
-  values.push(segment);
-  const named = find(node.any, method, segments, at + 1, values, allowed);
-  if (named === undefined) values.pop();
-  return named;
+  if (fixed !== undefined) collectMethods(fixed, segments, at + 1, methods);
+  if (node.any !== undefined && segment !== '') collectMethods(node.any, segments, at + 1, methods);
 }
 
 const ORDER: readonly (Method | 'HEAD')[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
