@@ -55,13 +55,19 @@ export function createRest(url: string): Rest {
   const client = createHttpClient(new URL(url), undefined);
 
   const request = async (method: string, path: string, status: number, body?: unknown) => {
-    const answer = await client.request({
-      method,
-      path,
-      signal: AbortSignal.timeout(60_000),
-      ...(body === undefined
-        ? {}
-        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    const send = () =>
+      client.request({
+        method,
+        path,
+        signal: AbortSignal.timeout(60_000),
+        ...(body === undefined
+          ? {}
+          : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      });
+    const answer = await send().catch((error: NodeJS.ErrnoException) => {
+      // a connection that the register closed as idle, while this process was busy: a read may be asked again
+      if (method === 'GET' && error.code === 'ECONNRESET') return send();
+      throw error;
     });
     if (answer.status !== status)
       throw new Error(
