@@ -121,12 +121,12 @@ export async function applyMetadataItems(
     const granted = await decideItems(call, asked, deps);
     let next = 0;
     const outcomes = await Promise.all(
-      commands.map((command) =>
-        'kind' in command
-          ? command
-          : new Promise<Outcome>((resolve) =>
-              submitItem(command, granted?.[next++] ?? granted === undefined, deps, resolve),
-            ),
+      commands.map(
+        (command) =>
+          new Promise<Outcome>((resolve) => {
+            if ('kind' in command) resolve(command);
+            else submitItem(command, granted?.[next++] ?? granted === undefined, deps, resolve);
+          }),
       ),
     );
     for (let i = 0; i < some.length; i++) results.push(resultJson(idOf(some[i]!), outcomes[i]!));
