@@ -22,6 +22,7 @@ export interface DispatcherOptions {
   publicUrl: string | undefined;
   /** `host:port`, for a request whose `Host` can't be used */
   listening: () => string;
+  streamIdleMs: number;
 }
 
 export interface Dispatcher {
@@ -139,7 +140,7 @@ export function createDispatcher(
   ): Promise<void> {
     const { route } = prepared;
     // the body must be listened to before anything is waited for
-    const body = readBody(exchange, prepared, deps.limits());
+    const body = readBody(exchange, prepared, deps.limits(), options.streamIdleMs);
     if (body !== undefined && 'kind' in body)
       return sendFault(exchange, body, [], body.code === 'body-too-large');
     if (deps.access.authenticates && route.access !== 'public') {

@@ -22,6 +22,7 @@ export function readBody(
   exchange: Exchange,
   prepared: PreparedRoute,
   limits: GatewayLimits,
+  streamIdleMs: number,
 ): IncomingBody | Refusal | undefined {
   const { body } = prepared.route;
   if (body === undefined) return undefined;
@@ -41,7 +42,7 @@ export function readBody(
       `This operation takes ${taken} in UTF-8; found "${(head.contentType ?? '').slice(0, 80)}".`,
     );
   }
-  if (media.streamed !== undefined) return { mediaType, content: new BodyStream(exchange) };
+  if (media.streamed !== undefined) return { mediaType, content: new BodyStream(exchange, streamIdleMs) };
   if (head.contentLength !== undefined && head.contentLength > limits.bodyBytes)
     return tooLarge(limits, head.contentLength);
   const check = prepared.checks.get(mediaType);

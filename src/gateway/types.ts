@@ -38,6 +38,8 @@ export interface GatewayOptions {
   eventSubscribers?: number;
   /** default 15 s: below the idle limits of common proxies, so that a quiet stream stays open */
   heartbeatMs?: number;
+  /** how long a streamed request may send nothing; default 5 min. Ordinary bodies have the 10 s of the HTTP server. */
+  streamIdleMs?: number;
   /** shown by `/info` */
   info?: Record<string, unknown>;
 }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { ITEMS_IN_FLIGHT } from '../../src/gateway/streams/metadata-items.js';
 import { metadataOf } from '../../src/model/record.js';
 import { type Harness, limits, openRaw, registerKettle, request, startHarness } from './harness.js';
 
@@ -264,4 +265,56 @@ void t.test('a request whose end was read when the service stops is answered as 
   t.match(await answers, [{ endpointId: 'k1', status: 200 }]);
   t.equal((await answers).length, 1);
   await stopped;
+});
+
+void t.test('a client that pauses longer than other requests may, and one that is held back', async (t) => {
+  let release!: () => void;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  let submitted = 0;
+  const h = await startHarness(t, {
+    wrap: (register) => ({
+      ...register,
+      endpoints: {
+        ...register.endpoints,
+        submit: async (command) => {
+          if (command.endpointId === 'held') {
+            submitted++;
+            await gate;
+          }
+          return register.endpoints.submit(command);
+        },
+      },
+    }),
+  });
+  await registerKettle(h, 'k1');
+  const paused = openRaw(t, h.gateway.port);
+  paused.send(head);
+  paused.send(chunk('{"endpointId":"k1","set":{"a":1}}\n'));
+  await paused.until(/"status":200/);
+  const held = openRaw(t, h.gateway.port);
+  held.send(head);
+  const line = '{"endpointId":"held","set":{}}\n';
+  const lines = 1_000_000;
+  for (let i = 0; i < lines; i += 10_000) held.send(chunk(line.repeat(10_000)));
+  held.send('0\r\n\r\n');
+  await new Promise((resolve) => setTimeout(resolve, 14_000));
+  paused.send(chunk('{"endpointId":"k1","set":{"a":2}}\n'));
+  await paused.until(/"status":200[^]*"status":200/);
+  t.equal(submitted, ITEMS_IN_FLIGHT, 'no more lines are under way');
+  t.ok(held.socket.writableLength > 0 && !held.socket.destroyed, 'and the rest is not read');
+  held.socket.destroy();
+  release();
+  paused.send('0\r\n\r\n');
+  await paused.until(/\r\n0\r\n\r\n$/);
+});
+
+void t.test('a client that sends nothing for too long is cut off', async (t) => {
+  const h = await startHarness(t, { streamIdleMs: 200 });
+  const raw = openRaw(t, h.gateway.port);
+  raw.send(head);
+  raw.send(chunk('x\n'));
+  await raw.until(/malformed-json/);
+  await raw.closed;
+  t.notMatch(raw.received(), /\r\n0\r\n\r\n$/, 'as a broken answer');
+  t.same(h.logged, []);
 });

@@ -160,7 +160,8 @@ const metadataBatch = defineRoute({
     'One result per item, in order; items that name one endpoint twice take effect in order; a bad item fails alone. ' +
     'As `application/x-ndjson` the request may be of any length: one item a line (at most 1 MiB), one result line per line, ' +
     'sent while the request is still being read. A client must read while it sends: the service stops reading when results ' +
-    'are not taken, and closes the connection when none are for a minute. White space may come before a result. Blank lines are passed over without a result; the last line may lack its line feed. A line that is not ' +
+    'are not taken, and closes the connection when none are for a minute. The request may come slowly and with pauses; when ' +
+    'nothing of it comes for five minutes, the connection is closed. White space may come before a result. Blank lines are passed over without a result; the last line may lack its line feed. A line that is not ' +
     'an item gets a result with `endpointId` null (or the id, where it has one), and the rest goes on. ' +
     'A service that stops ends the answer, be the request at its end or not: its last line then has `endpointId` null and the ' +
     'code `stopping`, belongs to no line of the request, and says that lines without a result before it were not read.',

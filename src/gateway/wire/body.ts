@@ -44,7 +44,14 @@ export interface BodyListener {
   onEnd(): void;
 }
 
-/** A body that is read piece by piece. What comes before somebody listens waits, at most a socket's buffer of it. */
+/** Well below the 10 s after which uWebSockets.js closes a connection whose request comes slowly. */
+const KEEP_OPEN_MS = 4_000;
+
+/**
+ * A body that is read piece by piece, for as long as it takes; a client that sends nothing for `idleMs` while it is
+ * listened to is taken for dead, and its connection closed. What comes before somebody listens waits, at most a socket's
+ * buffer of it.
+ */
 export class BodyStream {
   readonly #response: HttpResponse;
   readonly #waiting: Buffer[] = [];
@@ -52,19 +59,28 @@ export class BodyStream {
   #paused = false;
   #last = false;
   #told = false;
+  /** when something came, or was waited for again */
+  #heardAt = performance.now();
+  readonly #keeper: NodeJS.Timeout;
 
   /** Must be called before the request's handler returns. */
-  constructor(private readonly exchange: Exchange) {
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly idleMs: number,
+  ) {
     this.#response = exchange.response;
     this.#response.onData((chunk, isLast) => {
       exchange.bytesIn += chunk.byteLength;
       this.#last = isLast;
+      this.#heardAt = performance.now();
       // answered before its end
       if (!exchange.open) return;
       if (chunk.byteLength > 0) this.#waiting.push(Buffer.from(Buffer.from(chunk)));
       if (this.#paused) this.hold();
       else this.#deliver();
     });
+    this.#keeper = setInterval(() => this.#keepOpen(), Math.min(KEEP_OPEN_MS, idleMs / 2));
+    this.#keeper.unref();
   }
 
   listen(listener: BodyListener): void {
@@ -85,9 +101,21 @@ export class BodyStream {
     if (!this.exchange.open) return;
     if (this.#paused) {
       this.#paused = false;
+      this.#heardAt = performance.now();
       if (!this.#last) this.#response.resume();
     }
     this.#deliver();
+  }
+
+  /** A pause or a resumption is what starts the time limit of uWebSockets.js anew. */
+  #keepOpen(): void {
+    if (this.#last || !this.exchange.open) clearInterval(this.#keeper);
+    else if (this.#paused) this.hold();
+    else if (performance.now() - this.#heardAt >= this.idleMs) this.exchange.destroy();
+    else {
+      this.#response.pause();
+      this.#response.resume();
+    }
   }
 
   #deliver(): void {
