@@ -135,6 +135,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     subject: message.subject,
     data: message.data,
     sequence: message.seq,
+    redelivered: message.redelivered,
     acknowledge: () => answer(() => message.ack()),
     extend: () => answer(() => message.working()),
     bury: (error) => bury(connection, message.data, error),
@@ -153,6 +154,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
       processor.take({
         subject: message.subject,
         data: message.data,
+        redelivered: false,
         acknowledge: ignore,
         extend: ignore,
         bury: (error) => bury(connection, message.data, error),

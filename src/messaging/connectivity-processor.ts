@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { type ConnectivityEvent, decodeConnectivity } from '../avro/index.js';
 import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
-import type { Outcome } from '../model/outcome.js';
+import type { Outcome, Retry } from '../model/outcome.js';
 import type { ConnectivityMetrics } from './connectivity-metrics.js';
 
 /** A `connected` message as it came, and the ways to answer for it. */
@@ -12,6 +12,8 @@ export interface IncomingMessage {
   data: Uint8Array;
   /** its place in the stream; undefined where there is none */
   sequence?: number;
+  /** the broker gave it before, maybe to another process */
+  redelivered: boolean;
   acknowledge(): void;
   /** tells the broker that it is still being worked on */
   extend(): void;
@@ -37,8 +39,10 @@ export interface ConnectivityProcessorDeps {
   maxCommands: number;
 }
 
+type VersionCommand = Extract<Command, { type: 'set-version' }>;
+
 interface Task {
-  command: Command;
+  command: VersionCommand;
   message: Open;
   attempts: number;
 }
@@ -59,7 +63,8 @@ const REMEMBERED = 100_000;
  * messages about one endpoint take effect in the order of the stream: an endpoint has one command under way, later ones
  * wait; what must be tried again is tried here, not given back. A message that the broker gives a second time (its
  * acknowledgement was lost, or we died) must not undo a later one: the last place in the stream that each endpoint was
- * given is remembered for the 100,000 latest, and what is older is `stale`. Replicas that share a consumer have no such
+ * given is remembered for the 100,000 latest, and what is older is `stale`; so is what is older than the endpoint's
+ * present version by the times of both, which holds over a restart. Replicas that share a consumer have no such
  * order between them.
  */
 export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): ConnectivityProcessor {
@@ -111,7 +116,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
         metrics.endpoints.inc({ outcome: 'retried' });
         return;
       }
-      metrics.endpoints.inc({ outcome: outcome.kind === 'refused' ? outcome.code : outcome.kind });
+      metrics.endpoints.inc({ outcome: nameOf(outcome, task.command) });
       finish(task);
     });
     if (again.length > 0) tryAgain(again);
@@ -185,11 +190,15 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
       }
       if (sequence !== undefined) lastSequence.set(endpointId, sequence);
       const { correlationId, timestamp: timestampMs } = event;
-      const task: Task = {
-        command: { type: 'set-version', endpointId, version, correlationId, timestampMs },
-        message,
-        attempts: 0,
+      const command: VersionCommand = {
+        type: 'set-version',
+        endpointId,
+        version,
+        correlationId,
+        timestampMs,
       };
+      if (message.incoming.redelivered) command.unlessNewer = true;
+      const task: Task = { command, message, attempts: 0 };
       const behind = waiting.get(endpointId);
       if (behind !== undefined) behind.push(task);
       else {
@@ -229,4 +238,13 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
       if (submitted > 0) await new Promise<void>((resolve) => (quiet = resolve));
     },
   };
+}
+
+function nameOf(outcome: Exclude<Outcome, Retry>, command: VersionCommand): string {
+  if (outcome.kind === 'refused') return outcome.code;
+  const stale =
+    outcome.kind === 'unchanged' &&
+    command.unlessNewer === true &&
+    outcome.versionSinceMs > command.timestampMs;
+  return stale ? 'stale' : outcome.kind;
 }

@@ -32,7 +32,8 @@ export type Wish =
   | { type: 'delete-key'; key: string }
   /** keys set and keys removed; an absent one to remove is no fault */
   | { type: 'change-keys'; setText: string; unset: readonly string[] }
-  | { type: 'set-version'; version: VersionRef }
+  /** `unlessNewer`: left as it is when the present version was set later than `timestampMs` */
+  | { type: 'set-version'; version: VersionRef; unlessNewer?: true }
   | { type: 'unregister' }
   /** bring the memberships of pending filters up to date (recalculation); changes nothing else */
   | { type: 'evaluate' };
@@ -89,6 +90,7 @@ export function writeCommand(frame: FrameWriter, command: Command): void {
       break;
     case 'set-version':
       writeVersion(frame, command.version);
+      frame.u8(command.unlessNewer === true ? 1 : 0);
       break;
     case 'unregister':
     case 'evaluate':
@@ -134,8 +136,10 @@ function readWish(frame: FrameReader, type: Wish['type']): Wish {
       return { type, key: frame.text() };
     case 'change-keys':
       return { type, setText: frame.text(), unset: readTexts(frame, frame.u32()) };
-    case 'set-version':
-      return { type, version: readVersion(frame) };
+    case 'set-version': {
+      const wish: Wish = { type, version: readVersion(frame) };
+      return frame.u8() === 1 ? { ...wish, unlessNewer: true } : wish;
+    }
     case 'unregister':
     case 'evaluate':
       return { type };

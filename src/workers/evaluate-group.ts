@@ -1,4 +1,4 @@
-import type { Command, VersionRef } from '../model/command.js';
+import type { Command } from '../model/command.js';
 import type { MetadataDiff } from '../model/diff.js';
 import { isEmptyDiff } from '../model/diff.js';
 import { refuse } from '../model/errors.js';
@@ -122,7 +122,7 @@ class EndpointChange {
     }
     switch (command.type) {
       case 'set-version':
-        return this.setVersion(live, command, command.version);
+        return this.setVersion(live, command);
       case 'unregister':
         return this.unregister(live, command);
       case 'evaluate':
@@ -191,14 +191,20 @@ class EndpointChange {
     return this.done('applied', after, answersMetadata);
   }
 
-  private setVersion(live: LiveEndpoint, command: Command, version: VersionRef): EvaluatedOutcome {
-    const { application } = live.head;
+  private setVersion(
+    live: LiveEndpoint,
+    command: Extract<Command, { type: 'set-version' }>,
+  ): EvaluatedOutcome {
+    const { version } = command;
+    const { application, versionSinceMs } = live.head;
     if (version.application !== application || version.tenant !== live.head.tenant) {
       return refuse(
         'other-application',
         `The version "${version.version}" is not one of the application "${application}", to which the endpoint belongs.`,
       );
     }
+    if (command.unlessNewer === true && versionSinceMs > command.timestampMs)
+      return this.done('unchanged', live);
     if (version.version === live.head.version) return this.done('unchanged', live);
     this.catchUp(live, command);
     const after: LiveEndpoint = {

@@ -4,8 +4,10 @@ import { encodeConnectivity } from '../../src/avro/index.js';
 import type { Command } from '../../src/model/command.js';
 import { refuse } from '../../src/model/errors.js';
 import type { Outcome } from '../../src/model/outcome.js';
+import { headOf } from '../../src/model/record.js';
+import { type Running, start } from '../register/support.js';
 import { startNats } from '../servers/index.js';
-import { connectTo, createMemoryOutbox, startMessaging, until } from './support.js';
+import { catalogue, connectTo, createMemoryOutbox, startMessaging, until } from './support.js';
 
 const subject = 'kaa.v1.events.kpc.endpoint.connectivity.connected';
 const communicationService = 'kpc';
@@ -180,6 +182,63 @@ void t.test(
     );
   },
 );
+
+void t.test('a message given again after a restart undoes no later one that was acknowledged', async (t) => {
+  const nats = await startNats(t, { jetstream: true });
+  if (nats === undefined) return;
+  const connection = await connectTo(t, nats.url);
+  const { state, settled } = await makeStream(connection);
+  const startedMs = Date.now() - 60_000;
+  const before = await start(t);
+  for (const endpointId of ['done', 'stuck']) {
+    const version = catalogue.version('app-v1')!;
+    const wish = { type: 'register' as const, version, metadataText: '{}', tokenHash: endpointId };
+    const outcome = await before.register.endpoints.submit({
+      ...wish,
+      endpointId,
+      correlationId: 'c',
+      timestampMs: startedMs,
+    });
+    t.equal(outcome.kind, 'applied');
+  }
+  const versionOf = async ({ register }: Running, endpointId: string) => {
+    const answer = await register.endpoints.get({ correlationId: 'c' }, endpointId);
+    return answer.kind === 'ok' ? headOf(answer.value).version : answer.code;
+  };
+  const submitTo =
+    ({ register }: Running, stuck?: string) =>
+    (commands: Command[]): Promise<Outcome[]> =>
+      Promise.all(
+        commands.map(async (command): Promise<Outcome> => {
+          if (command.endpointId === stuck) return { kind: 'retry', code: 'overloaded', message: 'full' };
+          return register.endpoints.submit(command);
+        }),
+      );
+
+  const options = { communicationService, connectivity: { ackWaitMs: 500 } };
+  const first = await startMessaging(t, nats.url, createMemoryOutbox(), options, submitTo(before, 'stuck'));
+  connection.publish(
+    subject,
+    connected({ done: 'app-v2', stuck: 'app-v2' }, { timestamp: startedMs + 1000 }),
+  );
+  await until(async () => (await versionOf(before, 'done')) === 'app-v2');
+  connection.publish(subject, connected({ done: 'app-v1' }, { timestamp: startedMs + 2000 }));
+  await until(async () => (await first.count('epr_connectivity_messages_total', { result: 'done' })) === 1);
+  t.equal(await versionOf(before, 'done'), 'app-v1');
+  await until(async () => (await state()).num_ack_pending === 1);
+  await first.messaging.stop();
+
+  const after = await before.restart();
+  const second = await startMessaging(t, nats.url, createMemoryOutbox(), options, submitTo(after));
+  await until(settled);
+  t.equal(await versionOf(after, 'done'), 'app-v1', 'as the later message said');
+  t.equal(await versionOf(after, 'stuck'), 'app-v2', 'what was not done before is done now');
+  t.equal(await second.count('epr_connectivity_endpoints_total', { outcome: 'stale' }), 1);
+  t.equal(await second.count('epr_connectivity_endpoints_total', { outcome: 'applied' }), 1);
+  connection.publish(subject, connected({ done: 'app-v2' }, { timestamp: startedMs + 1500 }));
+  await until(async () => (await versionOf(after, 'done')) === 'app-v2');
+  t.pass('a message that is given for the first time counts whatever its time is');
+});
 
 void t.test(
   'without JetStream: a queue subscription; with it and no stream: looked for until there is one',

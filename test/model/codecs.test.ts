@@ -115,7 +115,10 @@ const wish: fc.Arbitrary<Wish> = fc.oneof(
     setText: text,
     unset: fc.array(text, { maxLength: 4 }),
   }),
-  fc.record({ type: fc.constant('set-version' as const), version }),
+  fc.record(
+    { type: fc.constant('set-version' as const), version, unlessNewer: fc.constant(true as const) },
+    { requiredKeys: ['type', 'version'] },
+  ) as fc.Arbitrary<Wish>,
   fc.record({ type: fc.constantFrom('unregister' as const, 'evaluate' as const) }),
 );
 const head = fc.record(

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Wish } from '../../src/model/command.js';
+import type { VersionRef, Wish } from '../../src/model/command.js';
 import type { JsonObject, JsonValue } from '../../src/model/json.js';
 import { decodeRecord, isTombstone, metadataOf } from '../../src/model/record.js';
 import {
@@ -200,6 +200,34 @@ void t.test('versions', async (t) => {
     t.same(outcomesOf(evaluate([command({ type: 'set-version', version })], { record })), [
       'other-application',
     ]);
+});
+
+void t.test('a version that is set unless the present one is newer', async (t) => {
+  const set = (version: VersionRef, timestampMs: number) =>
+    command({ type: 'set-version', version, unlessNewer: true }, { timestampMs });
+  const record = recordAfter([
+    register({ a: 1 }),
+    command({ type: 'set-version', version: V2 }, { timestampMs: 2000 }),
+  ]);
+  const stale = evaluate([set(V1, 1999), set(V2, 1999)], { record });
+  t.match(stale.outcomes, [
+    { kind: 'unchanged', versionSinceMs: 2000 },
+    { kind: 'unchanged', versionSinceMs: 2000 },
+  ]);
+  t.equal(stale.write, undefined);
+  const wanted: [VersionRef, number, string][] = [
+    [V1, 2000, 'applied'],
+    [V1, 2001, 'applied'],
+    [V2, 2001, 'unchanged'],
+    [{ ...V1, application: 'other' }, 1999, 'other-application'],
+  ];
+  for (const [version, timestampMs, outcome] of wanted)
+    t.same(outcomesOf(evaluate([set(version, timestampMs)], { record })), [outcome]);
+  const group = evaluate([set(V1, 3000), set(V2, 2500), set(V2, 3500)], { record });
+  t.same(outcomesOf(group), ['applied', 'unchanged', 'applied'], 'within a group too');
+  t.match(decodeRecord(group.write!.record).head, { version: 'v2', versionSinceMs: 3500 });
+  const other = evaluate([command({ type: 'set-version', version: V1 }, { timestampMs: 1000 })], { record });
+  t.same(outcomesOf(other), ['applied'], 'others are set whatever their time is');
 });
 
 void t.test('what is not there, or of another tenant, is not found', async (t) => {
