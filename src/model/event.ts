@@ -35,10 +35,10 @@ export interface EventGroup {
   events: readonly StoredEvent[];
 }
 
+/** Used again for each group: what it writes is copied out. */
+const frame = new FrameWriter();
+
 export function encodeEvents(group: EventGroup): Uint8Array {
-  let size = 64 + group.source.length;
-  for (const event of group.events) size += 64 + event.payload.length;
-  const frame = new FrameWriter(size);
   frame.text(group.source).text(group.tenant).text(group.application).u32(group.events.length);
   for (const event of group.events) {
     frame
@@ -47,7 +47,7 @@ export function encodeEvents(group: EventGroup): Uint8Array {
       .text(event.filterId ?? '')
       .bytes(event.payload);
   }
-  return frame.finish();
+  return frame.take();
 }
 
 /** Payloads are views of `bytes`. */

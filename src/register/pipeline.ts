@@ -8,6 +8,7 @@ import type { EvaluatedGroup, FilterSetSource, WorkerPool, WorkerSettings } from
 import { type Group, type Pending, takeBatch } from './batch.js';
 import { createGate } from './gate.js';
 import type { PipelineMetrics } from './metrics.js';
+import { createTurns } from './turns.js';
 
 /** Where every write goes through: batched, computed by workers, committed under guards, answered when durable. */
 export interface Pipeline {
@@ -58,7 +59,7 @@ interface Partition {
  */
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const { store, pool, metrics, log } = deps;
-  // two a thread: while one batch is computed, another is loaded or committed
+  // two a thread: under load, while one batch is computed, another is loaded or committed
   const partitions = Array.from({ length: pool.threads * 2 }, (): Partition => ({
     queue: [],
     running: false,
@@ -66,6 +67,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   let load = 0;
   let stopping = false;
   const gate = createGate();
+  const turns = createTurns(pool.threads);
 
   function submit(command: Command): Promise<Outcome> {
     if (stopping) return Promise.resolve(retry('stopping', 'The service is stopping. Try again shortly.'));
@@ -79,6 +81,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     return new Promise((resolve) => {
       const partition = partitions[hashOf(command.endpointId) % partitions.length]!;
       partition.queue.push({ command, resolve, conflicts: 0 });
+      turns.grown(partition.queue);
       start(partition);
     });
   }
@@ -92,11 +95,13 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   async function runPartition(partition: Partition): Promise<void> {
     while (partition.queue.length > 0) {
+      await turns.take(partition.queue);
       await gate.enter();
       try {
         await runBatch(partition, takeBatch(partition.queue, MAX_BATCH));
       } finally {
         gate.leave();
+        turns.end();
       }
     }
     partition.running = false;

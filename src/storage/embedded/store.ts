@@ -74,7 +74,9 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
 
     load: (ids) =>
       read((view) =>
-        ids.map((id) => (isKey(id) ? tables.records.getBinary(id, { transaction: view }) : undefined)),
+        ids.map((id) =>
+          isKey(id) ? copyOf(tables.records.getBinaryFast(id, { transaction: view })) : undefined,
+        ),
       ),
     memberships: (ids) =>
       read((view) =>
@@ -140,4 +142,13 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       return closing;
     },
   };
+}
+
+/** Out of LMDB's buffer, which the next read fills again, into Node's pool: an ArrayBuffer for each would cost more than the read. */
+function copyOf(bytes: Buffer | undefined): Buffer | undefined {
+  if (bytes === undefined) return undefined;
+  const copy = Buffer.allocUnsafe(bytes.length);
+  // LMDB's buffer is longer than the value: its `length` was redefined, and Buffer.copy takes all of it
+  copy.set(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+  return copy;
 }
