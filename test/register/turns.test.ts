@@ -12,11 +12,11 @@ async function settled(promise: Promise<void>): Promise<boolean> {
 void t.test('as many batches begin as there are threads; the rest wait in order', async (t) => {
   const turns = createTurns(2);
   const [a, b, c, d] = [[1], [2], [3], [4]];
-  const takes = [a, b, c, d].map((queue) => turns.take(queue!));
+  const takes = [a, b, c, d].map((queue) => turns.take(queue));
   t.same(await Promise.all(takes.map(settled)), [true, true, false, false]);
   turns.end();
   t.same(await Promise.all(takes.map(settled)), [true, true, true, false]);
-  const again = turns.take(a!);
+  const again = turns.take(a);
   turns.end();
   t.same(await Promise.all([...takes, again].map(settled)), [true, true, true, true, false]);
 });
