@@ -265,7 +265,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   function answer(pending: Pending, outcome: Outcome): void {
     load--;
-    metrics.commands[outcome.kind].inc();
+    metrics.tally[outcome.kind]++;
     pending.resolve(outcome);
   }
 
