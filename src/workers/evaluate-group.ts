@@ -177,7 +177,11 @@ class EndpointChange {
     if (change.kind === 'refused') return change;
     const answersMetadata =
       command.type === 'replace-metadata' || command.type === 'json-patch' || command.type === 'merge-patch';
-    if (isEmptyDiff(change.diff)) return this.done('unchanged', live, answersMetadata);
+    if (isEmptyDiff(change.diff)) {
+      // an equal object may have come with its keys in another order than the one that is stored
+      const reordered = command.type === 'set-key' && /^[[{]/.test(command.valueText);
+      return this.done('unchanged', live, answersMetadata || reordered);
+    }
     this.catchUp(live, command);
     const after: LiveEndpoint = {
       head: { ...live.head, metadataRevision: this.revision + 1, metadataUpdatedMs: command.timestampMs },

@@ -195,7 +195,7 @@ const getKey = defineRoute({
   },
 });
 
-/** The hottest route: the body goes on as text, and is answered as it came. */
+/** The hottest route: the body goes on as text. */
 const putKey = defineRoute({
   operationId: 'setMetadataKey',
   method: 'PUT',
@@ -217,7 +217,13 @@ const putKey = defineRoute({
     const command = commandOf(call, { type: 'set-key', key: call.path.key, valueText: call.text });
     const outcome = await deps.register.endpoints.submit(command);
     if (outcome.kind === 'refused' || outcome.kind === 'retry') return outcome;
-    return replyJson(call.text, etagOf(outcome.createdMs, outcome.metadataRevision));
+    // a value that was there already stays as it is stored, in the order of its keys too
+    const { metadata } = outcome;
+    const value =
+      metadata === undefined
+        ? call.body
+        : (JSON.parse(Buffer.from(metadata).toString()) as JsonObject)[call.path.key];
+    return replyJson(JSON.stringify(value), etagOf(outcome.createdMs, outcome.metadataRevision));
   },
 });
 
