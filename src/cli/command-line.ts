@@ -85,7 +85,8 @@ function addServe(program: Command, exit: (code: number) => void): void {
     .addHelpText(
       'after',
       `
-Signals: SIGTERM and SIGINT stop it gracefully (a second one at once); SIGHUP reads the configuration again.
+Signals: SIGTERM and SIGINT stop it gracefully (a second one at once); SIGHUP reads the configuration again
+where there is no terminal. Started in a terminal, it stops gracefully when that is closed, which is a SIGHUP too.
 
 Examples:
   $ epr serve

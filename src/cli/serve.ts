@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import type { Logger } from 'pino';
 import { createLog } from '../observability/index.js';
 import type { RunningService } from '../service.js';
@@ -7,7 +8,10 @@ import { aborted, onInterrupt } from './interrupt.js';
 import { renderStartText, startText, type StartText } from './start-text.js';
 import { ownVersion } from './version.js';
 
-/** `epr serve`: answers when the service has been stopped by a signal. */
+/**
+ * `epr serve`: answers when the service has been stopped by a signal. SIGHUP means two things by tradition: to a program
+ * started from a terminal that the terminal was closed, and to a daemon that its configuration has changed.
+ */
 export async function serve(flags: ConfigFlags): Promise<number> {
   const settings = loadSettings(flags);
   const log = createLog(settings.config.logging);
@@ -16,11 +20,18 @@ export async function serve(flags: ConfigFlags): Promise<number> {
   const service = await start(settings, log);
   announce(settings, service, log);
 
-  const onHangup = (): void => reload(flags, settings, service, log);
-  process.on('SIGHUP', onHangup);
-  await Promise.race([aborted(interrupt.first), parentGone()]);
+  const hangup = new AbortController();
+  // asked now, for a terminal that is closed is none any more
+  const hasTerminal = isatty(0) || isatty(1);
+  process.on('SIGHUP', () => {
+    if (hangup.signal.aborted || interrupt.first.aborted) return;
+    if (!hasTerminal) return reload(flags, settings, service, log);
+    // nobody reads any more, and a write would fail
+    log.level = 'silent';
+    hangup.abort();
+  });
+  await Promise.race([aborted(interrupt.first), aborted(hangup.signal), parentGone()]);
   log.info('stopping; a second signal stops at once');
-  process.off('SIGHUP', onHangup);
   const stopped = service.stop().then(() => true);
   const orderly = await Promise.race([stopped, aborted(interrupt.second).then(() => false)]);
   if (!orderly) {
@@ -28,6 +39,11 @@ export async function serve(flags: ConfigFlags): Promise<number> {
     process.exit(EXIT.interrupted);
   }
   log.info('stopped');
+  // by the signal itself: Node's own end would put the terminal in order, and abort for it is gone
+  if (hangup.signal.aborted) {
+    process.removeAllListeners('SIGHUP');
+    process.kill(process.pid, 'SIGHUP');
+  }
   interrupt.forget();
   // a channel to the parent would keep the process
   if (process.connected) process.disconnect();

@@ -1,6 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { runCli, startCli, temporaryFolder, type RunningCli, type TestContext } from './run-cli.js';
 
@@ -106,6 +109,44 @@ void t.test('a data folder that is a file is one line', async (t) => {
   t.equal(code, 1);
   t.match(stderr, /^epr: .*file.*\n$/);
 });
+
+void t.test(
+  'a data folder that can not be made is said at once',
+  { skip: !existsSync('/proc/self') && 'no /proc here' },
+  async (t) => {
+    const { code, stderr } = await runCli(['serve', ...FREE_PORTS, '--data', '/proc/x/y'], {
+      cwd: temporaryFolder(t),
+    });
+    t.equal(code, 1);
+    t.match(stderr, /^epr: No folder can be made in \/proc, .*\/proc\/x.*storage\.url.*\n$/);
+  },
+);
+
+void t.test(
+  'a terminal that is closed stops it gracefully',
+  { skip: spawnSync('script', ['--version']).status !== 0 && 'no script(1) here to make a terminal' },
+  async (t) => {
+    const cwd = temporaryFolder(t);
+    const main = fileURLToPath(new URL('../../src/main.js', import.meta.url));
+    const command = `"${process.execPath}" "${main}" serve ${FREE_PORTS.join(' ')} --data here`;
+    // the outer shell ends with its terminal, and its group hears of it; the inner one stays to tell the code
+    const shells = `sh -c 'trap : HUP; ${command}; echo $? > code'; true`;
+    const terminal = spawn('script', ['-qec', shells, '/dev/null'], { cwd });
+    let shown = '';
+    await new Promise<void>((resolve, reject) => {
+      terminal.stdout.on('data', (chunk: Buffer) => {
+        shown += chunk.toString();
+        if (shown.includes('is ready')) resolve();
+      });
+      terminal.on('close', () => reject(new Error(`it ended: ${shown}`)));
+    });
+    terminal.kill('SIGKILL');
+    const code = join(cwd, 'code');
+    while (!existsSync(code) || readFileSync(code, 'utf8') === '') await sleep(20);
+    t.equal(readFileSync(code, 'utf8'), '129\n', 'by the signal');
+    t.notOk(existsSync(join(cwd, 'here', 'epr.lock')), 'the folder was given back');
+  },
+);
 
 void t.test('SIGHUP takes up the file; a faulty one changes nothing', async (t) => {
   const cwd = temporaryFolder(t);

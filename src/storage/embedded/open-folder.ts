@@ -1,5 +1,14 @@
-import { accessSync, closeSync, constants, fsyncSync, mkdirSync, openSync, readSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { open, type RootDatabase } from 'lmdb';
 import { FolderLocked, lockFolder } from './folder-lock.js';
@@ -27,7 +36,7 @@ export async function openFolder(url: string): Promise<OpenFolder> {
   let unlock: (() => void) | undefined;
   let env: RootDatabase | undefined;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     accessSync(folder, constants.W_OK);
     unlock = await lockFolder(folder);
     checkMagic(join(folder, 'data.mdb'));
@@ -62,6 +71,28 @@ export async function openFolder(url: string): Promise<OpenFolder> {
   }
 }
 
+/** Not by `recursive`: where the parent is there and refuses with ENOENT, as /proc does, that tries for ever (Node 20). */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = dirname(folder);
+  if (parent !== folder) makeFolder(parent);
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    // somebody else was quicker
+    if (codeOf(error) === 'EEXIST' && statSync(folder).isDirectory()) return;
+    if (codeOf(error) !== 'ENOENT') throw error;
+    throw new NoPlace(
+      `No folder can be made in ${parent}, where the data is to be kept (${folder}). Give another folder (storage.url)`,
+      { cause: error },
+    );
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
+
 /** A new file outlives a power cut only when its folder is flushed, too. */
 function flushFolder(folder: string): void {
   if (process.platform === 'win32') return; // can't open folders, and does it by itself
@@ -74,6 +105,8 @@ function flushFolder(folder: string): void {
 }
 
 class WrongFormat extends Error {}
+
+class NoPlace extends Error {}
 
 /** LMDB's page header, then its magic number: lmdb-js brings the process down when it is given anything else. */
 const MAGIC_AT = 24;
@@ -110,7 +143,7 @@ async function checkFormat(env: RootDatabase, { meta }: Tables, folder: string):
 }
 
 function explainOpening(error: unknown, folder: string): Error {
-  if (error instanceof WrongFormat || error instanceof FolderLocked) return error;
+  if (error instanceof WrongFormat || error instanceof NoPlace || error instanceof FolderLocked) return error;
   const { message, code } = error as NodeJS.ErrnoException;
   const text = `${code ?? ''} ${message}`;
   const say = (what: string) => new Error(`${what} (${message})`, { cause: error });
