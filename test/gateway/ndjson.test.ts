@@ -12,6 +12,7 @@ function chunk(text: string): string {
 
 interface Result {
   endpointId: string | null;
+  line?: number;
   status: number;
   code?: string;
   message?: string;
@@ -47,27 +48,44 @@ void t.test('results in the order of the lines, bad lines among them', async (t)
   ];
   const results = await post(h, lines.join('\n'));
   t.same(
-    results.map(({ status, endpointId }) => [status, endpointId]),
+    results.map(({ status, endpointId, line }) => [status, endpointId, line]),
     [
-      [200, 'k1'],
-      [400, null],
-      [404, 'none'],
-      [400, null],
-      [200, 'k1'],
-      [400, 'k1'],
-      [413, null],
-      [400, null],
-      [400, null],
-      [400, 'k1'],
-      [200, 'k1'],
+      [200, 'k1', undefined],
+      [400, null, 2],
+      [400, null, 3],
+      [404, 'none', undefined],
+      [400, null, 5],
+      [400, null, 6],
+      [200, 'k1', undefined],
+      [400, 'k1', undefined],
+      [413, null, 9],
+      [400, null, 10],
+      [400, null, 11],
+      [400, 'k1', undefined],
+      [200, 'k1', undefined],
     ],
   );
-  t.match(results[6], { code: 'body-too-large', message: /65536 bytes/ });
+  for (const blank of [results[1], results[4]]) t.match(blank, { code: 'malformed-json', message: /empty/ });
+  t.match(results[8], { code: 'body-too-large', message: /65536 bytes/ });
   t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { a: 2, b: [{ x: null }] });
   t.same(await post(h, ''), []);
-  t.same(await post(h, '\n\n'), []);
+  t.same(
+    (await post(h, '\n\n')).map(({ line }) => line),
+    [1, 2],
+  );
+  t.equal(
+    (await post(h, '{"endpointId":"k1","set":{"a":2}}\n')).length,
+    1,
+    'a last line feed begins no line',
+  );
   t.same(await post(h, Uint8Array.of(0xff, 10)), [
-    { endpointId: null, status: 400, code: 'malformed-json', message: 'The text is not valid UTF-8.' },
+    {
+      endpointId: null,
+      line: 1,
+      status: 400,
+      code: 'malformed-json',
+      message: 'The text is not valid UTF-8.',
+    },
   ]);
   t.equal(
     (

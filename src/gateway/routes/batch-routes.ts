@@ -144,6 +144,9 @@ const ItemResult = closedObject({
     type: ['string', 'null'],
     description: 'null when the item names none.',
   }),
+  line: Type.Optional(
+    Type.Integer({ description: 'NDJSON: number of the line, from 1, when it names no endpoint.' }),
+  ),
   status: Type.Integer({ description: 'What a single request would have got.' }),
   etag: Type.Optional(Type.String()),
   code: Type.Optional(Type.String()),
@@ -161,8 +164,8 @@ const metadataBatch = defineRoute({
     'As `application/x-ndjson` the request may be of any length: one item a line (at most 1 MiB), one result line per line, ' +
     'sent while the request is still being read. A client must read while it sends: the service stops reading when results ' +
     'are not taken, and closes the connection when none are for a minute. The request may come slowly and with pauses; when ' +
-    'nothing of it comes for five minutes, the connection is closed. White space may come before a result. Blank lines are passed over without a result; the last line may lack its line feed. A line that is not ' +
-    'an item gets a result with `endpointId` null (or the id, where it has one), and the rest goes on. ' +
+    'nothing of it comes for five minutes, the connection is closed. White space may come before a result. The last line may lack its line feed. A line that is not an item, be it blank, ' +
+    'gets a result with `endpointId` null and its number from 1 as `line` (or with the id, where it has one), and the rest goes on. ' +
     'A service that stops ends the answer, be the request at its end or not: its last line then has `endpointId` null and the ' +
     'code `stopping`, belongs to no line of the request, and says that lines without a result before it were not read.',
   tags,

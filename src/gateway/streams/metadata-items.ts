@@ -56,13 +56,14 @@ export function readMetadataItem(value: JsonValue, call: BatchCall, timestampMs:
   return { ...command, ifMatch: tags.tags };
 }
 
-/** One result as JSON text. */
-export function resultJson(endpointId: string | null, outcome: Outcome): string {
+/** One result as JSON text. One that names no endpoint names its line, where it is of one. */
+export function resultJson(endpointId: string | null, outcome: Outcome, line?: number): string {
   // an id that passed its pattern needs no escapes, but a refused one may be anything
   const id = endpointId === null ? 'null' : JSON.stringify(endpointId);
   if (outcome.kind === 'refused' || outcome.kind === 'retry') {
     const { code, message } = outcome;
-    return `{"endpointId":${id},"status":${statusOf(code)},"code":"${code}","message":${JSON.stringify(message)}}`;
+    const place = endpointId === null && line !== undefined ? `,"line":${line}` : '';
+    return `{"endpointId":${id}${place},"status":${statusOf(code)},"code":"${code}","message":${JSON.stringify(message)}}`;
   }
   // the tag's own quotes are escaped
   const etag = etagOf(outcome.createdMs, outcome.metadataRevision).slice(1, -1);

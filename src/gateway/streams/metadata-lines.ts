@@ -42,6 +42,8 @@ export function streamMetadataLines(call: Call, body: BodyStream, deps: RouteDep
 
 interface Slot {
   endpointId: string | null;
+  /** number of the line of the request, from 1; absent: it is of no line */
+  line?: number;
   /** its result, when it is there */
   text: string | undefined;
 }
@@ -51,6 +53,7 @@ class MetadataLines {
   readonly #nesting: number;
   /** results to be written, in the order of their lines; those before `#head` are written */
   #slots: Slot[] = [];
+  #lines = 0;
   #head = 0;
   /** granted or not is asked for the lines of one chunk at a time */
   #asking: { command: Command; slot: Slot }[] = [];
@@ -120,8 +123,7 @@ class MetadataLines {
   }
 
   #take(line: Line): void {
-    if (line !== 'too-long' && isBlank(line)) return;
-    const slot: Slot = { endpointId: null, text: undefined };
+    const slot: Slot = { endpointId: null, line: ++this.#lines, text: undefined };
     this.#slots.push(slot);
     const command = this.#parse(line, slot);
     if ('kind' in command) this.#settle(slot, command);
@@ -173,7 +175,7 @@ class MetadataLines {
   }
 
   #settle(slot: Slot, outcome: Outcome): void {
-    slot.text = resultJson(slot.endpointId, outcome);
+    slot.text = resultJson(slot.endpointId, outcome, slot.line);
     if (slot === this.#slots[this.#head]) this.#flushSoon();
   }
 
@@ -250,9 +252,4 @@ class MetadataLines {
     this.body.resume();
     this.exchange.finish();
   }
-}
-
-function isBlank(line: Buffer): boolean {
-  for (const byte of line) if (byte !== 32 && byte !== 13 && byte !== 9) return false;
-  return true;
 }
