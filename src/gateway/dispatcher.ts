@@ -206,13 +206,12 @@ function identify(exchange: Exchange): Refusal | undefined {
 function readConditions(head: RequestHead, route: Route, call: Call): Refusal | undefined {
   if (route.conditional === undefined) return undefined;
   if (route.method === 'GET') {
-    if (head.ifNoneMatch === undefined) return undefined;
-    const tags = readIfNoneMatch(head.ifNoneMatch);
-    if ('kind' in tags) return tags;
-    call.ifNoneMatch = tags.tags;
-    return undefined;
-  }
-  if (head.ifNoneMatch !== undefined) {
+    if (head.ifNoneMatch !== undefined) {
+      const tags = readIfNoneMatch(head.ifNoneMatch);
+      if ('kind' in tags) return tags;
+      call.ifNoneMatch = tags.tags;
+    }
+  } else if (head.ifNoneMatch !== undefined) {
     return refuse(
       'invalid-header',
       `If-None-Match is not taken on ${route.method}: use If-Match with the ETag that you know. Nothing was changed.`,

@@ -87,10 +87,10 @@ function headerParameters(route: Route): Json[] {
   const parameters: Json[] = [header('X-Correlation-ID', 'Carried into events and logs, and answered.')];
   if (route.conditional !== undefined) {
     parameters.push(
-      route.method === 'GET'
-        ? header('If-None-Match', 'Entity tags, or `*`: 304 when one is the present one.')
-        : header('If-Match', 'Entity tags, or `*`: 412 and no change when none is the present one.'),
+      header('If-Match', 'Entity tags, or `*`: 412, and no change, when none is the present one.'),
     );
+    if (route.method === 'GET')
+      parameters.push(header('If-None-Match', 'Entity tags, or `*`: 304 when one is the present one.'));
   }
   return parameters;
 }
@@ -130,7 +130,7 @@ function failures(route: Route): Json {
   if (route.query !== undefined) add(['invalid-parameter', 'unknown-parameter']);
   if (route.access !== 'public') add([...PROTECTED, ...STORED]);
   if (route.method !== 'GET') add(WRITES);
-  if (route.conditional !== undefined && route.method !== 'GET') add(['precondition-failed']);
+  if (route.conditional !== undefined) add(['precondition-failed']);
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) byStatus.set(statusOf(code), [...(byStatus.get(statusOf(code)) ?? []), code]);
   return Object.fromEntries(

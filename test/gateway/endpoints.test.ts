@@ -109,7 +109,8 @@ void t.test('lists', async (t) => {
   t.same(await ids('metadataFilter=n:2'), ['k2']);
   t.same(await ids(`metadataFilter=${encodeURIComponent('city:Lviv\\, west,n:1')}`), ['k1']);
   t.same((await ids('multiFilter=Kyiv')).sort(), ['k0', 'k2', 'k4', 'o1']);
-  t.same(await ids('offset=100'), []);
+  for (const offset of ['100', '3000000000', '9007199254740993', '9'.repeat(400)])
+    t.same(await ids(`offset=${offset}`), [], offset);
 
   const walked: string[] = [];
   let next: string | undefined;
@@ -134,6 +135,8 @@ void t.test('lists', async (t) => {
     'limit=ten',
     'limit=1&limit=2',
     'offset=-1',
+    `offset=-${'9'.repeat(30)}`,
+    'offset=1e3',
     'sort=name',
     'regex=maybe',
     'cursor=abc',

@@ -14,6 +14,24 @@ void t.test('metadata as a whole', async (t) => {
   t.equal((await h.call('GET', path, undefined, { 'if-none-match': `W/${etag}` })).status, 304);
   t.equal((await h.call('GET', path, undefined, { 'if-none-match': '*' })).status, 304);
   t.equal((await h.call('GET', path, undefined, { 'if-none-match': '"other"' })).status, 200);
+  for (const at of [path, `${path}/a`, '/endpoints/k1/metadata-keys']) {
+    for (const method of ['GET', 'HEAD']) {
+      const read = async (headers: Record<string, string>) =>
+        (await h.call(method, at, undefined, headers)).status;
+      t.equal(await read({ 'if-match': etag }), 200, `${method} ${at}`);
+      t.equal(await read({ 'if-match': '*' }), 200);
+      t.equal(await read({ 'if-match': '"other"' }), 412);
+      t.equal(await read({ 'if-match': `W/${etag}` }), 412, 'the comparison is the strong one');
+      t.equal(await read({ 'if-match': '"other"', 'if-none-match': etag }), 412);
+      t.equal(await read({ 'if-match': etag, 'if-none-match': etag }), 304);
+      t.equal(await read({ 'if-match': 'bare' }), 400);
+    }
+  }
+  t.equal(
+    (await h.call('GET', `${path}/none`, undefined, { 'if-match': '"other"' })).status,
+    404,
+    'what is not there has no condition',
+  );
   t.same((await h.call('GET', `${path}?include=a,zz`)).json, { a: 'x' });
   t.same((await h.call('GET', '/endpoints/k1/metadata-keys')).json, ['a', 'b']);
 

@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import type { JsonValue } from '../../model/json.js';
 import type { FilterView } from '../../register/index.js';
-import { tagMatches } from '../table/entity-tags.js';
-import { readLimit } from '../table/paging.js';
+import { readingCondition } from '../table/entity-tags.js';
+import { readLimit, readOffset } from '../table/paging.js';
 import { type Result, reply } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import { IsoDate, closedObject, pageOf, wordOf } from '../table/schemas.js';
@@ -103,7 +103,7 @@ const list = defineRoute({
   async handle(call, deps) {
     const limit = readLimit(call.query.limit, deps.limits());
     if (typeof limit !== 'number') return limit;
-    const page = { offset: call.query.offset ?? 0, limit };
+    const page = { offset: readOffset(call.query.offset), limit };
     const { name } = call.query;
     const answer = await deps.register.filters.list(
       call.context,
@@ -164,10 +164,7 @@ const get = defineRoute({
   async handle(call, deps) {
     const answer = await deps.register.filters.get(call.context, call.path.app, call.path.id);
     if (answer.kind !== 'ok') return answer;
-    const { etag } = answer.value;
-    if (call.ifNoneMatch !== undefined && tagMatches(call.ifNoneMatch, etag))
-      return { kind: 'reply', status: 304, etag };
-    return replyFilter(200, answer.value);
+    return readingCondition(call, answer.value.etag) ?? replyFilter(200, answer.value);
   },
 });
 

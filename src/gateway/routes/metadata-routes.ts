@@ -3,7 +3,7 @@ import { refuse } from '../../model/errors.js';
 import type { JsonObject } from '../../model/json.js';
 import type { Outcome } from '../../model/outcome.js';
 import { createdOf, etagOf, headOf, metadataBytesOf, metadataOf } from '../../model/record.js';
-import { tagMatches } from '../table/entity-tags.js';
+import { readingCondition } from '../table/entity-tags.js';
 import { type Result, reply, replyJson } from '../table/reply.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
 import {
@@ -27,17 +27,13 @@ const changeErrors = [
   'endpoint-too-large',
 ] as const;
 
-/** The record of the path's endpoint, its ETag, and whether the client has it already. */
+/** The record of the path's endpoint, its ETag, and what the request's conditions make of a reading. */
 async function load(call: Call<'endpointId'>, deps: RouteDeps) {
   const answer = await deps.register.endpoints.get(call.context, call.path.endpointId);
   if (answer.kind !== 'ok') return answer;
   const record = answer.value;
   const etag = etagOf(createdOf(record), headOf(record).metadataRevision);
-  return { record, etag, known: call.ifNoneMatch !== undefined && tagMatches(call.ifNoneMatch, etag) };
-}
-
-function notModified(etag: string): Result {
-  return { kind: 'reply', status: 304, etag };
+  return { record, etag, instead: readingCondition(call, etag) };
 }
 
 /** Answers a change with the whole metadata after it. */
@@ -67,7 +63,7 @@ const get = defineRoute({
   async handle(call, deps) {
     const found = await load(call, deps);
     if ('kind' in found) return found;
-    if (found.known) return notModified(found.etag);
+    if (found.instead !== undefined) return found.instead;
     const keys = (call.query.include ?? []).flatMap((text) => text.split(',')).filter((key) => key !== '');
     if (keys.length === 0 || keys.includes('inherited'))
       return replyJson(metadataBytesOf(found.record), found.etag);
@@ -166,7 +162,7 @@ const getKeys = defineRoute({
   async handle(call, deps) {
     const found = await load(call, deps);
     if ('kind' in found) return found;
-    if (found.known) return notModified(found.etag);
+    if (found.instead !== undefined) return found.instead;
     return replyJson(JSON.stringify(Object.keys(metadataOf(found.record)).sort()), found.etag);
   },
 });
@@ -190,7 +186,7 @@ const getKey = defineRoute({
     if (!Object.hasOwn(metadata, key)) {
       return refuse('metadata-key-not-found', `The endpoint has no metadata key "${key.slice(0, 200)}".`);
     }
-    if (found.known) return notModified(found.etag);
+    if (found.instead !== undefined) return found.instead;
     return replyJson(JSON.stringify(metadata[key]), found.etag);
   },
 });

@@ -1,4 +1,5 @@
 import { type Refusal, refuse } from '../../model/errors.js';
+import type { Reply } from './reply.js';
 
 const TAG = /^(W\/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,|$)[ \t,]*/;
 
@@ -43,6 +44,18 @@ export function readIfNoneMatch(text: string): { tags: readonly string[] } | Ref
   return 'kind' in tags ? tags : { tags: tags.map((tag) => tag.opaque) };
 }
 
-export function tagMatches(tags: readonly string[], etag: string): boolean {
+function tagMatches(tags: readonly string[], etag: string): boolean {
   return tags.includes(etag) || tags[0] === '*';
+}
+
+/** What is answered instead of a reading, if anything: 412 goes before 304 (RFC 9110, section 13.2.2). */
+export function readingCondition(
+  conditions: { ifMatch: readonly string[] | undefined; ifNoneMatch: readonly string[] | undefined },
+  etag: string,
+): Refusal | Reply | undefined {
+  const { ifMatch, ifNoneMatch } = conditions;
+  if (ifMatch !== undefined && !tagMatches(ifMatch, etag))
+    return refuse('precondition-failed', `The present ETag is ${etag}.`);
+  if (ifNoneMatch !== undefined && tagMatches(ifNoneMatch, etag)) return { kind: 'reply', status: 304, etag };
+  return undefined;
 }

@@ -21,6 +21,13 @@ interface PagingParameters {
   cursor?: string | undefined;
 }
 
+/** An offset that stores take as a 32-bit number; a larger one is past the end of any list as well. */
+const MAX_OFFSET = 0x7fffffff;
+
+export function readOffset(offset: number | undefined): number {
+  return Math.min(offset ?? 0, MAX_OFFSET);
+}
+
 export function readLimit(limit: number | undefined, limits: GatewayLimits): number | Refusal {
   if (limit === undefined) return limits.pageDefault;
   if (limit <= limits.pageMax) return limit;
@@ -32,7 +39,11 @@ export function readPaging(parameters: PagingParameters, limits: GatewayLimits):
   if (typeof limit !== 'number') return limit;
   const sort = parameters.sort === undefined ? undefined : readSort(parameters.sort);
   if (parameters.cursor === undefined) {
-    return { sort: sort ?? { by: 'createdDate', direction: 'desc' }, offset: parameters.offset ?? 0, limit };
+    return {
+      sort: sort ?? { by: 'createdDate', direction: 'desc' },
+      offset: readOffset(parameters.offset),
+      limit,
+    };
   }
   if (parameters.offset !== undefined) {
     return refuse(

@@ -83,7 +83,11 @@ function decodeText(text: string): string | undefined {
 }
 
 function convert(schema: TSchema, text: string): unknown {
-  if (schema['type'] === 'integer') return /^-?[0-9]{1,15}$/.test(text) ? Number(text) : text;
+  if (schema['type'] === 'integer') {
+    // beyond what a double holds exactly the schema's bounds decide all the same
+    const { MIN_SAFE_INTEGER: least, MAX_SAFE_INTEGER: most } = Number;
+    return /^-?[0-9]+$/.test(text) ? Math.max(least, Math.min(most, Number(text))) : text;
+  }
   if (schema['type'] === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
   return text;
 }
