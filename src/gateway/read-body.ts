@@ -51,7 +51,10 @@ export function readBody(
     if (bytes === 'gone') return 'gone';
     if (bytes === 'too-large') return tooLarge(limits, undefined);
     const parsed = parseStrictJson(bytes, nesting);
-    if (!parsed.ok) return refuse(parsed.code, parsed.message);
+    if (!parsed.ok) {
+      const { code, message, path = '' } = parsed;
+      return refuse(code, message, [{ path, message }]);
+    }
     const faults = check?.(parsed.value);
     if (faults !== undefined) {
       const words = faults

@@ -3,9 +3,10 @@ import type { JsonValue } from './json.js';
 
 export type StrictJson =
   | { ok: true; value: JsonValue; text: string }
-  | { ok: false; code: 'malformed-json' | 'nested-too-deep'; message: string };
+  /** `path`: JSON Pointer to the fault, where a place is known */
+  | { ok: false; code: 'malformed-json' | 'nested-too-deep'; message: string; path?: string };
 
-function malformed(message: string): StrictJson {
+function malformed(message: string): Extract<StrictJson, { ok: false }> {
   return { ok: false, code: 'malformed-json', message };
 }
 
@@ -49,7 +50,7 @@ export function parseStrictText(text: string, maxNesting: number): StrictJson {
   if (shape.escapes || shape.members > 0) {
     const count = { members: 0 };
     const fault = inspect(value, count);
-    if (fault !== undefined) return malformed(fault.message(fault.path || '/'));
+    if (fault !== undefined) return { ...malformed(fault.message(fault.path || '/')), path: fault.path };
     if (count.members !== shape.members) {
       const name = findDuplicate(text);
       return malformed(
@@ -145,7 +146,7 @@ interface Flaw {
 
 const HALF_TEXT = (path: string) => `The text at ${path} holds half of a surrogate pair.`;
 const HALF_KEY = (path: string) => `A key at ${path} holds half of a surrogate pair.`;
-const PROTO = () => 'The key "__proto__" is not allowed.';
+const PROTO = () => 'The key "__proto__" is not allowed: it is reserved.';
 
 /** Counts members and finds what `JSON.parse` lets through. Answers the first flaw. */
 function inspect(value: JsonValue, count: { members: number }): Flaw | undefined {
@@ -169,7 +170,7 @@ function inspect(value: JsonValue, count: { members: number }): Flaw | undefined
 }
 
 function within(name: string, flaw: Flaw): Flaw {
-  return { path: `/${name}${flaw.path}`, message: flaw.message };
+  return { path: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}${flaw.path}`, message: flaw.message };
 }
 
 /** The first key that an object of this valid JSON text repeats. Only runs when there is one. O(text). */

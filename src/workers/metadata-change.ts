@@ -120,26 +120,31 @@ function diffKey(before: JsonObject, after: JsonObject, key: string): MetadataDi
 }
 
 function checkMetadata(metadata: JsonObject, diff: MetadataDiff, limits: LimitChecks): MetadataChange {
-  for (const key of diff.added) {
-    if (key === '__proto__' || !limits.keyPattern.test(key)) {
-      return refuse(
-        'invalid-metadata-key',
-        `The metadata key ${JSON.stringify(key.slice(0, 200))} is not allowed; a key matches ${limits.metadataKeyPattern}.`,
+  const invalid = diff.added.filter((key) => key === '__proto__' || !limits.keyPattern.test(key));
+  if (invalid.length > 0) {
+    return refuseKeys('invalid-metadata-key', invalid, (key) =>
+      key === '__proto__'
+        ? `The metadata key "__proto__" is not allowed: it is reserved.`
+        : `The metadata key ${JSON.stringify(key.slice(0, 200))} is not allowed; a key matches ${limits.metadataKeyPattern}.`,
+    );
+  }
+  if (limits.restricted.size > 0) {
+    const restricted = [...diff.added, ...diff.updated, ...diff.removed].filter((key) =>
+      limits.restricted.has(key),
+    );
+    if (restricted.length > 0) {
+      return refuseKeys(
+        'key-restricted',
+        restricted,
+        (key) => `The metadata key "${key}" is restricted: it can not be written here.`,
       );
     }
   }
-  for (const keys of [diff.added, diff.updated, diff.removed]) {
+  for (const keys of [diff.added, diff.updated]) {
     for (const key of keys) {
-      if (limits.restricted.has(key))
-        return refuse(
-          'key-restricted',
-          `The metadata key "${key}" is restricted: it can not be written here.`,
-        );
-      if (keys !== diff.removed && nestingOf(metadata[key]!, limits.nesting) > limits.nesting) {
-        return refuse(
-          'nested-too-deep',
-          `The value of "${key}" is nested deeper than ${limits.nesting} levels.`,
-        );
+      if (nestingOf(metadata[key]!, limits.nesting) > limits.nesting) {
+        const message = `The value of "${key}" is nested deeper than ${limits.nesting} levels.`;
+        return refuse('nested-too-deep', message, [{ path: pointerTo(key), message }]);
       }
     }
   }
@@ -161,4 +166,22 @@ function checkMetadata(metadata: JsonObject, diff: MetadataDiff, limits: LimitCh
     }
   }
   return { kind: 'changed', metadata, text, diff };
+}
+
+/** Names every bad key in the details (the first 100 of them), and the first few in the message. */
+function refuseKeys(
+  code: 'invalid-metadata-key' | 'key-restricted',
+  keys: readonly string[],
+  say: (key: string) => string,
+): Refusal {
+  const more = keys.length > 3 ? ` ${keys.length - 3} more keys are not allowed either.` : '';
+  return refuse(
+    code,
+    keys.slice(0, 3).map(say).join(' ') + more,
+    keys.slice(0, 100).map((key) => ({ path: pointerTo(key), message: say(key) })),
+  );
+}
+
+function pointerTo(key: string): string {
+  return `/${key.slice(0, 200).replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }

@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
+/* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
 import { registerKettle, startHarness } from './harness.js';
 
@@ -160,6 +160,7 @@ void t.test('bad values change nothing and say what is wrong', async (t) => {
     const answer = await h.call('PUT', '/endpoints/k1/metadata/a', body);
     t.equal(answer.status, 400, name);
     t.equal(answer.json.code, code, `${name}: ${answer.json.message}`);
+    t.same(answer.json.details, [{ path: '', message: answer.json.message }], name);
   }
   t.equal(
     (await h.call('PUT', '/endpoints/k1/metadata/a', `"${'x'.repeat(120_000)}"`)).json.code,
@@ -175,4 +176,29 @@ void t.test('bad values change nothing and say what is wrong', async (t) => {
   const whole = `{"a":${'['.repeat(32)}${']'.repeat(32)}}`;
   t.equal((await h.call('PUT', '/endpoints/k1/metadata', whole)).status, 200);
   t.equal((await h.call('PUT', '/endpoints/k1/metadata', `{"a":[${whole}]}`)).json.code, 'nested-too-deep');
+});
+
+void t.test('every bad key is named', async (t) => {
+  const h = await startHarness(t);
+  await registerKettle(h, 'k1', { a: 1 });
+  const put = (body: unknown) => h.call('PUT', '/endpoints/k1/metadata', body);
+  const invalid = await put({ 'a/b': 1, good: 2, 'c~d': 3 });
+  t.equal(invalid.json.code, 'invalid-metadata-key');
+  t.match(invalid.json.details, [
+    { path: '/a~1b', message: /"a\/b" is not allowed/ },
+    { path: '/c~0d', message: /"c~d" is not allowed/ },
+  ]);
+  t.equal(invalid.json.details.length, 2);
+  t.match(invalid.json.message, /a\/b.*c~d/);
+  const restricted = await put({ locked: 1 });
+  t.equal(restricted.json.code, 'key-restricted');
+  t.match(restricted.json.details, [{ path: '/locked', message: /restricted/ }]);
+  const reserved = await h.call('PUT', '/endpoints/k1/metadata/__proto__', '1');
+  t.equal(reserved.json.message, 'The metadata key "__proto__" is not allowed: it is reserved.');
+  const inner = await put('{"a":{"b/c":["\\ud800"]}}');
+  t.same(inner.json.details, [{ path: '/a/b~1c/0', message: inner.json.message }]);
+  const deep = await put(`{"a":${'['.repeat(33)}${']'.repeat(33)}}`);
+  t.equal(deep.json.code, 'nested-too-deep');
+  t.equal(deep.json.details.length, 1);
+  t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { a: 1 });
 });
