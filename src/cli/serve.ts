@@ -18,8 +18,6 @@ export async function serve(flags: ConfigFlags): Promise<number> {
   dieLoudly(log);
   const interrupt = onInterrupt();
   const service = await start(settings, log);
-  announce(settings, service, log);
-
   const hangup = new AbortController();
   // asked now, for a terminal that is closed is none any more
   const hasTerminal = isatty(0) || isatty(1);
@@ -30,6 +28,7 @@ export async function serve(flags: ConfigFlags): Promise<number> {
     log.level = 'silent';
     hangup.abort();
   });
+  announce(settings, service, log);
   await Promise.race([aborted(interrupt.first), aborted(hangup.signal), parentGone()]);
   log.info('stopping; a second signal stops at once');
   const stopped = service.stop().then(() => true);
@@ -96,7 +95,7 @@ function announce({ config, entries, notes }: Settings, service: RunningService,
 }
 
 function logStart(
-  { facts, warnings }: StartText,
+  { facts, warnings, next }: StartText,
   version: string,
   { url, managementUrl }: RunningService,
   log: Logger,
@@ -107,6 +106,7 @@ function logStart(
       url,
       managementUrl,
       ...Object.fromEntries(facts.slice(2).map(({ about, text }) => [about, text])),
+      ...(next.length === 0 ? {} : { next }),
     },
     'endpoint register is ready',
   );

@@ -137,7 +137,18 @@ void t.test('interrupted by Ctrl-C, it goes on where it was, and reports each fa
   const again = await runCli(args, { cwd });
   t.equal(again.code, 3, again.stderr);
   t.match(again.stderr, /going on after line \d+/);
-  t.match(again.stdout, /^6,000 lines .* of them earlier: 5,988 updated, 12 failed\.\n/);
+  const said =
+    /^([\d,]+) lines in .*: ([\d,]+) updated, (\d+) failed\.\n.*earlier runs, ([\d,]+) lines: ([\d,]+) updated, (\d+) failed\.\n/;
+  const [here, updated, failedHere, before, updatedBefore, failedBefore] = said
+    .exec(again.stdout)!
+    .slice(1)
+    .map((text) => Number(text.replaceAll(',', '')));
+  t.equal(here, count - progress.line, again.stdout);
+  t.equal(before, progress.line);
+  t.equal(updatedBefore, progress.counts.updated);
+  t.equal(failedBefore, progress.counts.failed);
+  t.equal(updated! + updatedBefore!, 5988);
+  t.equal(failedHere! + failedBefore!, 12);
   const failed = readFileSync(`${file}.failures.ndjson`, 'utf8')
     .trim()
     .split('\n')
@@ -237,11 +248,44 @@ void t.test('what can not go on says why in one line', async (t) => {
     cwd,
     input: '{"appVersion":{"name":"other-v1"}}',
   });
-  t.equal(unknown.code, 1);
+  t.equal(unknown.code, 3);
   t.match(unknown.stderr, /^epr: .*other-v1.*kaa\.applications\.<application>\.versions\.other-v1.*\n$/);
+  t.match(unknown.stdout, / 1 failed/);
   const none = await runCli(['import', 'none.ndjson', '--url', url], { cwd });
   t.equal(none.code, 2);
   t.equal(none.stderr, 'epr: There is no file none.ndjson.\n');
+});
+
+void t.test('the lines of an unknown application version fail, the others are done', async (t) => {
+  const { url } = await startRegister(t);
+  const cwd = temporaryFolder(t);
+  const other = (i: number): string => registration(i).replace('demo-v1', 'other-v1');
+  const mixed = (i: number): string => (i % 2 === 0 ? registration(i) : other(i));
+  writeFileSync(join(cwd, 'f.ndjson'), lines(20, mixed) + update(4, { n: 44 }));
+  const { code, stdout, stderr } = await runCli(['import', 'f.ndjson', '--url', url], { cwd });
+  t.equal(code, 3);
+  t.match(stderr, /^epr: [^\n]*other-v1[^\n]*\n$/);
+  t.match(stdout, /: 10 registered, 1 updated, 10 failed\./);
+  const failures = readFileSync(join(cwd, 'f.ndjson.failures.ndjson'), 'utf8').trim().split('\n');
+  t.equal(failures.length, 10);
+  t.match(JSON.parse(failures[0]!), {
+    line: 2,
+    input: other(1),
+    status: 404,
+    code: 'application-version-not-found',
+  });
+  t.equal(await total(url), 10);
+  t.same(await metadataOf(url, 'e4'), { n: 44 });
+});
+
+void t.test('the management port is told from a register', async (t) => {
+  const { managementUrl } = await startRegister(t);
+  const cwd = temporaryFolder(t);
+  for (const input of [registration(1), update(1, {})]) {
+    const { code, stderr } = await runCli(['import', '-', '--url', managementUrl], { cwd, input });
+    t.equal(code, 1);
+    t.match(stderr, /^epr: What answers at --url is not the REST port of a register \(404: .*\n$/);
+  }
 });
 
 void t.test('a dry run checks every line and sends nothing', async (t) => {

@@ -41,6 +41,7 @@ void t.test('with logging.format json it says everything as log lines, and stops
   t.match(ready, {
     level: 'info',
     stores: /\.?\/?here/,
+    next: [/^curl .*demo-v1.*\/endpoints$/, /^curl /, /^epr watch/],
     authentication: /off; safe/,
     NATS: /not configured/,
     applications: /demo-v1/,

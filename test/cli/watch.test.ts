@@ -58,7 +58,7 @@ void t.test('each change is one line; Ctrl-C ends it', async (t) => {
   for (const running of [all, other, json]) {
     running.child.kill('SIGINT');
     t.equal((await running.done).code, 0);
-    t.equal(running.stderr(), '');
+    t.equal(running.stderr(), `epr: connected to ${url}, waiting for events; Ctrl-C ends it\n`);
   }
   for (const line of json.stdout().trim().split('\n')) {
     t.match(JSON.parse(line), { type: 'metadata-updated', endpointId: /^kettle-/ });
@@ -99,7 +99,27 @@ void t.test('who reads goes away: it ends without a word', async (t) => {
     !(await Promise.race([ended, new Promise<false>((resolve) => setTimeout(() => resolve(false), 50))]))
   )
     await put(url, 'kettle-1/metadata/n', n++);
-  t.match(output, /^\S+ {2}metadata-updated [^\n]*\ncodes 0 0\n$/);
+  t.match(output, /^epr: connected [^\n]*\n\S+ {2}metadata-updated [^\n]*\ncodes 0 0\n$/);
+});
+
+void t.test('a filter that the register does not know is said, where it can tell', async (t) => {
+  const { url } = await startRegister(t);
+  const saved = await fetch(`${url}/api/v1/applications/demo/filters`, {
+    method: 'POST',
+    headers: JSON_TYPE,
+    body: JSON.stringify({ name: 'all', description: 'all', mongoQuery: {} }),
+  });
+  const { id } = (await saved.json()) as { id: string };
+  const unknown = startWatch(t, ['--url', url, '--application', 'demo', '--filter', 'none']);
+  await unknown.said('has no filter "none". No event will come');
+  const known = startWatch(t, ['--url', url, '--application', 'demo', '--filter', id]);
+  const untold = startWatch(t, ['--url', url, '--filter', 'none']);
+  for (const running of [known, untold]) {
+    await running.said('waiting for events');
+    running.child.kill('SIGINT');
+    t.equal((await running.done).code, 0);
+    t.notMatch(running.stderr(), /No event/);
+  }
 });
 
 void t.test('nobody there, and a parameter that the register does not know', async (t) => {

@@ -12,7 +12,7 @@ import { duration, grouped } from '../text.js';
 import { listFilters, readFilterSet, saveFilters, untilActive, type DemoFilter } from './filters.js';
 import { createLatencies, type Latencies } from './latencies.js';
 import { countEvents, type LiveCounts } from './live-counts.js';
-import { createLiveTable, describeEvents, milliseconds } from './live-table.js';
+import { createLiveTable, describeEvents, memberLines, milliseconds, showsTable } from './live-table.js';
 import { startRegister } from './start-register.js';
 
 /** The flags of `epr demo`. */
@@ -113,6 +113,13 @@ async function runShow(show: Show, startedMs: number): Promise<boolean> {
       (filter, i) =>
         filter.matchedEndpointsCount === before[i]!.matchedEndpointsCount + counts.change(filter.id),
     ).length;
+    if (!showsTable(process.stdout)) {
+      const members = after.map(({ name, matchedEndpointsCount }) => ({
+        name,
+        members: matchedEndpointsCount,
+      }));
+      say(`\nMembers of the filters\n${memberLines(members).join('\n')}`);
+    }
     say(`\nDone in ${duration(Date.now() - startedMs)}`);
     sayImported(say, stations, 'stations registered');
     sayImported(say, replay, 'observations stored');

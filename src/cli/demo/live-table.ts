@@ -25,12 +25,18 @@ const COLUMNS = 3;
 const COLUMN_WIDTH = 25;
 const BAR_WIDTH = 30;
 
+export type TableScreen = Screen & { rows?: number | undefined };
+
+/** Whether it is a terminal, and large enough for the table. */
+export function showsTable(screen: TableScreen): boolean {
+  return (
+    screen.isTTY === true && (screen.columns ?? 80) >= COLUMNS * COLUMN_WIDTH + 2 && (screen.rows ?? 24) >= 16
+  );
+}
+
 /** Drawn again in its place on a terminal that is large enough; a plain line now and then elsewhere. */
-export function createLiveTable(screen: Screen & { rows?: number | undefined }): LiveTable {
-  const large =
-    screen.isTTY === true &&
-    (screen.columns ?? 80) >= COLUMNS * COLUMN_WIDTH + 2 &&
-    (screen.rows ?? 24) >= 16;
+export function createLiveTable(screen: TableScreen): LiveTable {
+  const large = showsTable(screen);
   let timer: NodeJS.Timeout | undefined;
   let look: (() => ReplayState) | undefined;
   let height = 0;
@@ -68,11 +74,17 @@ export function tableLines(state: ReplayState): string[] {
     `  events          ${describeEvents(state.events)}`,
     '',
   ];
-  const perColumn = Math.ceil(state.filters.length / COLUMNS);
+  return [...lines, ...memberLines(state.filters)];
+}
+
+/** The filters and their members, in columns that are read downwards. */
+export function memberLines(filters: ReplayState['filters']): string[] {
+  const lines: string[] = [];
+  const perColumn = Math.ceil(filters.length / COLUMNS);
   for (let row = 0; row < perColumn; row++) {
     let line = '  ';
     for (let column = 0; column < COLUMNS; column++) {
-      const filter = state.filters[column * perColumn + row];
+      const filter = filters[column * perColumn + row];
       if (filter === undefined) continue;
       const members = grouped(filter.members);
       line += `${fit(filter.name, 16).padEnd(16)}${members.padStart(7)}`.padEnd(COLUMN_WIDTH);

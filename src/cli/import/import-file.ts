@@ -53,12 +53,8 @@ async function importWithDisplay(
     ...(flags.tokens === undefined ? {} : { tokensFile: flags.tokens }),
   };
   const view = createProgressView(process.stderr);
-  let startLine = 0;
   const watcher = {
-    onStart: (state: Parameters<typeof view.start>[0]) => {
-      startLine = state().startLine;
-      view.start(state);
-    },
+    onStart: (state: Parameters<typeof view.start>[0]) => view.start(state),
     onNotice: (text: string) => view.notice(text),
   };
   let result: ImportResult;
@@ -67,19 +63,20 @@ async function importWithDisplay(
   } finally {
     view.stop();
   }
-  process.stdout.write(summaryOf(options, result, startLine));
+  process.stdout.write(summaryOf(options, result));
   if (result.interrupted) return EXIT.interrupted;
   return result.counts.failed > 0 ? EXIT.someFailed : EXIT.ok;
 }
 
-function summaryOf(options: ImportOptions, result: ImportResult, startLine: number): string {
-  const { counts, tookMs, lines } = result;
-  const rate = tookMs > 0 ? ` (${grouped(((lines - startLine) / tookMs) * 1000)}/s)` : '';
-  const before = startLine > 0 ? `, ${grouped(startLine)} of them earlier` : '';
-  const head = result.interrupted
-    ? `Stopped after line ${grouped(lines)}`
-    : `${grouped(lines)} lines in ${duration(tookMs)}${rate}${before}`;
-  let text = `${head}: ${describeCounts(counts)}.\n`;
+function summaryOf(options: ImportOptions, result: ImportResult): string {
+  const { counts, tookMs, lines, earlier } = result;
+  const here = lines - (earlier?.lines ?? 0);
+  const rate = tookMs > 0 ? ` (${grouped((here / tookMs) * 1000)}/s)` : '';
+  const head = result.interrupted ? `Stopped after line ${grouped(lines)}: ` : '';
+  const countsHere = earlier === undefined ? counts : less(counts, earlier.counts);
+  let text = `${head}${grouped(here)} lines in ${duration(tookMs)}${rate}: ${describeCounts(countsHere)}.\n`;
+  if (earlier !== undefined)
+    text += `Before that, in earlier runs, ${grouped(earlier.lines)} lines: ${describeCounts(earlier.counts)}.\n`;
   if (counts.failed > 0) text += `Failed lines and their reasons: ${options.failuresFile}\n`;
   if (result.interrupted) {
     text +=
@@ -90,6 +87,16 @@ function summaryOf(options: ImportOptions, result: ImportResult, startLine: numb
           : 'Nothing was done.\n';
   }
   return text;
+}
+
+function less(counts: Counts, earlier: Counts): Counts {
+  return {
+    registered: counts.registered - earlier.registered,
+    alreadyThere: counts.alreadyThere - earlier.alreadyThere,
+    updated: counts.updated - earlier.updated,
+    failed: counts.failed - earlier.failed,
+    blank: counts.blank - earlier.blank,
+  };
 }
 
 function describeCounts(counts: Counts): string {

@@ -10,6 +10,8 @@ export interface RegisterBatchesOptions {
   /** batch tasks in flight */
   concurrency: number;
   onToken: (endpointId: string, token: string) => void;
+  /** The register does not know it, so its lines fail; called for each batch of them. */
+  onUnknownVersion: (versionName: string, message: string) => void;
 }
 
 /** Fixed by the contract of `POST /endpoints/batch`. */
@@ -87,11 +89,11 @@ export function createRegisterBatches(
       settleAll(items, await followTask(statusPath(answer), items.length));
       return;
     }
-    if (answer.status === 404) {
-      const { message } = errorOf(answer);
-      throw new CliFailure(
-        `${message} Lines of the file register endpoints of "${versionName}": add it to the register's configuration (kaa.applications.<application>.versions.${versionName}) and run this again.`,
-      );
+    const { code, message } = errorOf(answer);
+    if (answer.status === 404 && code === 'application-version-not-found') {
+      options.onUnknownVersion(versionName, message);
+      for (const { entry } of items) entry.settle({ kind: 'failed', status: 404, code, message });
+      return;
     }
     const ending = endingFailure(answer);
     if (ending !== undefined) throw ending;

@@ -64,9 +64,12 @@ export interface ImportWatcher {
 }
 
 export interface ImportResult {
+  /** of this run and of the earlier ones that it goes on from */
   counts: Counts;
-  /** lines done, those of an earlier run included */
+  /** lines done, those of earlier runs included */
   lines: number;
+  /** what earlier runs did of it; undefined when this one began at the first line */
+  earlier: { lines: number; counts: Counts } | undefined;
   tookMs: number;
   interrupted: boolean;
 }
@@ -111,6 +114,11 @@ export async function runImport(
     registration: createRegisterBatches(deps, {
       concurrency: options.concurrency,
       onToken: tokens.add,
+      onUnknownVersion: sayOnce((versionName, message) =>
+        watcher.onNotice(
+          `${message} The lines that register endpoints of it fail, the others go on. Add it to the register's configuration (kaa.applications.<application>.versions.${versionName}) and import those again.`,
+        ),
+      ),
     }),
     metadata: createMetadataStream(deps, {
       window: options.window ?? options.concurrency * 1000,
@@ -151,6 +159,7 @@ export async function runImport(
     return {
       counts: { ...ledger.counts() },
       lines: ledger.doneLine(),
+      earlier: earlier && { lines: earlier.line, counts: earlier.counts },
       tookMs: Date.now() - startedMs,
       interrupted: interruptedNow,
     };
@@ -164,6 +173,16 @@ export async function runImport(
     failures.close();
     tokens.close();
   }
+}
+
+/** For each subject once. */
+function sayOnce(say: (subject: string, text: string) => void): typeof say {
+  const said = new Set<string>();
+  return (subject, text) => {
+    if (said.has(subject)) return;
+    said.add(subject);
+    say(subject, text);
+  };
 }
 
 interface Senders {

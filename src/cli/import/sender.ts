@@ -29,10 +29,10 @@ export function endingFailure(answer: Pick<HttpAnswer, 'status' | 'body'>): CliF
     case 403:
       return new CliFailure(`The token does not allow this (403): ${message}`);
     case 404:
-      return new CliFailure(
-        `The register answers 404: ${message} Is --url right, and is the application in its configuration?`,
-      );
     case 405:
+      return new CliFailure(
+        `What answers at --url is not the REST port of a register (${answer.status}: ${message}) Give the address that the register names for REST when it starts, with its path prefix if it has one; health and metrics have a port of their own.`,
+      );
     case 415:
       return new CliFailure(
         `What answers at --url is no endpoint register of this version (${answer.status}: ${message})`,
