@@ -12,7 +12,7 @@ import { readIfMatch, readIfNoneMatch } from './table/entity-tags.js';
 import { pathParameter } from './table/path-parameters.js';
 import type { Call, Route, RouteDeps } from './table/route.js';
 import { createRouter } from './table/router.js';
-import { BodyStream } from './wire/body.js';
+import { type BodyBudget, BodyStream } from './wire/body.js';
 import { Exchange } from './wire/exchange.js';
 import { type RequestHead, readHead } from './wire/request-head.js';
 import { internalFault, sendFault, sendReply } from './wire/send-result.js';
@@ -23,6 +23,8 @@ export interface DispatcherOptions {
   /** `host:port`, for a request whose `Host` can't be used */
   listening: () => string;
   streamIdleMs: number;
+  /** of all ordinary bodies that are being received */
+  bodiesBytes: number;
 }
 
 export interface Dispatcher {
@@ -45,6 +47,7 @@ export function createDispatcher(
   const bases = options.pathPrefixes
     .map((prefix) => ({ prefix, base: prefix + API }))
     .sort((a, b) => b.base.length - a.base.length);
+  const budget: BodyBudget = { limitBytes: options.bodiesBytes, usedBytes: 0 };
   let stopping = false;
 
   function handle(response: HttpResponse, request: HttpRequest): void {
@@ -140,7 +143,7 @@ export function createDispatcher(
   ): Promise<void> {
     const { route } = prepared;
     // the body must be listened to before anything is waited for
-    const body = readBody(exchange, prepared, deps.limits(), options.streamIdleMs);
+    const body = readBody(exchange, prepared, deps.limits(), options.streamIdleMs, budget);
     if (body !== undefined && 'kind' in body)
       return sendFault(exchange, body, [], body.code === 'body-too-large');
     if (deps.access.authenticates && route.access !== 'public') {
@@ -155,7 +158,7 @@ export function createDispatcher(
       else {
         const content = await body.content;
         if (content === 'gone') return;
-        if ('kind' in content) return sendFault(exchange, content, [], content.code === 'body-too-large');
+        if ('kind' in content) return sendFault(exchange, content, [], endsUnread(content));
         call.body = content.value;
         call.text = content.text;
       }
@@ -189,6 +192,11 @@ export function createDispatcher(
       stopping = true;
     },
   };
+}
+
+/** Whether the rest of the body is not worth reading. */
+function endsUnread({ code }: Refusal): boolean {
+  return code === 'body-too-large' || code === 'overloaded';
 }
 
 /** Gives the exchange its correlation id, and answers what is wrong with the headers. */

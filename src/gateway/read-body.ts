@@ -3,7 +3,7 @@ import type { JsonValue } from '../model/json.js';
 import { parseStrictJson } from '../model/strict-json.js';
 import type { PreparedRoute } from './prepared-route.js';
 import type { GatewayLimits } from './types.js';
-import { BodyStream, readWholeBody } from './wire/body.js';
+import { type BodyBudget, BodyStream, readWholeBody } from './wire/body.js';
 import type { Exchange } from './wire/exchange.js';
 
 export interface JsonBody {
@@ -23,6 +23,7 @@ export function readBody(
   prepared: PreparedRoute,
   limits: GatewayLimits,
   streamIdleMs: number,
+  budget: BodyBudget,
 ): IncomingBody | Refusal | undefined {
   const { body } = prepared.route;
   if (body === undefined) return undefined;
@@ -47,27 +48,34 @@ export function readBody(
     return tooLarge(limits, head.contentLength);
   const check = prepared.checks.get(mediaType);
   const nesting = limits.nesting + body.levelsAbove;
-  const content = readWholeBody(exchange, limits.bodyBytes).then((bytes): JsonBody | Refusal | 'gone' => {
-    if (bytes === 'gone') return 'gone';
-    if (bytes === 'too-large') return tooLarge(limits, undefined);
-    const parsed = parseStrictJson(bytes, nesting);
-    if (!parsed.ok) {
-      const { code, message, path = '' } = parsed;
-      return refuse(code, message, [{ path, message }]);
-    }
-    const faults = check?.(parsed.value);
-    if (faults !== undefined) {
-      const words = faults
-        .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
-        .join(' ');
-      return refuse(
-        'invalid-body',
-        `The body is not what this operation takes. ${words.slice(0, 2000)}`,
-        faults,
-      );
-    }
-    return { value: parsed.value, text: parsed.text.trim() };
-  });
+  const content = readWholeBody(exchange, limits.bodyBytes, budget).then(
+    (bytes): JsonBody | Refusal | 'gone' => {
+      if (bytes === 'gone') return 'gone';
+      if (bytes === 'overloaded')
+        return refuse(
+          'overloaded',
+          'More is being received than fits in memory. Nothing was changed; send it again shortly.',
+        );
+      if (bytes === 'too-large') return tooLarge(limits, undefined);
+      const parsed = parseStrictJson(bytes, nesting);
+      if (!parsed.ok) {
+        const { code, message, path = '' } = parsed;
+        return refuse(code, message, [{ path, message }]);
+      }
+      const faults = check?.(parsed.value);
+      if (faults !== undefined) {
+        const words = faults
+          .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+          .join(' ');
+        return refuse(
+          'invalid-body',
+          `The body is not what this operation takes. ${words.slice(0, 2000)}`,
+          faults,
+        );
+      }
+      return { value: parsed.value, text: parsed.text.trim() };
+    },
+  );
   return { mediaType, content };
 }
 

@@ -12,6 +12,7 @@ import type { Gateway, GatewayDeps } from './types.js';
 const EVENT_SUBSCRIBERS = 1000;
 const HEARTBEAT_MS = 15_000;
 const STREAM_IDLE_MS = 300_000;
+const BODIES_BYTES = 256 * 1024 * 1024;
 const DRAIN_POLL_MS = 10;
 /** For clients whose request was not read to its end: closing resets the connection, and with it what is on the way to them. */
 const LINGER_MS = 200;
@@ -44,6 +45,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       publicUrl: options.publicUrl,
       listening: () => `${options.host}:${port}`,
       streamIdleMs: options.streamIdleMs ?? STREAM_IDLE_MS,
+      bodiesBytes: options.bodiesBytes ?? BODIES_BYTES,
     },
   );
   let stopping = false;

@@ -40,6 +40,8 @@ export interface GatewayOptions {
   heartbeatMs?: number;
   /** how long a streamed request may send nothing; default 5 min. Ordinary bodies have the 10 s of the HTTP server. */
   streamIdleMs?: number;
+  /** bytes of all ordinary bodies that are being received at a time; beyond it 429. Default 256 MiB. */
+  bodiesBytes?: number;
   /** shown by `/info` */
   info?: Record<string, unknown>;
 }

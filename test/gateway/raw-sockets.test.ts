@@ -114,3 +114,33 @@ void t.test('pipelined requests are not mixed up: the connection is closed', asy
   t.notMatch(raw.received(), /200 OK/);
   t.equal((await h.call('GET', '/endpoints/k1/metadata')).status, 200, 'others are served');
 });
+
+void t.test('bodies that are being received have a common bound', async (t) => {
+  const h = await startHarness(t, { bodiesBytes: 1000 });
+  await registerKettle(h, 'k1', { a: 1 });
+  const length = 'Content-Length: 700\r\n';
+  const first = openRaw(t, h.gateway.port);
+  first.send(put(length, '1'.padEnd(600)));
+  // the second is refused as soon as the first one's bytes have come: until then it may be taken itself
+  const second = openRaw(t, h.gateway.port);
+  second.send(put(length, '2'.padEnd(600)));
+  const [loser, winner] = await Promise.race([
+    first.until(/\}$/).then(() => [first, second] as const),
+    second.until(/\}$/).then(() => [second, first] as const),
+  ]);
+  t.match(loser.received(), /^HTTP\/1.1 429 [^]*Retry-After: 1[^]*"code":"overloaded"/);
+  winner.send(' '.repeat(100));
+  t.match(await winner.until(/\r\n\r\n[12]$/), /^HTTP\/1.1 200 /, 'the other is not hurt');
+  const third = openRaw(t, h.gateway.port);
+  third.send(put(length, '3'.padEnd(600)));
+  third.send(' '.repeat(100));
+  t.match(await third.until(/\r\n\r\n3$/), /^HTTP\/1.1 200 /, 'what was held is given back');
+  const cut = openRaw(t, h.gateway.port);
+  cut.send(put(length, '4'.padEnd(600)));
+  cut.socket.end();
+  await cut.closed;
+  const last = openRaw(t, h.gateway.port);
+  last.send(put(length, '5'.padEnd(600)));
+  last.send(' '.repeat(100));
+  t.match(await last.until(/\r\n\r\n5$/), /^HTTP\/1.1 200 /, 'also when the client went away');
+});

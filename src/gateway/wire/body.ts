@@ -3,17 +3,29 @@ import type { Exchange } from './exchange.js';
 
 const EMPTY = Buffer.alloc(0);
 
-/** A whole body; `too-large` as soon as that is known; `gone` when the client went away first. */
-export type WholeBody = Buffer | 'too-large' | 'gone';
+/** A whole body; `too-large` or `overloaded` as soon as that is known; `gone` when the client went away first. */
+export type WholeBody = Buffer | 'too-large' | 'overloaded' | 'gone';
+
+/** Bytes of all bodies that are being received, and how many there may be. */
+export interface BodyBudget {
+  readonly limitBytes: number;
+  usedBytes: number;
+}
 
 /** Must be called before the request's handler returns, else the body is lost. */
-export function readWholeBody(exchange: Exchange, limitBytes: number): Promise<WholeBody> {
+export function readWholeBody(
+  exchange: Exchange,
+  limitBytes: number,
+  budget: BodyBudget,
+): Promise<WholeBody> {
   return new Promise((resolve) => {
     let parts: Buffer[] | undefined;
     let total = 0;
+    let held = 0;
     let settled = false;
     const settle = (body: WholeBody): void => {
       settled = true;
+      budget.usedBytes -= held;
       parts = undefined;
       resolve(body);
     };
@@ -25,6 +37,12 @@ export function readWholeBody(exchange: Exchange, limitBytes: number): Promise<W
       if (settled) return;
       total += chunk.byteLength;
       if (total > limitBytes) return settle('too-large');
+      if (!isLast || parts !== undefined) {
+        // a body that comes in one piece waits for nothing
+        if (budget.usedBytes + chunk.byteLength > budget.limitBytes) return settle('overloaded');
+        budget.usedBytes += chunk.byteLength;
+        held = total;
+      }
       // the chunk's memory is taken back when this returns
       const part = chunk.byteLength === 0 ? EMPTY : Buffer.from(Buffer.from(chunk));
       if (!isLast) {
