@@ -4,6 +4,7 @@ import { createLog } from '../observability/index.js';
 import type { RunningService } from '../service.js';
 import { loadSettings, type ConfigFlags, type Settings } from './config-flags.js';
 import { CliFailure, EXIT, codeOf, messageOf } from './failure.js';
+import { checkPorts } from './free-ports.js';
 import { aborted, onInterrupt } from './interrupt.js';
 import { renderStartText, startText, type StartText } from './start-text.js';
 import { ownVersion } from './version.js';
@@ -50,6 +51,7 @@ export async function serve(flags: ConfigFlags): Promise<number> {
 }
 
 async function start({ config }: Settings, log: Logger): Promise<RunningService> {
+  await checkPorts(config);
   // loaded only now, so that a wrong configuration is told at once
   const { startService } = await import('../service.js');
   try {
@@ -58,10 +60,6 @@ async function start({ config }: Settings, log: Logger): Promise<RunningService>
     log.debug({ err: error }, 'start failed');
     const { host, port } = config.server;
     switch (codeOf(error)) {
-      case 'EADDRINUSE':
-        throw new CliFailure(
-          `${messageOf(error)} Another program, or another register, listens there: stop it, or choose another with --port.`,
-        );
       case 'EACCES':
         throw new CliFailure(
           `Not allowed to open what is needed (${host}:${port}, ${config.storage.url}): ${messageOf(error)}`,

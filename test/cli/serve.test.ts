@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -91,6 +91,10 @@ void t.test('a port that is taken is one line with the remedy', async (t) => {
   const { code, stderr } = await runCli(['serve', '--port', port, '--set', 'management.port=0'], { cwd });
   t.equal(code, 1);
   t.match(stderr, new RegExp(`^epr: .*127\\.0\\.0\\.1 port ${port}.*server\\.port.*\\n$`));
+  const side = await runCli(['serve', '--port', '0', '--set', `management.port=${port}`], { cwd });
+  t.equal(side.code, 1);
+  t.match(side.stderr, /^epr: .*management\.port.*\n$/);
+  t.same(readdirSync(cwd), [], 'nothing was created');
 });
 
 void t.test('two registers do not share a port', async (t) => {
