@@ -1,4 +1,6 @@
 import t from 'tap';
+import { refuse } from '../../src/model/errors.js';
+import { openAccess } from '../../src/security/index.js';
 import { openRaw, registerKettle, startHarness } from './harness.js';
 
 const put = (headers: string, body: string) =>
@@ -143,4 +145,27 @@ void t.test('bodies that are being received have a common bound', async (t) => {
   last.send(put(length, '5'.padEnd(600)));
   last.send(' '.repeat(100));
   t.match(await last.until(/\r\n\r\n5$/), /^HTTP\/1.1 200 /, 'also when the client went away');
+});
+
+void t.test('what a refused request held is given back', async (t) => {
+  const open = openAccess();
+  const h = await startHarness(t, {
+    bodiesBytes: 1000,
+    access: {
+      ...open,
+      authenticates: true,
+      authenticate: async (authorization) =>
+        authorization === 'bad' ? refuse('forbidden') : open.authenticate(undefined),
+    },
+  });
+  await registerKettle(h, 'k1', { a: 1 });
+  const refused = openRaw(t, h.gateway.port);
+  refused.send(put('Content-Length: 700\r\nAuthorization: bad\r\n', '1'.padEnd(600)));
+  t.match(await refused.until(/\}$/), /^HTTP\/1.1 403 /);
+  refused.socket.destroy();
+  await refused.closed;
+  const next = openRaw(t, h.gateway.port);
+  next.send(put('Content-Length: 700\r\n', '5'.padEnd(600)));
+  next.send(' '.repeat(100));
+  t.match(await next.until(/\r\n\r\n(5|\{.*\})$/), /^HTTP\/1.1 200 /);
 });

@@ -29,7 +29,8 @@ export function readWholeBody(
       parts = undefined;
       resolve(body);
     };
-    exchange.onGone = () => {
+    // also when it is answered before its body has come: nobody tells when the client goes away then
+    exchange.onEnded = () => {
       if (!settled) settle('gone');
     };
     exchange.response.onData((chunk, isLast) => {

@@ -24,6 +24,8 @@ export class Exchange {
   readonly startedAt = performance.now();
   /** called when the client goes away, after the exchange has ended */
   onGone: (() => void) | undefined;
+  /** called when the exchange is over, answered or not */
+  onEnded: (() => void) | undefined;
   #writable: (() => void) | undefined;
 
   constructor(
@@ -117,5 +119,6 @@ export class Exchange {
     if (this.ended) return;
     this.ended = true;
     this.onEnd(this, status);
+    this.onEnded?.();
   }
 }
