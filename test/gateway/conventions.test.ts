@@ -35,13 +35,25 @@ void t.test('prefixes, Location, unknown paths and methods', async (t) => {
     ['POST', '/endpoints/k1', 'GET, HEAD, DELETE'],
     ['PUT', '/endpoints/batch', 'GET, HEAD, POST, DELETE'],
     ['OPTIONS', '/endpoints/k1/metadata/a', 'GET, HEAD, PUT, DELETE'],
-    ['POST', '/endpoints/search', 'GET, HEAD, DELETE'],
   ];
   for (const [method, path, allow] of methods) {
     const answer = await h.call(method, path);
     t.equal(answer.status, 405, `${method} ${path}`);
     t.equal(answer.json.code, 'method-not-allowed');
     t.equal(answer.headers.get('allow'), allow);
+  }
+  for (const [method, path] of [
+    ['POST', '/endpoints/search'],
+    ['POST', '/endpoints/delete'],
+    ['PUT', '/relations/link'],
+    ['PUT', '/relations/unlink'],
+    ['GET', '/endpoints/k1/relations'],
+    ['GET', '/applications/kettle/metadata-keys'],
+    ['POST', '/applications/kettle/filters/preview'],
+  ] as const) {
+    const answer = await h.call(method, path);
+    t.equal(answer.json.code, 'not-found', `${method} ${path}`);
+    t.match(answer.json.message, /not in this version yet/);
   }
 });
 

@@ -78,8 +78,12 @@ void t.test('registration refuses what it does not know', async (t) => {
     appVersion: { name: 'kettle-v1' },
     relations: [{ type: 'contains', from: 'a' }],
   });
-  t.equal(relations.status, 501);
-  t.equal(relations.json.code, 'not-available');
+  t.equal(relations.status, 400);
+  t.equal(relations.json.code, 'invalid-body');
+  t.match(relations.json.message, /not in this version yet/);
+  const empty = { appVersion: { name: 'kettle-v1' }, endpointId: 'empty', relations: [] };
+  t.equal((await h.call('POST', '/endpoints', empty)).status, 201);
+  t.equal((await h.call('DELETE', '/endpoints/empty')).status, 204);
   const made = await h.call('POST', '/endpoints', { appVersion: { name: 'kettle-v1' } });
   t.match(made.json, { token: /^.{20}$/, endpointId: /^[0-9a-f-]{36}$/ });
   t.equal((await h.call('GET', '/endpoints')).json.totalElements, 1);

@@ -28,7 +28,7 @@ const Registering = closedObject({
   endpointToken: Type.Optional(EndpointToken),
   endpointId: Type.Optional(EndpointId),
   relations: Type.Optional(
-    Type.Array(Type.Unknown(), { description: 'Not available in this version: answered with 501.' }),
+    Type.Array(Type.Unknown(), { description: 'Not in this version yet: only an empty list is taken.' }),
   ),
 });
 
@@ -80,15 +80,14 @@ const register = defineRoute({
     'endpoint-exists',
     'token-taken',
     'endpoint-too-large',
-    'not-available',
   ],
   async handle(call, deps) {
     const { body } = call;
-    if (body.relations !== undefined) {
+    if (body.relations !== undefined && body.relations.length > 0) {
       return refuse(
-        'not-available',
-        'Relations are not available in this version: leave "relations" out. Nothing was registered.',
-        [{ path: '/relations', message: 'is not available in this version.' }],
+        'invalid-body',
+        'Relations are not in this version yet: leave "relations" out. Nothing was registered.',
+        [{ path: '/relations', message: 'is not in this version yet.' }],
       );
     }
     const registration: Registration = { versionName: body.appVersion.name, metadata: body.metadata ?? {} };
