@@ -210,6 +210,7 @@ void t.test('bodies that are too large', async (t) => {
     `PUT /api/v1/endpoints/k1/metadata/a HTTP/1.1\r\nHost: x\r\nContent-Length: ${limits.bodyBytes + 1}\r\n\r\n`,
   );
   t.match(await early.until(/body-too-large.*\}$/s), /^HTTP\/1.1 413 /, 'answered before the body comes');
+  t.equal(early.received().match(/^connection: close\r$/gim)?.length, 1, 'says once that it closes');
   const chunked = openRaw(t, h.gateway.port);
   chunked.send(
     'PUT /api/v1/endpoints/k1/metadata/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n',

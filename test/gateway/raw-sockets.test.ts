@@ -31,6 +31,13 @@ void t.test('headers that contradict themselves', async (t) => {
   t.match(await both.until(/400/), /^HTTP\/1.1 400 /, 'a length and chunks');
   t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { a: 1 }, 'nothing was changed');
 
+  for (const coding of ['gzip, chunked', 'gzip', 'identity']) {
+    const coded = openRaw(t, h.gateway.port);
+    coded.send(put(`Transfer-Encoding: ${coding}\r\n`, '1\r\n2\r\n0\r\n\r\n'));
+    t.match(await coded.until(/HTTP\/1.1 \d+ /), /^HTTP\/1.1 400 /, coding);
+  }
+  t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { a: 1 }, 'nothing was changed');
+
   const same = openRaw(t, h.gateway.port);
   same.send(put('Content-Length: 1\r\nContent-Length: 1\r\n', '7'));
   t.match(await same.until(/\r\n\r\n7$/), /^HTTP\/1.1 200 /, 'two equal lengths are one');

@@ -65,6 +65,10 @@ function readHeader(head: RequestHead, name: string, value: string): void {
       } else head.contentLength = length;
       break;
     }
+    case 'transfer-encoding':
+      if (value.toLowerCase() !== 'chunked')
+        head.fault ??= `Transfer-Encoding may only be "chunked"; found "${value.slice(0, 40)}".`;
+      break;
     case 'if-match':
       head.ifMatch = head.ifMatch === undefined ? value : `${head.ifMatch},${value}`;
       break;

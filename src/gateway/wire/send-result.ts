@@ -19,7 +19,6 @@ export function sendFault(
   if (status === 429 || status === 503) headers.push(RETRY_AFTER);
   if (status === 401 && !extra.some(([name]) => name === 'WWW-Authenticate'))
     headers.push(['WWW-Authenticate', 'Bearer realm="epr"']);
-  if (close) headers.push(['Connection', 'close']);
   const body: Record<string, unknown> = { message: fault.message, code: fault.code };
   if (fault.kind === 'refused' && fault.details !== undefined) body['details'] = fault.details;
   exchange.send(status, headers, JSON.stringify(body), close);
