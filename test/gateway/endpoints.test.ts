@@ -147,6 +147,8 @@ void t.test('lists', async (t) => {
     'cursor=',
     `cursor=${cursor}&offset=1`,
     `cursor=${cursor}&sort=endpointId`,
+    `cursor=${cursor}&applicationName=kettle`,
+    `cursor=${cursor}&endpointId=k1`,
     'metadataFilter=city',
     `metadataFilter=${encodeURIComponent('{"a":1,"a":2}')}`,
     'multiFilter=%zz',

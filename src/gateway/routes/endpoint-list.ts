@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
 import { refuse } from '../../model/errors.js';
 import { headOf } from '../../model/record.js';
@@ -91,7 +92,8 @@ export const listEndpoints = defineRoute({
       records = records.filter((_record, i) => granted[i] === true);
     }
     const filters = included.filters ? await deps.register.endpoints.filterIds(records) : [];
-    const nextCursor = next === undefined ? undefined : encodeCursor(query.sort, next);
+    const nextCursor =
+      next === undefined ? undefined : encodeCursor(query.sort, next, hashFilters(call.query));
     return {
       kind: 'reply',
       status: 200,
@@ -100,8 +102,17 @@ export const listEndpoints = defineRoute({
   },
 });
 
+/** Short, for cursors: a list goes on only with the filters that it began with. */
+function hashFilters(query: ListCall['query']): string {
+  const { tenantId, applicationName, applicationVersionName, filterId, metadataFilter, multiFilter } = query;
+  const ids = [...(query.endpointId ?? [])].sort();
+  const own = [tenantId, applicationName, applicationVersionName, filterId, metadataFilter, multiFilter];
+  const text = JSON.stringify([ids, query.regex ?? false, ...own]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 8);
+}
+
 function readListQuery({ query }: ListCall, limits: Parameters<typeof readPaging>[1]) {
-  const paging = readPaging(query, limits);
+  const paging = readPaging(query, limits, hashFilters(query));
   if ('kind' in paging) return paging;
   const wanted: ListQuery = { ...paging, regex: query.regex ?? false };
   if (wanted.regex && (query.endpointId?.length ?? 0) > 1) {

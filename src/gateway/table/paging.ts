@@ -34,7 +34,11 @@ export function readLimit(limit: number | undefined, limits: GatewayLimits): num
   return refuseParameters([{ path: 'limit', message: `must be 1 to ${limits.pageMax}; found ${limit}.` }]);
 }
 
-export function readPaging(parameters: PagingParameters, limits: GatewayLimits): Paging | Refusal {
+export function readPaging(
+  parameters: PagingParameters,
+  limits: GatewayLimits,
+  filters: string,
+): Paging | Refusal {
   const limit = readLimit(parameters.limit, limits);
   if (typeof limit !== 'number') return limit;
   const sort = parameters.sort === undefined ? undefined : readSort(parameters.sort);
@@ -58,6 +62,12 @@ export function readPaging(parameters: PagingParameters, limits: GatewayLimits):
       'The cursor is not one that this service gave: take "nextCursor" of the page before as it is, or start without it.',
     );
   }
+  if (place.filters !== filters) {
+    return refuse(
+      'invalid-parameter',
+      'The cursor belongs to a list with other filters: give the same ones as for the page before, or start without the cursor.',
+    );
+  }
   if (sort !== undefined && (sort.by !== place.sort.by || sort.direction !== place.sort.direction)) {
     return refuse(
       'invalid-parameter',
@@ -74,13 +84,13 @@ function readSort(text: string): Sort {
 }
 
 /** Opaque to clients; it holds the order and the last record's sort keys, so that a page costs the same at any depth. */
-export function encodeCursor(sort: Sort, place: PagePlace): string {
+export function encodeCursor(sort: Sort, place: PagePlace, filters: string): string {
   return Buffer.from(
-    JSON.stringify([1, sort.by, sort.direction, place.createdMs, place.endpointId]),
+    JSON.stringify([2, sort.by, sort.direction, place.createdMs, place.endpointId, filters]),
   ).toString('base64url');
 }
 
-function decodeCursor(text: string): { sort: Sort; after: PagePlace } | undefined {
+function decodeCursor(text: string): { sort: Sort; after: PagePlace; filters: unknown } | undefined {
   if (!/^[A-Za-z0-9_-]+$/.test(text)) return undefined;
   let parts: unknown;
   try {
@@ -88,15 +98,15 @@ function decodeCursor(text: string): { sort: Sort; after: PagePlace } | undefine
   } catch {
     return undefined;
   }
-  if (!Array.isArray(parts) || parts.length !== 5) return undefined;
-  const [version, by, direction, createdMs, endpointId] = parts as unknown[];
+  if (!Array.isArray(parts) || parts.length !== 6) return undefined;
+  const [version, by, direction, createdMs, endpointId, filters] = parts as unknown[];
   if (
-    version !== 1 ||
+    version !== 2 ||
     (by !== 'createdDate' && by !== 'endpointId') ||
     (direction !== 'asc' && direction !== 'desc')
   )
     return undefined;
   if (typeof createdMs !== 'number' || !Number.isSafeInteger(createdMs) || typeof endpointId !== 'string')
     return undefined;
-  return { sort: { by, direction }, after: { createdMs, endpointId } };
+  return { sort: { by, direction }, after: { createdMs, endpointId }, filters };
 }
