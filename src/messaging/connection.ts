@@ -77,7 +77,7 @@ export function createNatsLink(options: MessagingOptions, log: Logger): NatsLink
   const keepConnected = async () => {
     while (!stopping.signal.aborted) {
       try {
-        connection = await connect(await connectionOptions(options));
+        connection = await connectToAny(await connectionOptions(options), options.urls);
         if (stopping.signal.aborted) return await connection.close();
         void follow(connection);
         setConnected(true);
@@ -150,10 +150,28 @@ function reconnectDelayMs(): number {
   return 250 + Math.random() * 1_250;
 }
 
+/**
+ * The client forgets every URL that fails before its first connection, and would never go back to a server that was away
+ * at the start. So it is given one that answers as the first.
+ */
+async function connectToAny(options: ConnectionOptions, urls: readonly string[]): Promise<NatsConnection> {
+  const order = urls.map((url) => ({ url, by: Math.random() })).sort((a, b) => a.by - b.by);
+  let failure: unknown;
+  for (const { url } of order) {
+    const others = urls.filter((other) => other !== url);
+    try {
+      if (others.length > 0) await (await connect({ ...options, servers: [url] })).close();
+      return await connect({ ...options, servers: [url, ...others], noRandomize: true });
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
+}
+
 async function connectionOptions(options: MessagingOptions): Promise<ConnectionOptions> {
   const { tls } = options;
   const result: ConnectionOptions = {
-    servers: [...options.urls],
     name: `${options.instance}/${options.replicaId}`,
     maxReconnectAttempts: -1,
     reconnectDelayHandler: reconnectDelayMs,
