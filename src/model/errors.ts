@@ -43,7 +43,6 @@ export const ERRORS = {
   'unsupported-media-type': [415, 'This operation does not take that content type or encoding.'],
   overloaded: [429, 'More is waiting to be written than fits. Try again shortly.'],
   internal: [500, 'Something went wrong here; it is logged under the correlation id.'],
-  'not-available': [501, 'This is not available in this version.'],
   'storage-unavailable': [
     503,
     'The storage is away. Nothing was changed, or it is unknown whether it was. Try again shortly.',
