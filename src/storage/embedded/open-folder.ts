@@ -9,6 +9,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { open, type RootDatabase } from 'lmdb';
 import { FolderLocked, lockFolder } from './folder-lock.js';
@@ -17,6 +18,7 @@ import { openTables, type Tables } from './tables.js';
 /** The form of the data in the tables. A change that an older version would misread raises it. */
 export const FORMAT = 1;
 const FORMAT_KEY = 'format';
+const CLOSE_MS = 5_000;
 
 export interface OpenFolder {
   folder: string;
@@ -58,9 +60,10 @@ export async function openFolder(url: string): Promise<OpenFolder> {
       env,
       tables,
       async close() {
-        // After a failed flush, lmdb-js waits for that flush at its end, for ever: an empty transaction takes its place.
-        await opened.env.transaction(() => undefined).catch(() => undefined);
-        await opened.env.close();
+        const closed = new AbortController();
+        const limit = sleep(CLOSE_MS, undefined, { signal: closed.signal }).catch(() => undefined);
+        await Promise.race([closeEnvironment(opened.env), limit]);
+        closed.abort();
         opened.unlock();
       },
     };
@@ -69,6 +72,15 @@ export async function openFolder(url: string): Promise<OpenFolder> {
     unlock?.();
     throw explainOpening(error, folder);
   }
+}
+
+/**
+ * After a failed flush, lmdb-js waits for that flush at its end, for ever: an empty transaction takes its place, mostly.
+ * Hence the time limit around this; what was answered is on disk already.
+ */
+async function closeEnvironment(env: RootDatabase): Promise<void> {
+  await env.transaction(() => undefined).catch(() => undefined);
+  await env.close();
 }
 
 /** Not by `recursive`: where the parent is there and refuses with ENOENT, as /proc does, that tries for ever (Node 20). */
