@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import uWS from 'uWebSockets.js';
 import { createDispatcher } from './dispatcher.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
@@ -87,8 +88,4 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     managementPort: side.port,
     stop: (graceMs) => (stopped ??= stop(graceMs)),
   };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

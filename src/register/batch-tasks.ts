@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Catalogue } from '../model/catalogue.js';
 import { type ErrorCode, refuse } from '../model/errors.js';
@@ -241,8 +242,4 @@ function statusOf(body: TaskBody): BatchStatus {
   status.createdCount = status.created.length;
   status.failedCount = status.failed.length;
   return status;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

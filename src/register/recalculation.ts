@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { SavedFilter } from '../model/filter.js';
 import { headOf } from '../model/record.js';
@@ -206,8 +207,4 @@ function* take<T>(items: Iterable<T>, most: number): Generator<T> {
     if (taken++ === most) return;
     yield item;
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
