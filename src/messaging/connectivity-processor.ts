@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { type ConnectivityEvent, decodeConnectivity } from '../avro/index.js';
 import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
-import type { Outcome, Retry } from '../model/outcome.js';
+import { type Outcome, retry, type Retry } from '../model/outcome.js';
 import type { ConnectivityMetrics } from './connectivity-metrics.js';
 
 /** A `connected` message as it came, and the ways to answer for it. */
@@ -104,7 +104,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
       outcomes = await submit(tasks.map((task) => task.command));
     } catch (error) {
       log.error({ err: error }, 'The register failed on connected events; they will be tried again.');
-      const outcome: Outcome = { kind: 'retry', code: 'internal', message: (error as Error).message };
+      const outcome = retry('internal', (error as Error).message);
       outcomes = tasks.map(() => outcome);
     }
     submitted -= tasks.length;

@@ -22,6 +22,10 @@ export interface Retry {
   message: string;
 }
 
+export function retry(code: Retry['code'], message: string): Retry {
+  return { kind: 'retry', code, message };
+}
+
 /** What a command came to. */
 export type Outcome = Done | Refusal | Retry;
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ENDPOINT_TOKEN, isEndpointId } from '../model/endpoint.js';
 import { refuse } from '../model/errors.js';
-import { type Answer, ok, type Retry } from '../model/outcome.js';
+import { type Answer, ok, retry } from '../model/outcome.js';
 import { headOf, isTombstone } from '../model/record.js';
 import { type RecordQuery, type Scope, StorageUnavailable, type Store } from '../storage/index.js';
 import type { Catalogue } from '../model/catalogue.js';
@@ -122,7 +122,6 @@ export async function guarded<T>(work: () => Promise<Answer<T>>): Promise<Answer
     return await work();
   } catch (error) {
     if (!(error instanceof StorageUnavailable)) throw error;
-    const away: Retry = { kind: 'retry', code: 'storage-unavailable', message: error.message };
-    return away;
+    return retry('storage-unavailable', error.message);
   }
 }

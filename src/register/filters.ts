@@ -4,7 +4,7 @@ import type { Catalogue } from '../model/catalogue.js';
 import { type Refusal, refuse } from '../model/errors.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { JsonValue } from '../model/json.js';
-import { type Answer, ok, type Retry } from '../model/outcome.js';
+import { type Answer, ok, retry, type Retry } from '../model/outcome.js';
 import { parseStrictText } from '../model/strict-json.js';
 import type { Store } from '../storage/index.js';
 import { guarded } from './endpoints.js';
@@ -279,9 +279,5 @@ function nameTaken(name: string): Refusal {
 }
 
 function raced(): Retry {
-  return {
-    kind: 'retry',
-    code: 'overloaded',
-    message: 'The filter is being changed by another replica. Try again shortly.',
-  };
+  return retry('overloaded', 'The filter is being changed by another replica. Try again shortly.');
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Command } from '../model/command.js';
 import { refuse } from '../model/errors.js';
-import type { Outcome, Retry } from '../model/outcome.js';
+import { type Outcome, retry, type Retry } from '../model/outcome.js';
 import { ABSENT, guardOf } from '../model/record.js';
 import { type OutboxEntry, type RecordWrite, StorageUnavailable, type Store } from '../storage/index.js';
 import type { EvaluatedGroup, FilterSetSource, WorkerPool, WorkerSettings } from '../workers/index.js';
@@ -289,10 +289,6 @@ function retryFor(error: unknown): Retry {
       `${error.message} Nothing is known of this write; it may be sent again.`,
     );
   return retry('internal', 'Something went wrong here; it is logged under the correlation id.');
-}
-
-function retry(code: Retry['code'], message: string): Retry {
-  return { kind: 'retry', code, message };
 }
 
 function isSameState(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {

@@ -2,7 +2,7 @@ import type { Command } from '../../model/command.js';
 import { isEndpointId } from '../../model/endpoint.js';
 import { type Refusal, ERRORS, refuse, statusOf } from '../../model/errors.js';
 import { type JsonValue, isJsonObject } from '../../model/json.js';
-import type { Outcome, Retry } from '../../model/outcome.js';
+import { type Outcome, retry } from '../../model/outcome.js';
 import { etagOf } from '../../model/record.js';
 import { readIfMatch } from '../table/entity-tags.js';
 import type { Call, RouteDeps } from '../table/route.js';
@@ -77,7 +77,7 @@ export function idOf(value: JsonValue): string | null {
     : null;
 }
 
-const INTERNAL: Retry = { kind: 'retry', code: 'internal', message: ERRORS.internal[1] };
+const INTERNAL = retry('internal', ERRORS.internal[1]);
 
 /** Carries out one command, granted or not; `settle` is called once. By a callback: a promise less for every line of a stream. */
 export function submitItem(
