@@ -1,5 +1,5 @@
 /**
- * A process that opens an embedded store, says `open`, and then, by its second argument:
+ * A process that opens an embedded store, says `open` (or `refused <message>`, and ends), and then, by its second argument:
  *
  * - `hold`: does nothing
  * - `commit`: updates 24 endpoints from six sides as fast as it can, and says `<id> <revision>` for each answered write
@@ -62,7 +62,10 @@ async function fill(store: Store): Promise<void> {
 }
 
 const [url, task] = process.argv.slice(2);
-const store = await openEmbeddedStore({ url: url!, durability: 'sync' });
+const store = await openEmbeddedStore({ url: url!, durability: 'sync' }).catch((error: unknown) => {
+  say(`refused ${(error as Error).message}`);
+  process.exit();
+});
 say('open');
 if (task === 'commit') await Promise.all(Array.from({ length: SIDES }, (_, side) => commitOn(store, side)));
 else if (task === 'fill') await fill(store);

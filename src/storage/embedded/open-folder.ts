@@ -19,6 +19,7 @@ import { openTables, type Tables } from './tables.js';
 export const FORMAT = 1;
 const FORMAT_KEY = 'format';
 const CLOSE_MS = 5_000;
+const REASON_MS = 1_000;
 
 export interface OpenFolder {
   folder: string;
@@ -60,15 +61,12 @@ export async function openFolder(url: string): Promise<OpenFolder> {
       env,
       tables,
       async close() {
-        const closed = new AbortController();
-        const limit = sleep(CLOSE_MS, undefined, { signal: closed.signal }).catch(() => undefined);
-        await Promise.race([closeEnvironment(opened.env), limit]);
-        closed.abort();
+        await closeEnvironment(opened.env);
         opened.unlock();
       },
     };
   } catch (error) {
-    await env?.close();
+    if (env) await closeEnvironment(env);
     unlock?.();
     throw explainOpening(error, folder);
   }
@@ -76,11 +74,29 @@ export async function openFolder(url: string): Promise<OpenFolder> {
 
 /**
  * After a failed flush, lmdb-js waits for that flush at its end, for ever: an empty transaction takes its place, mostly.
- * Hence the time limit around this; what was answered is on disk already.
+ * Hence the time limit; what was answered is on disk already.
  */
 async function closeEnvironment(env: RootDatabase): Promise<void> {
-  await env.transaction(() => undefined).catch(() => undefined);
-  await env.close();
+  const close = async () => {
+    await env.transaction(() => undefined).catch((error: unknown) => void reasonOf(error));
+    await env.close();
+  };
+  await within(CLOSE_MS, close());
+}
+
+async function within<T>(limitMs: number, work: Promise<T>): Promise<T | undefined> {
+  const done = new AbortController();
+  const limit = sleep(limitMs, undefined, { signal: done.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    done.abort();
+  }
+}
+
+/** lmdb-js tells why a commit failed by a promise beside the error; unheard, that brings the process down. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  return (error as { commitError?: Promise<unknown> }).commitError?.catch((reason: unknown) => reason);
 }
 
 /** Not by `recursive`: where the parent is there and refuses with ENOENT, as /proc does, that tries for ever (Node 20). */
@@ -151,7 +167,11 @@ async function checkFormat(env: RootDatabase, { meta }: Tables, folder: string):
   if (found !== undefined) return;
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(FORMAT, 0);
-  await env.transaction(() => void meta.put(FORMAT_KEY, bytes));
+  try {
+    await env.transaction(() => void meta.put(FORMAT_KEY, bytes));
+  } catch (error) {
+    throw (await within(REASON_MS, reasonOf(error))) ?? error;
+  }
 }
 
 function explainOpening(error: unknown, folder: string): Error {
@@ -168,6 +188,11 @@ function explainOpening(error: unknown, folder: string): Error {
     return say(`${folder} is no folder, or lies below a file. Give another folder (storage.url)`);
   }
   if (/ENOSPC|EDQUOT|No space/i.test(text)) return say(`The disk of ${folder} is full. Free some space`);
+  if (/EFBIG|File too large/i.test(text))
+    return say(`The file system refuses a larger file in ${folder}. Raise its limit`);
+  // LMDB's answer to a write that was cut short, too
+  if (/EIO|Input\/output/i.test(text))
+    return say(`The disk of ${folder} is full, or fails. Free some space, or look at the system's log`);
   if (/MDB_INVALID|MDB_CORRUPTED|MDB_PAGE_NOTFOUND|MDB_VERSION_MISMATCH|MDB_PANIC/i.test(text)) {
     return say(
       `${folder} has a data.mdb that is damaged, or no database of the register. Restore a backup, or move the file away to start empty`,
