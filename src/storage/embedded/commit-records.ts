@@ -1,18 +1,18 @@
-import { createdOf, headOf, isTombstone, type RecordHead } from '../../model/record.js';
+import { ABSENT, createdOf, guardOf, headOf, isTombstone, type RecordHead } from '../../model/record.js';
 import type { CommitResult, RecordWrite } from '../port.js';
+import type { Changes } from './draft.js';
 import type { Outbox } from './outbox.js';
 import {
   ALL,
   bytesOfNumber,
   bytesOfNumbers,
-  countIn,
   entryOf,
   listOf,
   NOTHING,
+  numberOf,
   numbersOf,
   tenantApplication,
   type List,
-  type Tables,
 } from './tables.js';
 
 /** Where a live record stands. */
@@ -32,67 +32,61 @@ export class CountChanges {
     else this.changes.set(name, { list, by });
   }
 
-  write(tables: Tables): void {
+  write(changes: Changes): void {
     for (const { list, by } of this.changes.values()) {
       if (by === 0) continue;
-      const count = countIn(tables, list) + by;
-      if (count > 0) tables.counts.put(list, bytesOfNumber(count));
-      else tables.counts.remove(list);
+      const count = numberOf(changes.get('counts', list)) + by;
+      if (count > 0) changes.put('counts', list, bytesOfNumber(count));
+      else changes.remove('counts', list);
     }
   }
 }
 
-/**
- * Writes what of a batch may be written; to be called inside of a write transaction, which must be given up whole when
- * this throws. An update that changes no list costs one read, one put of the record and one of its events.
- */
+/** Plans what of a batch may be written. An update that changes no list: one read, a put of the record, one of its events. */
 export function commitRecords(
-  tables: Tables,
+  changes: Changes,
   outbox: Outbox,
   writes: readonly RecordWrite[],
 ): CommitResult[] {
   const counts = new CountChanges();
-  const results = writes.map((write) => commitRecord(tables, outbox, counts, write));
-  counts.write(tables);
+  const results = writes.map((write) => commitRecord(changes, outbox, counts, write));
+  counts.write(changes);
   return results;
 }
 
 function commitRecord(
-  tables: Tables,
+  changes: Changes,
   outbox: Outbox,
   counts: CountChanges,
   write: RecordWrite,
 ): CommitResult {
   const { endpointId: id, expected, record } = write;
   // Valid until the next read: all that is needed of it is taken out before that.
-  const stored = tables.records.getBinaryFast(id);
-  const isAsExpected =
-    stored === undefined
-      ? expected.revision === 0 && expected.filterSet === 0
-      : stored.readDoubleLE(8) === expected.revision && stored.readUInt32LE(4) === expected.filterSet;
-  if (!isAsExpected) return { kind: 'conflict' };
+  const stored = changes.get('records', id);
+  const { revision, filterSet } = stored === undefined ? ABSENT : guardOf(stored);
+  if (revision !== expected.revision || filterSet !== expected.filterSet) return { kind: 'conflict' };
 
   if (write.moved) {
     const oldTombstoneMs = stored && isTombstone(stored) ? headOf(stored).deletedMs : undefined;
     const old = stored && oldTombstoneMs === undefined ? standingOf(stored) : undefined;
     const next = isTombstone(record) ? undefined : standingOf(record);
-    if (!moveToken(tables, id, old, next)) return { kind: 'token-taken' };
-    if (oldTombstoneMs !== undefined) tables.tombstones.remove([oldTombstoneMs, id]);
-    moveMemberships(tables, counts, write, old, next);
-    moveBetweenLists(tables, counts, id, old, next);
+    if (!moveToken(changes, id, old, next)) return { kind: 'token-taken' };
+    if (oldTombstoneMs !== undefined) changes.remove('tombstones', [oldTombstoneMs, id]);
+    moveMemberships(changes, counts, write, old, next);
+    moveBetweenLists(changes, counts, id, old, next);
     if (next === undefined) {
       const deletedMs = headOf(record).deletedMs ?? 0;
       // With it goes the newest order that its events can have: it is kept until they are published.
-      tables.tombstones.put([deletedMs, id], bytesOfNumber(outbox.last() + 1));
+      changes.put('tombstones', [deletedMs, id], bytesOfNumber(outbox.last() + 1));
     }
   } else if (write.matched.length > 0 || write.unmatched.length > 0) {
     const standing = standingOf(record);
-    moveMemberships(tables, counts, write, standing, standing);
+    moveMemberships(changes, counts, write, standing, standing);
   }
-  tables.records.put(id, record);
+  changes.put('records', id, record);
   return write.events === undefined
     ? { kind: 'written' }
-    : { kind: 'written', outbox: outbox.add(id, write.events) };
+    : { kind: 'written', outbox: outbox.add(changes, id, write.events) };
 }
 
 function standingOf(record: Uint8Array): Standing {
@@ -101,7 +95,7 @@ function standingOf(record: Uint8Array): Standing {
 
 /** False when another endpoint has the token that `next` claims; then nothing was changed. */
 function moveToken(
-  tables: Tables,
+  changes: Changes,
   id: string,
   old: Standing | undefined,
   next: Standing | undefined,
@@ -109,11 +103,11 @@ function moveToken(
   const [before, after] = [tokenKey(old), tokenKey(next)];
   if (before?.join('\n') === after?.join('\n')) return true;
   if (after) {
-    const holder = tables.tokens.getBinaryFast(after);
+    const holder = changes.get('tokens', after);
     if (holder !== undefined && holder.toString('utf8', 0, holder.length) !== id) return false;
-    tables.tokens.put(after, Buffer.from(id));
+    changes.put('tokens', after, Buffer.from(id));
   }
-  if (before) tables.tokens.remove(before);
+  if (before) changes.remove('tokens', before);
   return true;
 }
 
@@ -123,33 +117,33 @@ function tokenKey(standing: Standing | undefined): string[] | undefined {
 }
 
 function moveMemberships(
-  tables: Tables,
+  changes: Changes,
   counts: CountChanges,
   write: RecordWrite,
   old: Standing | undefined,
   next: Standing | undefined,
 ): void {
   const id = write.endpointId;
-  const before = numbersOf(tables.memberships.getBinaryFast(id));
+  const before = numbersOf(changes.get('memberships', id));
   const kept = next === undefined ? [] : before.filter((number) => !write.unmatched.includes(number));
   const after = next === undefined ? kept : [...new Set([...kept, ...write.matched])].sort((a, b) => a - b);
   const stays = old?.createdMs === next?.createdMs && old?.head.application === next?.head.application;
   for (const number of before) {
     if (old && !(stays && after.includes(number)))
-      leave(tables, counts, listOf.filter(old.head.application, number), old.createdMs, id);
+      leave(changes, counts, listOf.filter(old.head.application, number), old.createdMs, id);
   }
   for (const number of after) {
     if (next && !(stays && before.includes(number)))
-      enter(tables, counts, listOf.filter(next.head.application, number), next.createdMs, id);
+      enter(changes, counts, listOf.filter(next.head.application, number), next.createdMs, id);
   }
-  if (after.length === 0 && before.length > 0) tables.memberships.remove(id);
+  if (after.length === 0 && before.length > 0) changes.remove('memberships', id);
   else if (after.length !== before.length || after.some((number, i) => number !== before[i])) {
-    tables.memberships.put(id, bytesOfNumbers(after));
+    changes.put('memberships', id, bytesOfNumbers(after));
   }
 }
 
 function moveBetweenLists(
-  tables: Tables,
+  changes: Changes,
   counts: CountChanges,
   id: string,
   old: Standing | undefined,
@@ -157,10 +151,10 @@ function moveBetweenLists(
 ): void {
   const [before, after] = [listsOf(old), listsOf(next)];
   before.forEach((list, i) => {
-    if (!isSamePlace(list, after[i], old, next)) leave(tables, counts, list, old!.createdMs, id);
+    if (!isSamePlace(list, after[i], old, next)) leave(changes, counts, list, old!.createdMs, id);
   });
   after.forEach((list, i) => {
-    if (!isSamePlace(list, before[i], old, next)) enter(tables, counts, list, next!.createdMs, id);
+    if (!isSamePlace(list, before[i], old, next)) enter(changes, counts, list, next!.createdMs, id);
   });
   if (old) counts.add(tenantApplication(old.head.tenant, old.head.application), -1);
   if (next) counts.add(tenantApplication(next.head.tenant, next.head.application), 1);
@@ -181,11 +175,18 @@ function listsOf(standing: Standing | undefined): List[] {
   return [ALL, listOf.tenant(tenant), listOf.application(application), listOf.version(application, version)];
 }
 
-export function leave(tables: Tables, counts: CountChanges, list: List, createdMs: number, id: string): void {
-  if (tables.lists.remove(entryOf(list, createdMs, id)).result !== false) counts.add(list, -1);
+export function leave(
+  changes: Changes,
+  counts: CountChanges,
+  list: List,
+  createdMs: number,
+  id: string,
+): void {
+  changes.remove('lists', entryOf(list, createdMs, id));
+  counts.add(list, -1);
 }
 
-function enter(tables: Tables, counts: CountChanges, list: List, createdMs: number, id: string): void {
-  tables.lists.put(entryOf(list, createdMs, id), NOTHING);
+function enter(changes: Changes, counts: CountChanges, list: List, createdMs: number, id: string): void {
+  changes.put('lists', entryOf(list, createdMs, id), NOTHING);
   counts.add(list, 1);
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { SavedFilter } from '../../model/filter.js';
 import type { FilterCommitResult, FilterWrite } from '../port.js';
 import { CountChanges, leave } from './commit-records.js';
+import type { Changes } from './draft.js';
 import type { Outbox } from './outbox.js';
 import { bytesOfNumber, bytesOfNumbers, listOf, numbersOf, type Part, type Tables } from './tables.js';
 
@@ -23,6 +24,7 @@ export function allFilters(tables: Tables): SavedFilter[] {
 /** Inside of a write transaction. */
 export function commitFilters(
   tables: Tables,
+  changes: Changes,
   outbox: Outbox,
   writes: readonly FilterWrite[],
 ): FilterCommitResult[] {
@@ -39,7 +41,7 @@ export function commitFilters(
     tables.filters.put(key, Buffer.from(JSON.stringify(filter)));
     return events === undefined
       ? { kind: 'written' }
-      : { kind: 'written', outbox: outbox.add(filter.id, events) };
+      : { kind: 'written', outbox: outbox.add(changes, filter.id, events) };
   });
 }
 
@@ -72,6 +74,7 @@ export function filterSetVersions(tables: Tables): Map<string, number> {
 /** Forgets up to `limit` memberships under a number; inside of a write transaction. Answers how many. */
 export function dropSomeMemberships(
   tables: Tables,
+  changes: Changes,
   application: string,
   filterNumber: number,
   limit: number,
@@ -82,11 +85,11 @@ export function dropSomeMemberships(
   const counts = new CountChanges();
   for (const key of keys) {
     const id = key.at(-1) as string;
-    leave(tables, counts, list, -(key.at(-2) as number), id);
+    leave(changes, counts, list, -(key.at(-2) as number), id);
     const left = numbersOf(tables.memberships.getBinary(id)).filter((number) => number !== filterNumber);
     if (left.length === 0) tables.memberships.remove(id);
     else tables.memberships.put(id, bytesOfNumbers(left));
   }
-  counts.write(tables);
+  counts.write(changes);
   return keys.length;
 }

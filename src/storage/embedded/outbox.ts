@@ -1,21 +1,19 @@
 import { FrameReader } from '../../model/frames.js';
 import type { OutboxEntry, OutboxPosition } from '../port.js';
-import type { Table, Tables } from './tables.js';
+import type { Changes } from './draft.js';
+import { bytesOfNumber, type Table, type Tables } from './tables.js';
 
 export interface Outbox {
-  /** Inside of a write transaction. */
-  add(source: string, events: Uint8Array): OutboxPosition;
+  add(changes: Changes, source: string, events: Uint8Array): OutboxPosition;
   /** The order of the newest entry. */
   last(): number;
   /** The order of the oldest entry that is left. */
   first(): number | undefined;
   read(limit: number, after: OutboxPosition | undefined): OutboxEntry[];
-  /** Inside of a write transaction. */
-  remove(positions: readonly OutboxPosition[]): void;
+  remove(changes: Changes, positions: readonly OutboxPosition[]): void;
 }
 
 const LAST = 'outboxLast';
-const APPEND = { append: true };
 
 function keysOf(table: Table, reverse: boolean): number | undefined {
   for (const key of table.getKeys({ limit: 1, reverse })) return key as number;
@@ -23,19 +21,16 @@ function keysOf(table: Table, reverse: boolean): number | undefined {
 }
 
 /**
- * Entries under a number that grows with each, in all of the store; so they are in the order of their commits, and an
- * entry is put at the end of the table, which is LMDB's cheapest write.
+ * Entries under a number that grows with each, in all of the store; so they are in the order of their commits.
  *
- * The next number is kept in memory. At a start it goes on after the last entry, or, where the newest entries were
- * removed, after the number that was left in `meta` with their removal.
+ * The next number is kept in memory. At a start it goes on after the last entry, or after the number that is left in
+ * `meta` whenever entries are removed. A number whose write failed is not used again.
  */
 export function openOutbox({ outbox, meta }: Tables): Outbox {
   let order = Math.max(keysOf(outbox, true) ?? 0, meta.getBinary(LAST)?.readDoubleLE(0) ?? 0);
   return {
-    add(source, events) {
-      order++;
-      if (outbox.put(order, events, APPEND).result === false)
-        throw new Error(`The outbox has an entry beyond ${order}.`);
+    add(changes, source, events) {
+      changes.put('outbox', ++order, events);
       return { source, order };
     },
     last: () => order,
@@ -47,12 +42,9 @@ export function openOutbox({ outbox, meta }: Tables): Outbox {
         events: value,
       }));
     },
-    remove(positions) {
-      for (const position of positions) outbox.remove(position.order);
-      if ((keysOf(outbox, true) ?? 0) === order) return;
-      const last = Buffer.allocUnsafe(8);
-      last.writeDoubleLE(order, 0);
-      meta.put(LAST, last);
+    remove(changes, positions) {
+      for (const position of positions) changes.remove('outbox', position.order);
+      changes.put('meta', LAST, bytesOfNumber(order));
     },
   };
 }

@@ -42,7 +42,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   const opened = await openFolder(options.url);
   const { folder, env, tables } = opened;
   const outbox = openOutbox(tables);
-  const writer = createWriter({ env, meta: tables.meta, durability: options.durability, folder });
+  const writer = createWriter({ env, tables, durability: options.durability, folder });
   const reading = new Set<Promise<unknown>>();
   let isOpen = true;
   let closing: Promise<void> | undefined;
@@ -62,7 +62,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
 
   async function purge(): Promise<void> {
     const before = Date.now() - (options.tombstoneMs ?? DAY_MS);
-    while ((await writer.submit(() => purgeTombstones(tables, outbox, before, STEP))) === STEP);
+    while ((await writer.transact(() => purgeTombstones(tables, outbox, before, STEP))) === STEP);
   }
   // What goes wrong here goes wrong for the next write, too, and is told there.
   const purging = setInterval(() => void purge().catch(() => undefined), options.purgeEveryMs ?? 60_000);
@@ -96,32 +96,38 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         }),
       ),
     commit: (writes) =>
-      writes.length === 0 ? read(() => []) : writer.submit(() => commitRecords(tables, outbox, writes)),
+      writes.length === 0
+        ? read(() => [])
+        : writer.draft((changes) => commitRecords(changes, outbox, writes)),
 
     readOutbox: (limit, after) => read(() => outbox.read(limit, after)),
     clearOutbox: (positions) =>
-      positions.length === 0 ? read(() => undefined) : writer.submit(() => outbox.remove(positions)),
+      positions.length === 0
+        ? read(() => undefined)
+        : writer.draft((changes) => outbox.remove(changes, positions)),
 
     loadFilters: () => read(() => allFilters(tables)),
-    nextFilterNumber: (application) => writer.submit(() => nextFilterNumber(tables, application)),
+    nextFilterNumber: (application) => writer.transact(() => nextFilterNumber(tables, application)),
     filterSetVersions: () => read(() => filterSetVersions(tables)),
-    commitFilters: (writes) => writer.submit(() => commitFilters(tables, outbox, writes)),
-    removeFilter: (application, id) => writer.submit(() => removeFilter(tables, application, id)),
+    commitFilters: (writes) => writer.transact((changes) => commitFilters(tables, changes, outbox, writes)),
+    removeFilter: (application, id) => writer.transact(() => removeFilter(tables, application, id)),
     async dropMemberships(application, filterNumber) {
       while (
-        (await writer.submit(() => dropSomeMemberships(tables, application, filterNumber, STEP))) === STEP
+        (await writer.transact((changes) =>
+          dropSomeMemberships(tables, changes, application, filterNumber, STEP),
+        )) === STEP
       );
     },
 
     getTask: (id) => read(() => getTask(tables, id)),
-    putTask: (task) => writer.submit(() => putTask(tables, task)),
+    putTask: (task) => writer.transact(() => putTask(tables, task)),
     openTasks: () => read(() => openTasks(tables)),
-    expireTasks: (createdBeforeMs) => writer.submit(() => expireTasks(tables, createdBeforeMs)),
+    expireTasks: (createdBeforeMs) => writer.transact(() => expireTasks(tables, createdBeforeMs)),
 
     async secret(name) {
       const made = await read(() => tables.secrets.getBinary(name));
       if (made) return made;
-      return writer.submit(() => {
+      return writer.transact(() => {
         const there = tables.secrets.getBinary(name);
         if (there) return there;
         const secret = randomBytes(32);

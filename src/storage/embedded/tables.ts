@@ -20,16 +20,15 @@ export interface Range {
 }
 
 /**
- * What this keeper uses of an LMDB database. (The types of the package leave out the `transaction` of single reads,
- * and that a write inside of a transaction tells at once whether it happened.)
+ * What this keeper uses of an LMDB database. (The types of the package leave out the `transaction` of single reads.)
  */
 export interface Table {
   /** A copy, to keep. */
   getBinary(key: Key, options?: { transaction: View }): Buffer | undefined;
   /** In a buffer that the next read of any table overwrites. */
   getBinaryFast(key: Key, options?: { transaction: View }): Buffer | undefined;
-  put(key: Key, value: Uint8Array, options?: { append: boolean }): { result?: boolean };
-  remove(key: Key): { result?: boolean };
+  put(key: Key, value: Uint8Array): unknown;
+  remove(key: Key): unknown;
   getKeys(range: Range): Iterable<Key>;
   getRange(range: Range): Iterable<{ key: Key; value: Buffer }>;
 }
@@ -103,6 +102,10 @@ export function countIn(tables: Tables, list: List, view?: View): number {
   const bytes = view
     ? tables.counts.getBinaryFast(list, { transaction: view })
     : tables.counts.getBinaryFast(list);
+  return numberOf(bytes);
+}
+
+export function numberOf(bytes: Buffer | undefined): number {
   return bytes === undefined ? 0 : bytes.readDoubleLE(0);
 }
 

@@ -1,105 +1,158 @@
 import type { RootDatabase } from 'lmdb';
 import { StorageUnavailable } from '../port.js';
-import { bytesOfNumber, type Table } from './tables.js';
+import { type Changes, Draft, directChanges, noUnseenValues } from './draft.js';
+import { NOTHING, type Tables } from './tables.js';
 
-/** Work to be done inside of a write transaction, and who waits for it. */
+/** Work that writes, and who waits for it. */
 interface Job {
-  work: () => unknown;
+  kind: 'draft' | 'transaction';
+  work: (changes: Changes) => unknown;
   result?: unknown;
   resolve: (value: never) => void;
   reject: (error: unknown) => void;
 }
 
+/** Both ways resolve when the write is durable, and write nothing of work that throws. */
 export interface Writer {
+  /** Plans single puts and removals; LMDB's own thread carries them out. What waits together shares a flush to disk. */
+  draft<T>(plan: (changes: Changes) => T): Promise<T>;
   /**
-   * Runs `work` in a write transaction and resolves with its result when that is durable. All that is waiting when the
-   * transaction begins shares it, and its flush to disk. When work throws, nothing of it is written.
+   * Runs `work` inside of a write transaction, where it may read ranges of what it changes. Stands alone: drafts before
+   * it are durable when it begins, and those behind it wait.
    */
-  submit<T>(work: () => T): Promise<T>;
-  /** Resolves when all that was submitted has ended; what comes later is rejected. */
+  transact<T>(work: (changes: Changes) => T): Promise<T>;
+  /** Resolves when all that was given has ended; what comes later is rejected. */
   end(): Promise<void>;
 }
 
 export interface WriterDeps {
   env: RootDatabase;
-  meta: Table;
+  tables: Tables;
   durability: 'sync' | 'async';
   folder: string;
 }
 
 /**
- * One transaction may flush while the next one writes; a third would only wait for them, and hold one of the few
- * threads that Node has for files. What comes meanwhile makes the third one larger.
+ * One draft may flush while the next one is written; a third would only wait for them, and hold one of the few threads
+ * that Node has for files. What comes meanwhile makes the third one larger.
  */
 const IN_FLIGHT = 2;
-const MARK = 'mark';
+/** A table whose one entry has the turn of the newest write as its version. */
+const FENCE = 'fence';
+const TURN = 'turn';
 
 /**
  * Groups writes. The promise of an LMDB transaction (lmdb-js, overlapping sync) is kept after `fdatasync` of the data
  * and a synchronous write of the page that makes it current: with `sync`, that is when a write is answered. With
  * `async` it is answered when its transaction is visible to readers, that is in the system's page cache: it outlives
  * this process. If the machine stops, LMDB goes back to the last flush, as a whole.
+ *
+ * A draft may build on one that is under way. So each is written on the condition that the one before it was (the fence
+ * has its turn); if not, its work is planned anew.
  */
-export function createWriter({ env, meta, durability, folder }: WriterDeps): Writer {
-  let queue: Job[] = [];
+export function createWriter({ env, tables, durability, folder }: WriterDeps): Writer {
+  const fence = env.openDB<Uint8Array, string>(FENCE, { encoding: 'binary', useVersions: true });
+  const unseen = noUnseenValues();
+  const direct = directChanges(tables);
+  const queue: Job[] = [];
   let inFlight = 0;
-  let waiting = false;
+  let alone = false;
+  let failed = false;
   let ended = false;
-  let marks = meta.getBinary(MARK)?.readDoubleLE(0) ?? 0;
+  let turn = storedTurn();
   let idle: (() => void) | undefined;
 
+  /** of the newest write that readers see; 0: none */
+  function storedTurn(): number {
+    env.resetReadTxn();
+    return fence.getEntry(TURN)?.version ?? 0;
+  }
+
   function begin(): void {
-    if (waiting || inFlight >= IN_FLIGHT || queue.length === 0) return;
-    waiting = true;
-    inFlight++;
-    void transact(() => {
-      waiting = false;
-      return take();
-    }).finally(() => {
-      waiting = false;
-      inFlight--;
-      begin();
-      if (inFlight === 0) idle?.();
+    while (queue.length > 0 && inFlight < IN_FLIGHT && !alone && !failed) {
+      const { kind } = queue[0]!;
+      if (kind === 'transaction' && inFlight > 0) return;
+      const jobs = takeOf(kind);
+      inFlight++;
+      alone = kind === 'transaction';
+      void (alone ? transact(jobs) : writeDraft(jobs)).finally(finished);
+    }
+  }
+
+  function takeOf(kind: Job['kind']): Job[] {
+    let count = 1;
+    while (queue[count]?.kind === kind) count++;
+    return queue.splice(0, count);
+  }
+
+  function finished(): void {
+    inFlight--;
+    alone = false;
+    if (inFlight === 0 && failed) {
+      turn = storedTurn();
+      failed = false;
+    }
+    begin();
+    if (inFlight === 0) idle?.();
+  }
+
+  async function writeDraft(taken: Job[]): Promise<void> {
+    const draft = new Draft(tables, unseen, ++turn);
+    const jobs = taken.filter((job) => isPlanned(job, draft));
+    if (jobs.length === 0) return void turn--;
+    const written = fence.ifVersion(TURN, conditionOf(draft.turn), () => {
+      void fence.put(TURN, NOTHING, draft.turn);
+      draft.write();
     });
+    try {
+      if (await answerable(written, draft.turn)) for (const job of jobs) job.resolve(job.result as never);
+      else queue.unshift(...jobs);
+      // answered, but not flushed: that may be lost with the power, and the writes after it will be told
+      if (durability === 'async') await written.catch((error: unknown) => explain(error, folder));
+      if (!(await written)) failed = true;
+    } catch (error) {
+      failed = true;
+      const unavailable = new StorageUnavailable(await explain(error, folder), { cause: error });
+      for (const job of jobs) job.reject(unavailable);
+    }
+    draft.settle();
   }
 
-  function take(): Job[] {
-    const jobs = queue;
-    queue = [];
-    return jobs;
+  function isPlanned(job: Job, draft: Draft): boolean {
+    const { length } = draft;
+    try {
+      job.result = job.work(draft);
+      return true;
+    } catch (error) {
+      draft.cut(length);
+      job.reject(error);
+      return false;
+    }
   }
 
-  async function transact(takeJobs: () => Job[]): Promise<void> {
-    let jobs: Job[] | undefined;
+  async function transact(jobs: Job[]): Promise<void> {
     let broken: { error: unknown } | undefined;
-    let mark = 0;
+    const mine = ++turn;
     // A child transaction, since lmdb-js commits what a plain one wrote before it threw.
     const flushed = env.childTransaction(() => {
-      jobs = takeJobs();
       try {
-        for (const job of jobs) job.result = job.work();
-        if (durability === 'async') meta.put(MARK, bytesOfNumber((mark = ++marks)));
+        for (const job of jobs) job.result = job.work(direct);
+        void fence.put(TURN, NOTHING, mine);
       } catch (error) {
         broken = { error };
         throw error;
       }
     });
     try {
-      await (durability === 'sync'
-        ? flushed
-        : Promise.race([
-            flushed,
-            visible(
-              () => jobs !== undefined,
-              () => mark,
-              flushed,
-            ),
-          ]));
-      for (const job of jobs ?? []) job.resolve(job.result as never);
+      await answerable(
+        flushed.then(() => true),
+        mine,
+      );
+      for (const job of jobs) job.resolve(job.result as never);
     } catch (error) {
-      await refuse(jobs ?? take(), broken?.error, error);
+      turn = storedTurn();
+      await refuse(jobs, broken?.error, error);
     }
-    // Answered, but not flushed: that may be lost with the power. The writes after it will be told.
     if (durability === 'async') await flushed.catch((error: unknown) => explain(error, folder));
   }
 
@@ -109,36 +162,47 @@ export function createWriter({ env, meta, durability, folder }: WriterDeps): Wri
       const unavailable = new StorageUnavailable(await explain(broken ?? error, folder), { cause: error });
       for (const job of jobs) job.reject(unavailable);
     } else if (jobs.length === 1) jobs[0]!.reject(broken);
-    else for (const job of jobs) await transact(() => [job]);
+    else for (const job of jobs) await transact([job]);
   }
 
-  /** lmdb-js has no event for it before the flush; a read of the mark costs microseconds. */
-  async function visible(ran: () => boolean, mark: () => number, flushed: Promise<unknown>): Promise<void> {
+  /** Whether a write took place, when that may be said. */
+  function answerable(flushed: Promise<boolean>, mine: number): Promise<boolean> {
+    return durability === 'sync' ? flushed : Promise.race([flushed, visible(flushed, mine)]);
+  }
+
+  /** lmdb-js has no event for it before the flush; a read of the fence costs microseconds. */
+  async function visible(flushed: Promise<boolean>, mine: number): Promise<boolean> {
     let over = false;
     const end = () => (over = true);
     flushed.then(end, end);
     while (!over) {
       await new Promise(setImmediate);
-      if (!ran() || mark() === 0) continue;
-      env.resetReadTxn();
-      if ((meta.getBinaryFast(MARK)?.readDoubleLE(0) ?? 0) >= mark()) return;
+      if (storedTurn() >= mine) return true;
     }
-    await flushed;
+    return flushed;
+  }
+
+  function submit<T>(kind: Job['kind'], work: (changes: Changes) => T): Promise<T> {
+    if (ended) return Promise.reject(new StorageUnavailable(`The store in ${folder} is closed.`));
+    return new Promise<T>((resolve, reject) => {
+      queue.push({ kind, work, resolve, reject });
+      begin();
+    });
   }
 
   return {
-    submit<T>(work: () => T): Promise<T> {
-      if (ended) return Promise.reject(new StorageUnavailable(`The store in ${folder} is closed.`));
-      return new Promise<T>((resolve, reject) => {
-        queue.push({ work, resolve, reject });
-        begin();
-      });
-    },
+    draft: (plan) => submit('draft', plan),
+    transact: (work) => submit('transaction', work),
     async end() {
       ended = true;
       if (inFlight > 0) await new Promise<void>((resolve) => (idle = resolve));
     },
   };
+}
+
+/** What must hold for a turn to be written; null: there was none before. */
+function conditionOf(turn: number): number {
+  return turn === 1 ? (null as never) : turn - 1;
 }
 
 /** LMDB's errors have numbers. */
