@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { type Gateway, type GatewayDeps, type GatewayLimits, startGateway } from '../../src/gateway/index.js';
 import { createCatalogue } from '../../src/model/catalogue.js';
+import type { Command } from '../../src/model/command.js';
 import { type RunningRegister, createRegister } from '../../src/register/index.js';
 import { openAccess } from '../../src/security/index.js';
 import { openStore } from '../../src/storage/index.js';
@@ -141,6 +142,52 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** Commands wait in front of the register until they are released: those that `holds` says, all unless given. */
+export interface HeldSubmits {
+  /** for {@link startHarness} */
+  wrap: (register: RunningRegister) => RunningRegister;
+  release: () => void;
+  /** commands that came and were held */
+  count(): number;
+  /** resolves when so many came */
+  arrived(commands?: number): Promise<void>;
+}
+
+export function holdSubmits(holds: (command: Command) => boolean = () => true): HeldSubmits {
+  let release!: () => void;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  let count = 0;
+  const waiting = new Set<() => void>();
+  return {
+    wrap: (register) => ({
+      ...register,
+      endpoints: {
+        ...register.endpoints,
+        submit: async (command) => {
+          if (holds(command)) {
+            count++;
+            for (const check of waiting) check();
+            await released;
+          }
+          return register.endpoints.submit(command);
+        },
+      },
+    }),
+    release,
+    count: () => count,
+    arrived: (commands = 1) =>
+      new Promise((resolve) => {
+        const check = (): void => {
+          if (count < commands) return;
+          waiting.delete(check);
+          resolve();
+        };
+        waiting.add(check);
+        check();
+      }),
+  };
 }
 
 /** A bare connection: what is written is what is sent. */

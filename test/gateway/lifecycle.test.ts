@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { startGateway } from '../../src/gateway/index.js';
 import { openAccess, type Access } from '../../src/security/index.js';
-import { limits, openRaw, registerKettle, request, startHarness } from './harness.js';
+import { holdSubmits, limits, openRaw, registerKettle, request, startHarness } from './harness.js';
 
 void t.test('health, information and metrics', async (t) => {
   const h = await startHarness(t, { info: { version: '9.9.9' } });
@@ -66,23 +66,8 @@ void t.test('a port that is taken', async (t) => {
 });
 
 void t.test('stopping lets what is in flight end, and takes no more', async (t) => {
-  let release!: () => void;
-  const gate = new Promise<void>((resolve) => (release = resolve));
-  let submitted!: () => void;
-  const arrived = new Promise<void>((resolve) => (submitted = resolve));
-  const h = await startHarness(t, {
-    wrap: (register) => ({
-      ...register,
-      endpoints: {
-        ...register.endpoints,
-        submit: async (command) => {
-          submitted();
-          await gate;
-          return register.endpoints.submit(command);
-        },
-      },
-    }),
-  });
+  const held = holdSubmits();
+  const h = await startHarness(t, { wrap: held.wrap });
   await registerKettle(h, 'k1');
   const live = openRaw(t, h.gateway.port);
   live.send('GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -91,7 +76,7 @@ void t.test('stopping lets what is in flight end, and takes no more', async (t) 
   idle.send('GET /api/v1/endpoints/k1/metadata HTTP/1.1\r\nHost: x\r\n\r\n');
   await idle.until(/\{\}$/);
   const writing = h.call('PUT', '/endpoints/k1/metadata/a', '1');
-  await arrived;
+  await held.arrived();
   const stopped = h.gateway.stop(10_000);
   t.match(await live.until(/event: dropped.*\n.*stopping/), /stopping/);
   idle.send('GET /api/v1/endpoints/k1/metadata HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -99,7 +84,7 @@ void t.test('stopping lets what is in flight end, and takes no more', async (t) 
   t.equal((await request(`${h.managementOrigin}/health/ready`, 'GET')).status, 503);
   t.equal((await request(`${h.managementOrigin}/health/live`, 'GET')).status, 200);
   await t.rejects(fetch(`${h.origin}/api/v1/endpoints`), 'no new connection');
-  release();
+  held.release();
   t.equal((await writing).status, 200);
   await stopped;
   await idle.closed;

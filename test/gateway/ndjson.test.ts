@@ -1,7 +1,15 @@
 import t from 'tap';
 import { ITEMS_IN_FLIGHT } from '../../src/gateway/streams/metadata-items.js';
 import { metadataOf } from '../../src/model/record.js';
-import { type Harness, limits, openRaw, registerKettle, request, startHarness } from './harness.js';
+import {
+  type Harness,
+  holdSubmits,
+  limits,
+  openRaw,
+  registerKettle,
+  request,
+  startHarness,
+} from './harness.js';
 
 const path = '/api/v1/endpoints/metadata/batch';
 const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n`;
@@ -206,24 +214,8 @@ void t.test(
 void t.test(
   'a stop takes no further lines, answers those that were taken, says so, and does not wait for the request',
   async (t) => {
-    let release!: () => void;
-    const gate = new Promise<void>((resolve) => (release = resolve));
-    let submitted = 0;
-    let arrived!: () => void;
-    const both = new Promise<void>((resolve) => (arrived = resolve));
-    const h = await startHarness(t, {
-      wrap: (register) => ({
-        ...register,
-        endpoints: {
-          ...register.endpoints,
-          submit: async (command) => {
-            if (++submitted === 2) arrived();
-            await gate;
-            return register.endpoints.submit(command);
-          },
-        },
-      }),
-    });
+    const held = holdSubmits();
+    const h = await startHarness(t, { wrap: held.wrap });
     await registerKettle(h, 'k1');
     const idle = openRaw(t, h.gateway.port);
     idle.send(head);
@@ -232,7 +224,7 @@ void t.test(
     const raw = openRaw(t, h.gateway.port);
     raw.send(head);
     raw.send(chunk('{"endpointId":"k1","set":{"a":1}}\n{"endpointId":"none","set":{}}\n{"endpointId":"k1",'));
-    await both;
+    await held.arrived(2);
     const stopped = h.gateway.stop(600_000);
     raw.send(chunk('"set":{"late":1}}\n{"endpointId":"k1","set":{"late":2}}\n'));
     t.match(
@@ -241,7 +233,7 @@ void t.test(
       'one without lines on the way ends at once',
     );
     t.notMatch(raw.received(), /stopping/, 'not before what was taken is answered');
-    release();
+    held.release();
     const text = await raw.until(/\r\n0\r\n\r\n$/);
     t.match(
       text,
@@ -250,7 +242,7 @@ void t.test(
     t.equal(text.split('"endpointId"').length - 1, 3);
     await stopped;
     await raw.closed;
-    t.equal(submitted, 2);
+    t.equal(held.count(), 2);
     const record = await h.register.endpoints.get({ correlationId: 'c' }, 'k1');
     t.same(record.kind === 'ok' && metadataOf(record.value), { a: 1 });
     t.same(h.logged, []);
@@ -258,52 +250,21 @@ void t.test(
 );
 
 void t.test('a request whose end was read when the service stops is answered as ever', async (t) => {
-  let release!: () => void;
-  const gate = new Promise<void>((resolve) => (release = resolve));
-  let arrived!: () => void;
-  const submitted = new Promise<void>((resolve) => (arrived = resolve));
-  const h = await startHarness(t, {
-    wrap: (register) => ({
-      ...register,
-      endpoints: {
-        ...register.endpoints,
-        submit: async (command) => {
-          arrived();
-          await gate;
-          return register.endpoints.submit(command);
-        },
-      },
-    }),
-  });
+  const held = holdSubmits();
+  const h = await startHarness(t, { wrap: held.wrap });
   await registerKettle(h, 'k1');
   const answers = post(h, '{"endpointId":"k1","set":{"a":1}}');
-  await submitted;
+  await held.arrived();
   const stopped = h.gateway.stop(600_000);
-  release();
+  held.release();
   t.match(await answers, [{ endpointId: 'k1', status: 200 }]);
   t.equal((await answers).length, 1);
   await stopped;
 });
 
 void t.test('a client that pauses longer than other requests may, and one that is held back', async (t) => {
-  let release!: () => void;
-  const gate = new Promise<void>((resolve) => (release = resolve));
-  let submitted = 0;
-  const h = await startHarness(t, {
-    wrap: (register) => ({
-      ...register,
-      endpoints: {
-        ...register.endpoints,
-        submit: async (command) => {
-          if (command.endpointId === 'held') {
-            submitted++;
-            await gate;
-          }
-          return register.endpoints.submit(command);
-        },
-      },
-    }),
-  });
+  const submits = holdSubmits((command) => command.endpointId === 'held');
+  const h = await startHarness(t, { wrap: submits.wrap });
   await registerKettle(h, 'k1');
   const paused = openRaw(t, h.gateway.port);
   paused.send(head);
@@ -315,13 +276,14 @@ void t.test('a client that pauses longer than other requests may, and one that i
   const lines = 1_000_000;
   for (let i = 0; i < lines; i += 10_000) held.send(chunk(line.repeat(10_000)));
   held.send('0\r\n\r\n');
-  await new Promise((resolve) => setTimeout(resolve, 14_000));
+  await submits.arrived(ITEMS_IN_FLIGHT);
+  await new Promise((resolve) => setTimeout(resolve, 14_000)); // other requests have 10 s
   paused.send(chunk('{"endpointId":"k1","set":{"a":2}}\n'));
   await paused.until(/"status":200[^]*"status":200/);
-  t.equal(submitted, ITEMS_IN_FLIGHT, 'no more lines are under way');
+  t.equal(submits.count(), ITEMS_IN_FLIGHT, 'no more lines are under way');
   t.ok(held.socket.writableLength > 0 && !held.socket.destroyed, 'and the rest is not read');
   held.socket.destroy();
-  release();
+  submits.release();
   paused.send('0\r\n\r\n');
   await paused.until(/\r\n0\r\n\r\n$/);
 });
@@ -329,8 +291,7 @@ void t.test('a client that pauses longer than other requests may, and one that i
 void t.test('a client that sends nothing for too long is cut off', async (t) => {
   const h = await startHarness(t, { streamIdleMs: 200 });
   const raw = openRaw(t, h.gateway.port);
-  raw.send(head);
-  raw.send(chunk('x\n'));
+  raw.send(head + chunk('x\n'));
   await raw.until(/malformed-json/);
   await raw.closed;
   t.notMatch(raw.received(), /\r\n0\r\n\r\n$/, 'as a broken answer');

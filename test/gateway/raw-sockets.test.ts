@@ -1,7 +1,7 @@
 import t from 'tap';
 import { refuse } from '../../src/model/errors.js';
 import { openAccess } from '../../src/security/index.js';
-import { openRaw, registerKettle, startHarness } from './harness.js';
+import { holdSubmits, openRaw, registerKettle, startHarness } from './harness.js';
 
 const put = (headers: string, body: string) =>
   `PUT /api/v1/endpoints/k1/metadata/a HTTP/1.1\r\nHost: x\r\n${headers}\r\n${body}`;
@@ -64,30 +64,15 @@ void t.test('a body that is cut off changes nothing', async (t) => {
 });
 
 void t.test('a client that goes away before its answer: the change happens, nothing breaks', async (t) => {
-  let release!: () => void;
-  const gate = new Promise<void>((resolve) => (release = resolve));
-  let submitted!: () => void;
-  const arrived = new Promise<void>((resolve) => (submitted = resolve));
-  const h = await startHarness(t, {
-    wrap: (register) => ({
-      ...register,
-      endpoints: {
-        ...register.endpoints,
-        submit: async (command) => {
-          submitted();
-          await gate;
-          return register.endpoints.submit(command);
-        },
-      },
-    }),
-  });
+  const held = holdSubmits();
+  const h = await startHarness(t, { wrap: held.wrap });
   await registerKettle(h, 'k1', { a: 1 });
   const raw = openRaw(t, h.gateway.port);
   raw.send(put('Content-Length: 1\r\n', '2'));
-  await arrived;
+  await held.arrived();
   raw.socket.destroy();
   await raw.closed;
-  release();
+  held.release();
   let metadata: unknown;
   do {
     metadata = (await h.call('GET', '/endpoints/k1/metadata')).json;

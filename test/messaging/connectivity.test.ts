@@ -11,6 +11,8 @@ import { catalogue, connectTo, createMemoryOutbox, startMessaging, until } from 
 
 const subject = 'kaa.v1.events.kpc.endpoint.connectivity.connected';
 const communicationService = 'kpc';
+/** Long beside any pause of a busy machine: what is given again is only what was left. */
+const ackWaitMs = 3000;
 
 /** A register that only knows versions: what the outcomes of `set-version` are, and in which order they came. */
 function createVersions(known: (endpointId: string) => boolean = () => true) {
@@ -79,7 +81,7 @@ void t.test('20,000 connected events: every version is set, every message acknow
   connection.publish(subject, connected({ 'unknown-1': 'app-v1', 'ep-1': 'app-v9', 'ep-2': 'app-v2' }));
   connection.publish(subject, connected({}));
   await connection.flush();
-  await until(async () => (await count('epr_connectivity_messages_total')) === 20_002);
+  await until(async () => (await count('epr_connectivity_messages_total')) >= 20_002);
   await until(settled);
   t.equal([...register.versions.values()].filter((version) => version === 'app-v2').length, 10_000);
   t.equal(await count('epr_connectivity_endpoints_total', { outcome: 'applied' }), 20_000);
@@ -144,9 +146,15 @@ void t.test(
     for (const version of ['app-v1', 'app-v2', 'app-v1', 'app-v2'])
       connection.publish(subject, connected({ 'ep-1': version }));
     connection.publish(subject, connected({ 'ep-2': 'app-v1' }));
-    await until(async () => (await count('epr_connectivity_messages_total', { result: 'done' })) === 5);
+    await until(async () => (await count('epr_connectivity_messages_total', { result: 'done' })) >= 5);
     await until(settled);
-    t.same(register.history, ['ep-2 app-v1', 'ep-1 app-v1', 'ep-1 app-v2', 'ep-1 app-v1', 'ep-1 app-v2']);
+    t.equal(register.history[0], 'ep-2 app-v1');
+    // the last one again is right, too: the broker gives it again where this process is held up for long
+    const changes = register.history.filter((change) => change.startsWith('ep-1'));
+    t.same(
+      changes.filter((change, i) => change !== changes[i - 1]),
+      ['ep-1 app-v1', 'ep-1 app-v2', 'ep-1 app-v1', 'ep-1 app-v2'],
+    );
   },
 );
 
@@ -159,11 +167,11 @@ void t.test(
     const { state, settled } = await makeStream(connection);
     const stuck = createVersions();
     stuck.faults.retry = (command) => command.endpointId === 'ep-1';
-    const options = { communicationService, connectivity: { ackWaitMs: 500 } };
+    const options = { communicationService, connectivity: { ackWaitMs } };
     const first = await startMessaging(t, nats.url, createMemoryOutbox(), options, stuck.submit);
     connection.publish(subject, connected({ 'ep-1': 'app-v1' }));
     connection.publish(subject, connected({ 'ep-2': 'app-v1' }));
-    await until(async () => stuck.history.length === 1 && (await state()).num_ack_pending === 1);
+    await until(async () => stuck.history.length > 0 && (await state()).num_ack_pending === 1);
     await first.messaging.stop();
 
     const register = createVersions();
@@ -215,7 +223,7 @@ void t.test('a message given again after a restart undoes no later one that was 
         }),
       );
 
-  const options = { communicationService, connectivity: { ackWaitMs: 500 } };
+  const options = { communicationService, connectivity: { ackWaitMs } };
   const first = await startMessaging(t, nats.url, createMemoryOutbox(), options, submitTo(before, 'stuck'));
   connection.publish(
     subject,
