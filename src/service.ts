@@ -10,6 +10,8 @@ import { openAccess } from './security/index.js';
 import { openStore, type Store, type StoreOptions } from './storage/index.js';
 import { createWorkerPool } from './workers/index.js';
 
+export { listenFault } from './gateway/index.js';
+
 export interface RunningService {
   /** where REST and live events are served */
   url: string;

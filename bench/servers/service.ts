@@ -120,8 +120,8 @@ function parseLine(line: string): Record<string, unknown> {
 async function registerFleet(url: string, fleet: readonly Station[]): Promise<void> {
   for (let i = 0; i < fleet.length; i += REGISTER_AT_ONCE) {
     const body = { appVersion: { name: VERSIONS[0] }, endpoints: fleet.slice(i, i + REGISTER_AT_ONCE) };
-    const { taskId } = await askJson<{ taskId: string }>(`${url}/api/v1/endpoints/batch`, body);
-    const status = `${url}/api/v1/endpoints/batch/status?appName=${APPLICATION}&taskId=${taskId}`;
+    const accepted = await ask(`${url}/api/v1/endpoints/batch`, body);
+    const status = accepted.headers.get('location')!;
     for (;;) {
       const { createdCount, failedCount } = await askJson<{ createdCount: number; failedCount: number }>(
         status,
@@ -171,13 +171,17 @@ async function readAll(url: string): Promise<Map<string, { metadata: JsonObject;
 }
 
 async function askJson<T>(url: string, body?: unknown): Promise<T> {
+  return (await (await ask(url, body)).json()) as T;
+}
+
+/** Rejects with the answer's text when it is not 2xx. */
+async function ask(url: string, body?: unknown): Promise<Response> {
   const response = await fetch(
     url,
     body === undefined
       ? {}
       : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
   );
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${text}`);
-  return JSON.parse(text) as T;
+  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  return response;
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Config } from '../config/index.js';
 import { CliFailure, codeOf } from './failure.js';
@@ -11,29 +12,28 @@ export async function checkPorts({ server, management }: Config): Promise<void> 
   await checkPort(management.host, management.port, 'management.port');
 }
 
-function checkPort(host: string, port: number, setting: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.resetAndDestroy());
-    server.on('error', (error) => {
-      reject(new CliFailure(`Can't listen on ${host} port ${port}: ${reasonOf(error)} ${remedyOf(setting)}`));
-    });
-    server.listen({ host, port, exclusive: true }, () => server.close(() => resolve()));
-  });
+async function checkPort(host: string, port: number, setting: string): Promise<void> {
+  const server = createServer((socket) => socket.resetAndDestroy());
+  try {
+    server.listen({ host, port, exclusive: true });
+    await once(server, 'listening');
+  } catch (error) {
+    const { listenFault } = await import('../service.js'); // with all of the service behind it: only when needed
+    throw new CliFailure(listenFault(host, port, setting, reasonOf(error as Error)));
+  }
+  server.close();
+  await once(server, 'close');
 }
 
 function reasonOf(error: Error): string {
   switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return 'another program has the port. End that program, or';
+      return 'another program has the port. End that program';
     case 'EADDRNOTAVAIL':
-      return 'the address is not one of this machine. Give another host, or';
+      return 'the address is not one of this machine. Give another host';
     case 'EACCES':
-      return 'this user may not listen there. Give the right to, or';
+      return 'this user may not listen there. Give the right to';
     default:
-      return `${error.message}. Give another host, or`;
+      return `${error.message}. Give another host`;
   }
-}
-
-function remedyOf(setting: string): string {
-  return `set ${setting} (environment: ${setting.toUpperCase().replaceAll('.', '_')}) to a free port.`;
 }

@@ -1,3 +1,4 @@
+export { listenFault } from './listen-fault.js';
 export { startGateway } from './start-gateway.js';
 export type {
   ComponentHealth,

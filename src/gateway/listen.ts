@@ -1,4 +1,5 @@
 import uWS, { type TemplatedApp, type us_listen_socket } from 'uWebSockets.js';
+import { listenFault } from './listen-fault.js';
 
 export interface Listening {
   port: number;
@@ -24,13 +25,9 @@ export function listen(app: TemplatedApp, host: string, port: number, setting: s
     const exclusive = app.listen.bind(app) as unknown as ListenExclusively;
     exclusive(host, port, EXCLUSIVE_PORT, (socket) => {
       if (socket === false) {
-        const variable = setting.toUpperCase().replaceAll('.', '_');
-        reject(
-          new Error(
-            `Can't listen on ${host} port ${port}: another program has the port, or the address is not one of this machine. ` +
-              `End that program, or set ${setting} (environment: ${variable}) to a free port.`,
-          ),
-        );
+        const why =
+          'another program has the port, or the address is not one of this machine. End that program';
+        reject(new Error(listenFault(host, port, setting, why)));
         return;
       }
       resolve({

@@ -83,16 +83,16 @@ export function createRest(url: string): Rest {
 
   const registerBatch = async (versionName: string, endpoints: object[]): Promise<void> => {
     const body = { appVersion: { name: versionName }, endpoints };
-    const { taskId } = await ask<{ taskId: string }>('POST', '/api/v1/endpoints/batch', 202, body);
-    const path = `/api/v1/endpoints/batch/status?appName=${APPLICATION}&taskId=${taskId}`;
+    const { headers } = await request('POST', '/api/v1/endpoints/batch', 202, body);
+    const { pathname, search } = new URL(headers.location!);
     await until({
-      what: `the batch task ${taskId} of ${endpoints.length} registrations`,
+      what: `the batch task of ${pathname}${search}, of ${endpoints.length} registrations`,
       look: async () => {
         const { createdCount, failedCount, failed } = await ask<{
           createdCount: number;
           failedCount: number;
           failed: unknown[];
-        }>('GET', path, 200);
+        }>('GET', pathname + search, 200);
         if (failedCount > 0) throw new Error(`registrations failed: ${JSON.stringify(failed.slice(0, 3))}`);
         return createdCount === endpoints.length ? { value: null } : { state: { createdCount } };
       },
