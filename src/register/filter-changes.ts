@@ -5,6 +5,7 @@ import type { FilterWrite, OutboxEntry, Store } from '../storage/index.js';
 import type { FilterIndex } from './filter-index.js';
 import type { FilterSetLog } from './filter-set-log.js';
 import type { Pipeline } from './pipeline.js';
+import { SET_ASIDE } from './saved-queries.js';
 
 /** One change of one saved filter, decided when it is its turn, on the filter as it stands then. */
 export interface FilterChange<T> {
@@ -213,7 +214,7 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
       deps.index.remove(filter.id);
     } else {
       deps.index.put(filter);
-      deps.sets.put(filter, version);
+      if (filter.number !== SET_ASIDE) deps.sets.put(filter, version);
     }
   }
 

@@ -1,4 +1,5 @@
 import type { SavedFilter } from '../model/filter.js';
+import { SET_ASIDE } from './saved-queries.js';
 
 /** All saved filters in memory, as the storage holds them; deleted ones are not there. */
 export interface FilterIndex {
@@ -7,6 +8,7 @@ export interface FilterIndex {
   ofApplication(application: string): SavedFilter[];
   countOf(application: string): number;
   byName(application: string, name: string): SavedFilter | undefined;
+  /** pending filters that are to be recalculated: those that are set aside are not among them */
   hasPending(application: string): boolean;
   pendingOf(application: string): SavedFilter[];
   /** ids of the active filters among these numbers; numbers of former queries are passed over */
@@ -82,7 +84,7 @@ export function createFilterIndex(): FilterIndex {
       entry.byId.set(filter.id, filter);
       entry.byName.set(filter.name, filter);
       entry.byNumber.set(filter.number, filter);
-      if (filter.status === 'pending') entry.pending.set(filter.id, filter);
+      if (filter.status === 'pending' && filter.number !== SET_ASIDE) entry.pending.set(filter.id, filter);
       if (isNew) entry.added.add(filter.name);
     },
     remove,

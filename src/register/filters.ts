@@ -11,6 +11,7 @@ import { guarded } from './endpoints.js';
 import type { Changed, Decision, FilterChange, FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
 import type { Recalculation } from './recalculation.js';
+import { faultOfSaved, SET_ASIDE } from './saved-queries.js';
 import type { CallContext, FilterDraft, Filters, FilterView } from './types.js';
 
 export interface FiltersDeps {
@@ -174,6 +175,7 @@ export function createFilters(deps: FiltersDeps): Filters {
     const { application, number } = filter;
     const matchedEndpointsCount = await store.count({ application, filterNumber: number });
     const view: FilterView = { filter, etag: etagOfFilter(filter), matchedEndpointsCount };
+    if (number === SET_ASIDE) return { ...view, fault: faultOfSaved(filter.queryText) ?? '' };
     const progress = filter.status === 'pending' ? recalculation.progressOf(application) : undefined;
     return progress === undefined ? view : { ...view, progress };
   }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { QueryLimits } from '../filters/index.js';
 import type { Catalogue } from '../model/catalogue.js';
+import type { SavedFilter } from '../model/filter.js';
 import type { OutboxEntry, Store } from '../storage/index.js';
 import type { WorkerPool, WorkerSettings } from '../workers/index.js';
 import { createBatchTasks } from './batch-tasks.js';
@@ -14,6 +15,7 @@ import { createLiveEvents } from './live-events.js';
 import { createPipelineMetrics } from './metrics.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
 import { createRecalculation } from './recalculation.js';
+import { faultOfSaved, SET_ASIDE, setAside, takeBack } from './saved-queries.js';
 import { createTokens } from './tokens.js';
 import type { EventSink, Register } from './types.js';
 
@@ -69,10 +71,16 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     return raised;
   };
   const saved = await store.loadFilters();
+  const unreadable = new Map<SavedFilter, string>();
+  const readableAgain: SavedFilter[] = [];
   for (const filter of saved) {
     if (filter.deletedMs !== undefined) continue;
     index.put(filter);
-    sets.put(filter, version(filter.application, filter.number));
+    const filterSet = version(filter.application, filter.number);
+    const reason = faultOfSaved(filter.queryText);
+    if (reason !== undefined) unreadable.set(filter, reason);
+    else if (filter.number === SET_ASIDE) readableAgain.push(filter);
+    else sets.put(filter, filterSet);
   }
 
   const metrics = createPipelineMetrics(deps.metrics, () => pipeline.load);
@@ -103,6 +111,12 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     },
   });
   const recalculation = createRecalculation({ store, pipeline, index, changes, now, log });
+  const savedQueries = { index, changes, now, log };
+  // before any write: it must not look as if it had been evaluated with them
+  await Promise.all([
+    ...Array.from(unreadable, ([filter, reason]) => setAside(filter, reason, savedQueries)),
+    ...readableAgain.map((filter) => takeBack(filter, savedQueries)),
+  ]);
   const tokens = createTokens(await store.secret('endpoint-tokens'));
   const batches = createBatchTasks({
     store,
@@ -130,7 +144,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     live,
     async resume() {
       for (const application of versions.keys()) recalculation.wake(application);
-      recalculation.cleanUp(saved);
+      recalculation.cleanUp(saved.map((filter) => index.byId(filter.id) ?? filter));
       await batches.resume();
     },
     async stop() {

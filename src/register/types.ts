@@ -123,6 +123,8 @@ export interface FilterView {
   matchedEndpointsCount: number;
   /** of a pending filter: endpoints evaluated so far, of how many */
   progress?: { evaluated: number; total: number };
+  /** why this version can't read its query; such a filter stays pending */
+  fault?: string;
 }
 
 export interface BatchTasks {

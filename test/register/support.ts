@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { parseQuery } from '../../src/filters/index.js';
@@ -56,6 +56,7 @@ export interface StartOptions {
   /** whether it goes on with what is left; true unless said */
   resume?: boolean;
   threads?: number;
+  log?: Logger;
 }
 
 /** A register on the embedded store in a folder of its own, with real workers. */
@@ -80,7 +81,7 @@ async function startIn(t: Test, folder: string, options: StartOptions): Promise<
     },
     catalogue: () => CATALOGUE,
     settings: () => settings,
-    log: pino({ level: 'silent' }),
+    log: options.log ?? pino({ level: 'silent' }),
     metrics: new Registry(),
     ...(options.now === undefined ? {} : { now: options.now }),
   });

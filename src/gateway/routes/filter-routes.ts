@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import type { JsonValue } from '../../model/json.js';
+import { isJsonObject, type JsonValue } from '../../model/json.js';
 import type { FilterView } from '../../register/index.js';
 import { readingCondition } from '../table/entity-tags.js';
 import { readLimit, readOffset } from '../table/paging.js';
@@ -38,6 +38,12 @@ const Filter = closedObject({
   matchedEndpointsCount: Type.Integer({ description: 'Exact when the filter is active.' }),
   createdDate: IsoDate,
   updatedDate: IsoDate,
+  fault: Type.Optional(
+    Type.String({
+      description:
+        'Why the query, which another version of the register saved, can not be read. Such a filter stays pending until its query is changed.',
+    }),
+  ),
   progress: Type.Optional(
     Type.Object(
       { evaluated: Type.Integer(), total: Type.Integer() },
@@ -58,18 +64,32 @@ const example = {
 };
 const draftExample = { name: example.name, description: '', mongoQuery: example.mongoQuery };
 
-function viewOf({ filter, matchedEndpointsCount, progress }: FilterView) {
+function viewOf({ filter, matchedEndpointsCount, progress, fault }: FilterView) {
   const view = {
     id: filter.id,
     name: filter.name,
     description: filter.description,
-    mongoQuery: JSON.parse(filter.queryText) as object,
+    mongoQuery: queryOf(filter.queryText),
     status: filter.status,
     matchedEndpointsCount,
     createdDate: new Date(filter.createdMs).toISOString(),
     updatedDate: new Date(filter.updatedMs).toISOString(),
   };
-  return progress === undefined ? view : { ...view, progress };
+  return {
+    ...view,
+    ...(progress === undefined ? {} : { progress }),
+    ...(fault === undefined ? {} : { fault }),
+  };
+}
+
+/** Of a damaged one, nothing is shown: its fault says so. */
+function queryOf(queryText: string): object {
+  try {
+    const query = JSON.parse(queryText) as JsonValue;
+    return isJsonObject(query) ? query : {};
+  } catch {
+    return {};
+  }
 }
 
 function replyFilter(status: number, filter: FilterView): Result {
