@@ -7,7 +7,13 @@ import { namesOf } from './table/router.js';
 import { ErrorBody } from './table/schemas.js';
 
 /** What every operation can answer. */
-const ALWAYS: readonly ErrorCode[] = ['invalid-header', 'internal', 'stopping'];
+const ALWAYS: readonly ErrorCode[] = [
+  'invalid-header',
+  'invalid-parameter',
+  'unknown-parameter',
+  'internal',
+  'stopping',
+];
 const WITH_BODY: readonly ErrorCode[] = [
   'malformed-json',
   'nested-too-deep',
@@ -127,7 +133,7 @@ function failures(route: Route): Json {
   const codes = new Set<ErrorCode>([...ALWAYS, ...route.errors]);
   const add = (more: readonly ErrorCode[]) => more.forEach((code) => codes.add(code));
   if (route.body !== undefined) add([...WITH_BODY, 'invalid-body']);
-  if (route.query !== undefined) add(['invalid-parameter', 'unknown-parameter']);
+  add(namesOf(route.path).map((name) => pathParameter(name).code));
   if (route.access !== 'public') add([...PROTECTED, ...STORED]);
   if (route.method !== 'GET') add(WRITES);
   if (route.conditional !== undefined) add(['precondition-failed']);

@@ -7,7 +7,7 @@ import { createCatalogue } from '../../src/model/catalogue.js';
 import type { Command } from '../../src/model/command.js';
 import { type RunningRegister, createRegister } from '../../src/register/index.js';
 import { openAccess } from '../../src/security/index.js';
-import { openStore } from '../../src/storage/index.js';
+import { openStore, type Store } from '../../src/storage/index.js';
 import { createWorkerPool } from '../../src/workers/index.js';
 
 export const limits: GatewayLimits = {
@@ -23,6 +23,7 @@ export const limits: GatewayLimits = {
 export interface Harness {
   gateway: Gateway;
   register: RunningRegister;
+  store: Store;
   /** `http://127.0.0.1:<port>` */
   origin: string;
   managementOrigin: string;
@@ -46,9 +47,16 @@ export async function startHarness(
   change: Partial<GatewayDeps['options']> & {
     access?: GatewayDeps['access'];
     wrap?: (register: RunningRegister) => RunningRegister;
+    /** read whenever they are needed */
+    settings?: { queueLimit: number };
   } = {},
 ): Promise<Harness> {
-  const { access = openAccess(), wrap = (register) => register, ...options } = change;
+  const {
+    access = openAccess(),
+    wrap = (register) => register,
+    settings = { queueLimit: 20_000 },
+    ...options
+  } = change;
   const logged: string[] = [];
   const log: Logger = pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) });
   const metrics = new Registry();
@@ -74,7 +82,7 @@ export async function startHarness(
       originatorReplicaId: 'test',
       metadataOnRegistration: false,
       withEvents: true,
-      queueLimit: 20_000,
+      queueLimit: settings.queueLimit,
       filters: { maxDepth: 32, maxConditions: 1000, maxPatternBytes: 1024, filtersPerApplication: 100 },
       batchTaskRetentionMs: 60_000,
     }),
@@ -107,6 +115,7 @@ export async function startHarness(
   return {
     gateway,
     register,
+    store,
     origin,
     managementOrigin: `http://127.0.0.1:${gateway.managementPort}`,
     logged,
