@@ -1,4 +1,4 @@
-import { nestingOf, type JsonObject, type JsonValue } from '../model/json.js';
+import { nestingOf, pointerToken, type JsonObject, type JsonValue } from '../model/json.js';
 import type { Expression } from './expression.js';
 import type { QueryFault, QueryLimits } from './query.js';
 
@@ -31,15 +31,11 @@ export interface Parsing {
 }
 
 export function childOf(place: Place, name: string | number): Place {
-  return { pointer: `${place.pointer}/${pointerToken(name)}`, depth: place.depth };
+  return { pointer: `${place.pointer}/${pointerToken(String(name))}`, depth: place.depth };
 }
 
 export function nestedIn(place: Place): Place {
   return { pointer: place.pointer, depth: place.depth + 1 };
-}
-
-function pointerToken(name: string | number): string {
-  return String(name).replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 /** Notes a fault; returns what stands for the part that has it. */

@@ -9,6 +9,11 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** A name as a reference token of a JSON pointer (RFC 6901). */
+export function pointerToken(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
 /**
  * JSON equality: numbers by value (0 equals -0), arrays in order, objects whatever the order of their keys
  * (RFC 8259, section 4). O(size of the smaller value).

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { JsonValue } from './json.js';
+import { type JsonValue, pointerToken } from './json.js';
 
 export type StrictJson =
   | { ok: true; value: JsonValue; text: string }
@@ -170,7 +170,7 @@ function inspect(value: JsonValue, count: { members: number }): Flaw | undefined
 }
 
 function within(name: string, flaw: Flaw): Flaw {
-  return { path: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}${flaw.path}`, message: flaw.message };
+  return { path: `/${pointerToken(name)}${flaw.path}`, message: flaw.message };
 }
 
 /** The first key that an object of this valid JSON text repeats. Only runs when there is one. O(text). */

@@ -202,3 +202,41 @@ void t.test('every bad key is named', async (t) => {
   t.equal(deep.json.details.length, 1);
   t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { a: 1 });
 });
+
+void t.test('details are pointers into what was sent', async (t) => {
+  const h = await startHarness(t);
+  await registerKettle(h, 'k1', { a: 1 });
+  const registered = await h.call('POST', '/endpoints', {
+    appVersion: { name: 'kettle-v1' },
+    metadata: { 'a/b': 1, good: { x: 2 } },
+  });
+  t.equal(registered.json.code, 'invalid-metadata-key');
+  t.match(registered.json.details, [{ path: '/metadata/a~1b', message: /"a\/b" is not allowed/ }]);
+  t.equal(registered.json.details.length, 1);
+
+  const items = [
+    { endpointId: 'k1', set: { 'a/b': 1, good: 2, '-': 3 } },
+    { endpointId: 'k1', set: { locked: 1 } },
+    { endpointId: 'k1', set: {}, unset: ['none'] },
+    { endpointId: 'k1', 'x/y': 1 },
+    { endpointId: 'k 1', set: {} },
+    { endpointId: 'k1', set: [] },
+  ];
+  const paths = [['/set/a~1b', '/set/-'], ['/set/locked'], undefined, ['/x~1y'], ['/endpointId'], ['/set']];
+  interface Result {
+    details?: { path: string; message: string }[];
+  }
+  const pathsOf = (results: Result[]) => results.map(({ details }) => details?.map(({ path }) => path));
+  const batch = await h.call('POST', '/endpoints/metadata/batch', items);
+  t.same(pathsOf(batch.json as Result[]), paths);
+  const lines = [...items.map((item) => JSON.stringify(item)), '{"endpointId":"k1","set":{"a":["\\ud800"]}}'];
+  const streamed = await h.call('POST', '/endpoints/metadata/batch', lines.join('\n'), {
+    'content-type': 'application/x-ndjson',
+  });
+  const results = streamed.text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Result);
+  t.same(pathsOf(results), [...paths, ['/set/a/0']]);
+  t.match(results[0]!.details![0], { message: /"a\/b" is not allowed/ });
+});

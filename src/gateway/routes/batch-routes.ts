@@ -10,6 +10,7 @@ import {
   EndpointId,
   EndpointQuery,
   EndpointToken,
+  FaultDetails,
   Metadata,
   VersionName,
   closedObject,
@@ -151,6 +152,7 @@ const ItemResult = closedObject({
   etag: Type.Optional(Type.String()),
   code: Type.Optional(Type.String()),
   message: Type.Optional(Type.String()),
+  details: Type.Optional(FaultDetails),
 });
 const itemExample = { endpointId: 'kettle-1', set: { temp: 21 }, unset: ['old'] };
 

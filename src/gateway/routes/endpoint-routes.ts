@@ -94,6 +94,11 @@ const register = defineRoute({
     if (body.endpointId !== undefined) registration.endpointId = body.endpointId;
     if (body.endpointToken !== undefined) registration.endpointToken = body.endpointToken;
     const answer = await deps.register.endpoints.register(call.context, registration);
+    if (answer.kind === 'refused' && answer.details !== undefined) {
+      // what the register says is about the metadata
+      const details = answer.details.map(({ path, message }) => ({ path: `/metadata${path}`, message }));
+      return { ...answer, details };
+    }
     if (answer.kind !== 'ok') return answer;
     const { endpointId, token } = answer.value;
     return {

@@ -1,7 +1,7 @@
 import type { Command } from '../../model/command.js';
 import { isEndpointId } from '../../model/endpoint.js';
 import { type Refusal, ERRORS, refuse, statusOf } from '../../model/errors.js';
-import { type JsonValue, isJsonObject } from '../../model/json.js';
+import { type JsonValue, isJsonObject, pointerToken } from '../../model/json.js';
 import { type Outcome, retry } from '../../model/outcome.js';
 import { etagOf } from '../../model/record.js';
 import { readIfMatch } from '../table/entity-tags.js';
@@ -17,27 +17,26 @@ type BatchCall = Pick<Call, 'context' | 'caller'>;
  * stream. O(size of the item).
  */
 export function readMetadataItem(value: JsonValue, call: BatchCall, timestampMs: number): Command | Refusal {
-  if (!isJsonObject(value))
-    return refuse('invalid-body', 'An item is an object {endpointId, set?, unset?, ifMatch?}.');
+  if (!isJsonObject(value)) return badItem('', 'An item is an object {endpointId, set?, unset?, ifMatch?}.');
   for (const name in value) {
     if (name !== 'endpointId' && name !== 'set' && name !== 'unset' && name !== 'ifMatch') {
-      return refuse(
-        'invalid-body',
+      return badItem(
+        `/${pointerToken(name.slice(0, 80))}`,
         `An item has endpointId, set, unset and ifMatch; "${name.slice(0, 80)}" is not known here.`,
       );
     }
   }
   const { endpointId, set, unset, ifMatch } = value;
   if (typeof endpointId !== 'string' || !isEndpointId(endpointId)) {
-    if (endpointId === undefined) return refuse('invalid-body', 'The item has no "endpointId".');
-    return refuse('invalid-endpoint-id');
+    if (endpointId === undefined) return badItem('/endpointId', 'The item has no "endpointId".');
+    const [, message] = ERRORS['invalid-endpoint-id'];
+    return refuse('invalid-endpoint-id', message, [{ path: '/endpointId', message }]);
   }
-  if (set === undefined && unset === undefined)
-    return refuse('invalid-body', 'The item has neither "set" nor "unset".');
+  if (set === undefined && unset === undefined) return badItem('', 'The item has neither "set" nor "unset".');
   if (set !== undefined && !isJsonObject(set))
-    return refuse('invalid-body', '"set" must be an object of metadata keys and values.');
+    return badItem('/set', '"set" must be an object of metadata keys and values.');
   if (unset !== undefined && !(Array.isArray(unset) && unset.every((key) => typeof key === 'string'))) {
-    return refuse('invalid-body', '"unset" must be an array of metadata keys.');
+    return badItem('/unset', '"unset" must be an array of metadata keys.');
   }
   const command: Command = {
     endpointId,
@@ -50,10 +49,25 @@ export function readMetadataItem(value: JsonValue, call: BatchCall, timestampMs:
   if (call.context.tenant !== undefined) command.tenant = call.context.tenant;
   if (ifMatch === undefined) return command;
   if (typeof ifMatch !== 'string')
-    return refuse('invalid-body', '"ifMatch" must be a text as in the header If-Match.');
+    return badItem('/ifMatch', '"ifMatch" must be a text as in the header If-Match.');
   const tags = readIfMatch(ifMatch);
   if ('kind' in tags) return tags;
   return { ...command, ifMatch: tags.tags };
+}
+
+function badItem(path: string, message: string): Refusal {
+  return refuse('invalid-body', message, [{ path, message }]);
+}
+
+/** Details of a refusal that are pointers into metadata, made pointers into the item. */
+function placeInItem(outcome: Outcome, unset: readonly string[]): Outcome {
+  if (outcome.kind !== 'refused' || outcome.details === undefined) return outcome;
+  const places = new Map(unset.map((key, i) => [`/${pointerToken(key)}`, `/unset/${i}`]));
+  const details = outcome.details.map(({ path, message }) => ({
+    path: places.get(path) ?? `/set${path}`,
+    message,
+  }));
+  return { ...outcome, details };
 }
 
 /** One result as JSON text. One that names no endpoint names its line, where it is of one. */
@@ -63,7 +77,11 @@ export function resultJson(endpointId: string | null, outcome: Outcome, line?: n
   if (outcome.kind === 'refused' || outcome.kind === 'retry') {
     const { code, message } = outcome;
     const place = endpointId === null && line !== undefined ? `,"line":${line}` : '';
-    return `{"endpointId":${id}${place},"status":${statusOf(code)},"code":"${code}","message":${JSON.stringify(message)}}`;
+    const details =
+      outcome.kind === 'refused' && outcome.details !== undefined
+        ? `,"details":${JSON.stringify(outcome.details)}`
+        : '';
+    return `{"endpointId":${id}${place},"status":${statusOf(code)},"code":"${code}","message":${JSON.stringify(message)}${details}}`;
   }
   // the tag's own quotes are escaped
   const etag = etagOf(outcome.createdMs, outcome.metadataRevision).slice(1, -1);
@@ -87,10 +105,13 @@ export function submitItem(
   settle: (outcome: Outcome) => void,
 ): void {
   if (!granted) return settle(refuse('forbidden'));
-  deps.register.endpoints.submit(command).then(settle, (error: unknown) => {
-    deps.log.error({ err: error, correlationId: command.correlationId }, 'a change failed');
-    settle(INTERNAL);
-  });
+  deps.register.endpoints.submit(command).then(
+    (outcome) => settle(command.type === 'change-keys' ? placeInItem(outcome, command.unset) : outcome),
+    (error: unknown) => {
+      deps.log.error({ err: error, correlationId: command.correlationId }, 'a change failed');
+      settle(INTERNAL);
+    },
+  );
 }
 
 /** Whether the caller may update each endpoint; `undefined` when nobody is asked. */

@@ -139,7 +139,10 @@ class MetadataLines {
       );
     }
     const parsed = parseStrictJson(line, this.#nesting);
-    if (!parsed.ok) return refuse(parsed.code, parsed.message);
+    if (!parsed.ok) {
+      const { code, message, path } = parsed;
+      return refuse(code, message, path === undefined ? [] : [{ path, message }]);
+    }
     slot.endpointId = idOf(parsed.value);
     return readMetadataItem(parsed.value, this.call, Date.now());
   }

@@ -1,6 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { TSchema } from '@sinclair/typebox';
 import type { FaultDetail } from '../../model/errors.js';
+import { pointerToken } from '../../model/json.js';
 
 /** Answers every fault of a value, or `undefined`. */
 export type Check = (value: unknown) => FaultDetail[] | undefined;
@@ -68,5 +69,5 @@ function shorten(text: string): string {
 }
 
 function escapePointer(name: string): string {
-  return shorten(name).replaceAll('~', '~0').replaceAll('/', '~1');
+  return pointerToken(shorten(name));
 }

@@ -24,14 +24,15 @@ export const EndpointId = Type.String({ pattern: ENDPOINT_ID.source });
 export const EndpointToken = Type.String({ pattern: ENDPOINT_TOKEN.source });
 export const VersionName = closedObject({ name: Type.String({ pattern: NAME.source }) });
 
+export const FaultDetails = Type.Array(closedObject({ path: Type.String(), message: Type.String() }), {
+  description:
+    'Every fault that was found, and where: a JSON pointer into the body or the item, or the name of a parameter.',
+});
+
 export const ErrorBody = closedObject({
   message: Type.String({ description: 'What is wrong, and what would be right.' }),
   code: Type.String({ description: 'Stable, for programs.' }),
-  details: Type.Optional(
-    Type.Array(closedObject({ path: Type.String(), message: Type.String() }), {
-      description: 'Every fault that was found.',
-    }),
-  ),
+  details: Type.Optional(FaultDetails),
 });
 
 export const AppVersion = closedObject({ name: Type.String(), registeredDate: IsoDate });
