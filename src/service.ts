@@ -171,6 +171,7 @@ function registerSettings(config: Config): RegisterSettings {
       maxDepth: limits.filterDepth,
       maxConditions: limits.filterConditions,
       maxPatternBytes: limits.filterPatternBytes,
+      maxPatterns: limits.filterPatterns,
       filtersPerApplication: limits.filtersPerApplication,
     },
     batchTaskRetentionMs: limits.batchTaskRetentionMs,

@@ -49,6 +49,12 @@ export const limitSettings: readonly Setting[] = [
     live: true,
     doc: 'Length of a regular expression in a filter or a search.',
   }),
+  setting('limits.filter-patterns', 'limits.filterPatterns', {
+    type: integer(1, 100_000, '20'),
+    default: 100,
+    live: true,
+    doc: 'Regular expressions in the query of one filter. Each may have to be run on a changed value, in time that grows with its length; the sum over all filters is not bounded.',
+  }),
   setting('limits.page-default', 'limits.pageDefault', {
     type: integer(1, 100_000, '100'),
     default: 1000,

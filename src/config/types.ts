@@ -27,6 +27,7 @@ export interface LimitsConfig {
   readonly filterDepth: number;
   readonly filterConditions: number;
   readonly filterPatternBytes: number;
+  readonly filterPatterns: number;
   readonly pageDefault: number;
   readonly pageMax: number;
   readonly batchItems: number;

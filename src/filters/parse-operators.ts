@@ -98,6 +98,7 @@ function parseOperator(
     case '$mod':
       return conditionOf(parseMod(operand));
     case '$regex':
+      parsing.patterns++;
       return conditionOf(parseRegex(operand, siblings['$options'], parsing.limits.maxPatternBytes));
     case '$options':
       if (!Object.hasOwn(siblings, '$regex'))

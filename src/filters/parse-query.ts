@@ -29,7 +29,7 @@ const MAX_PATH_COMPONENTS = 255;
  */
 export function parseQuery(source: JsonValue, limits: QueryLimits = DEFAULT_QUERY_LIMITS): ParseResult {
   const root: Place = { pointer: '', depth: 1 };
-  const parsing: Parsing = { limits, faults: [], conditions: 0 };
+  const parsing: Parsing = { limits, faults: [], conditions: 0, patterns: 0 };
   if (!isJsonObject(source)) {
     fault(
       parsing,
@@ -41,6 +41,11 @@ export function parseQuery(source: JsonValue, limits: QueryLimits = DEFAULT_QUER
   const expression = parseObject(parsing, root, source, true);
   if (parsing.conditions > limits.maxConditions) {
     const message = `The query has ${parsing.conditions} conditions, ${limits.maxConditions} are allowed; split it, or use $in.`;
+    fault(parsing, root, message);
+  }
+  const { maxPatterns = Infinity } = limits;
+  if (parsing.patterns > maxPatterns) {
+    const message = `The query has ${parsing.patterns} regular expressions, ${maxPatterns} are allowed; split it, join them by "|", or use $in for plain values.`;
     fault(parsing, root, message);
   }
   if (parsing.faults.length > 0) return { ok: false, faults: parsing.faults };

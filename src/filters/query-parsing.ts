@@ -28,6 +28,7 @@ export interface Parsing {
   readonly limits: QueryLimits;
   readonly faults: QueryFault[];
   conditions: number;
+  patterns: number;
 }
 
 export function childOf(place: Place, name: string | number): Place {

@@ -26,9 +26,16 @@ export interface QueryLimits {
   maxConditions: number;
   /** UTF-8 bytes of one `$regex` */
   maxPatternBytes: number;
+  /** `$regex` in one query; absent: any number */
+  maxPatterns?: number;
 }
 
-export const DEFAULT_QUERY_LIMITS: QueryLimits = { maxDepth: 32, maxConditions: 1000, maxPatternBytes: 1024 };
+export const DEFAULT_QUERY_LIMITS: QueryLimits = {
+  maxDepth: 32,
+  maxConditions: 1000,
+  maxPatternBytes: 1024,
+  maxPatterns: 100,
+};
 
 /** A parsed and compiled query. Immutable; may be shared by any number of filters. */
 export interface Query {

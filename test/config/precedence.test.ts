@@ -24,6 +24,7 @@ void t.test('with nothing at all, the defaults run, with a demo application', as
     filterDepth: 32,
     filterConditions: 1000,
     filterPatternBytes: 1024,
+    filterPatterns: 100,
     pageDefault: 1000,
     pageMax: 10000,
     batchItems: 1000,

@@ -118,4 +118,13 @@ void t.test('limits', async (t) => {
   t.equal(faultsOf({ a: { $all: new Array<JsonValue>(1001).fill(1) } }).length, 1, 'elements of $all count');
   t.same(faultsOf({ a: { $in: new Array<JsonValue>(5000).fill(1) } }), [], '$in is one condition');
   t.equal(parseQuery({ a: 1, b: 1 }, { ...DEFAULT_QUERY_LIMITS, maxConditions: 1 }).ok, false);
+  const patterns = (count: number): JsonValue => ({
+    $or: Array.from({ length: count }, (_, i) => ({ a: { $not: { $regex: `^a[${i}]` } } })),
+  });
+  t.same(faultsOf(patterns(100)), []);
+  t.match(faultsOf(patterns(101)), [
+    { path: '', message: /has 101 regular expressions, 100 are allowed; split/ },
+  ]);
+  const { maxDepth, maxConditions, maxPatternBytes } = DEFAULT_QUERY_LIMITS;
+  t.equal(parseQuery(patterns(101), { maxDepth, maxConditions, maxPatternBytes }).ok, true);
 });

@@ -137,3 +137,44 @@ void t.test('a pattern that makes a backtracking engine hang answers', async (t)
   t.notOk(matches('^(a|aa)+$', text));
   t.notOk(matches('(x+x+)+y', 'x'.repeat(50_000)));
 });
+
+void t.test('plain text in a pattern is looked for first, and changes no answer', (t) => {
+  const texts = [
+    '',
+    'ab',
+    'abc',
+    'xabc',
+    'abxc',
+    'ABC',
+    'a1b2',
+    'ab12',
+    'x😀y',
+    '😀',
+    'a\nbc',
+    'cab',
+    'abab',
+  ];
+  const patterns: [string, string][] = [
+    ['^ab.', ''],
+    ['^ab.', 'm'],
+    ['ab[0-9]+', ''],
+    ['ab[0-9]*c?', ''],
+    ['^a[0-9]?b', ''],
+    ['(ab)+$', ''],
+    ['ab|x.', ''],
+    ['ab.', 'i'],
+    ['x😀.', ''],
+    ['\\bab\\b', ''],
+    ['(?:ab)?c', ''],
+    ['^(?:cab|x).*b', ''],
+  ];
+  for (const [pattern, options] of patterns) {
+    const judge = new RegExp(pattern, `u${options}`);
+    for (const text of texts) {
+      const name = `/${pattern}/${options} on ${JSON.stringify(text)}`;
+      t.equal(matches(pattern, text, options), judge.test(text), name);
+      t.equal(matches(pattern, text, options), judge.test(text), `${name}, again`);
+    }
+  }
+  t.end();
+});

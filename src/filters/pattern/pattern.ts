@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { RE2JS, RE2JSException } from 're2js';
 import { parsePattern } from './parse-pattern.js';
+import { flatten, requirementOf } from './requirement.js';
 import { PatternFault, type PatternNode, type PatternOptions } from './syntax.js';
 import { translate } from './translate.js';
 
@@ -47,14 +48,14 @@ function compileNew(source: string, optionLetters: string): PatternResult {
     if (source.includes('\0')) throw new PatternFault('it contains a null character; write \\x00');
     if (!source.isWellFormed()) throw new PatternFault('it contains half of a surrogate pair');
     const node = parsePattern(source, options);
-    return { ok: true, test: literalTestOf(node) ?? engineTestOf(translate(node)) };
+    return { ok: true, test: literalTestOf(node) ?? engineTestOf(translate(node), requirementOf(node)) };
   } catch (error) {
     if (!(error instanceof PatternFault)) throw error;
     return { ok: false, message: `the regular expression is not accepted: ${error.message}` };
   }
 }
 
-function engineTestOf(translated: string): PatternTest {
+function engineTestOf(translated: string, requirement: PatternTest | undefined): PatternTest {
   let engine: RE2JS;
   try {
     engine = RE2JS.compile(translated);
@@ -65,7 +66,7 @@ function engineTestOf(translated: string): PatternTest {
   if (engine.programSize() > MAX_PROGRAM_SIZE) {
     throw new PatternFault('it repeats too much; lower the numbers in its repetitions');
   }
-  return (text) => engine.test(text);
+  return (text) => (requirement === undefined || requirement(text)) && remember(engine, text);
 }
 
 /** Plain text, and `^` plain text, need no engine. */
@@ -80,6 +81,20 @@ function literalTestOf(node: PatternNode): PatternTest | undefined {
   return isAnchored ? (value) => value.startsWith(text) : (value) => value.includes(text);
 }
 
-function flatten(node: PatternNode): PatternNode[] {
-  return node.kind === 'sequence' ? node.items.flatMap(flatten) : [node];
+/** The old and the new value of a change, and of a value with an element or two those as well. */
+const REMEMBERED_TEXTS = 4;
+
+/** What engines found in the texts that were looked at last. Only a memory of a pure function, so it may be shared. */
+const FOUND: { text: string; byEngine: Map<RE2JS, boolean> }[] = [];
+
+/** Filters that share a pattern share its evaluation: once for each text. */
+function remember(engine: RE2JS, text: string): boolean {
+  let found = FOUND.find((each) => each.text === text);
+  if (found === undefined) {
+    found = { text, byEngine: new Map() };
+    if (FOUND.unshift(found) > REMEMBERED_TEXTS) FOUND.pop();
+  }
+  let matches = found.byEngine.get(engine);
+  if (matches === undefined) found.byEngine.set(engine, (matches = engine.test(text)));
+  return matches;
 }
