@@ -29,6 +29,12 @@ const UNAVAILABLE_CODES = new Set([
   384, 9001, 10058, 10107, 11600, 11601, 11602, 13388, 13435, 13436, 14031,
 ]);
 
+/**
+ * Something went wrong inside of the server, and nothing is known. Servers with a database of their own behind them say
+ * so when that one went away: often, then, the next try is answered.
+ */
+const INTERNAL_CODES = new Set([1, 8]);
+
 /** Duplicate key of a unique index, in today's form and in the two that old and compatible servers have. */
 const DUPLICATE_CODES = new Set([11000, 11001, 12582]);
 
@@ -57,6 +63,17 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof MongoServerError && isUnavailableCode(error.code);
 }
 
+export function isInternalCode(code: unknown): boolean {
+  return typeof code === 'number' && INTERNAL_CODES.has(code);
+}
+
+/** {@link isUnavailable}, or the server failed without saying what became of the command. */
+export function isUnknown(error: unknown): boolean {
+  if (isUnavailable(error)) return true;
+  if (!(error instanceof MongoServerError) || !isInternalCode(error.code)) return false;
+  return !(error instanceof MongoBulkWriteError) || [error.writeErrors].flat().length === 0;
+}
+
 /** True when there was time enough to look for a server already: asking at once again is of no use. */
 export function isServerMissing(error: unknown): boolean {
   return error instanceof MongoError && (error.name === 'MongoServerSelectionError' || 'reason' in error);
@@ -64,6 +81,6 @@ export function isServerMissing(error: unknown): boolean {
 
 /** What a caller of the port gets: {@link StorageUnavailable}, or the error as it was. */
 export function toPortError(error: unknown): unknown {
-  if (error instanceof StorageUnavailable || !isUnavailable(error)) return error;
+  if (error instanceof StorageUnavailable || !isUnknown(error)) return error;
   return new StorageUnavailable(`MongoDB does not answer: ${(error as Error).message}`, { cause: error });
 }

@@ -1,7 +1,7 @@
 import { MongoBulkWriteError, type AnyBulkWriteOperation, type Collection, type Document } from 'mongodb';
 import { StorageUnavailable } from '../port.js';
 import type { GuardedDocument } from './documents.js';
-import { isDuplicateKey, isServerMissing, isUnavailable, isUnavailableCode } from './errors.js';
+import { isDuplicateKey, isInternalCode, isServerMissing, isUnavailableCode, isUnknown } from './errors.js';
 
 /** One document's write. `insert`: nothing may be stored yet. `update`: what is stored must have the fields of `guard`. */
 export type GuardedWrite =
@@ -62,7 +62,7 @@ export async function commitGuarded(commit: GuardedCommit): Promise<GuardedOutco
     try {
       bulk = await sendBulk(commit.collection, writes);
     } catch (error) {
-      if (lost || !isUnavailable(error) || error instanceof StorageUnavailable || isServerMissing(error))
+      if (lost || !isUnknown(error) || error instanceof StorageUnavailable || isServerMissing(error))
         throw error;
       lost = true;
       continue;
@@ -71,7 +71,7 @@ export async function commitGuarded(commit: GuardedCommit): Promise<GuardedOutco
       for (const place of open) outcomes[place] = 'written';
       return outcomes;
     }
-    const judged = await judge(commit, writes, bulk);
+    const judged = await judge(commit, writes, bulk, attempt === MAX_ATTEMPTS);
     open.forEach((place, i) => (outcomes[place] = judged[i] === 'again' ? 'conflict' : judged[i]!));
     open = open.filter((_, i) => judged[i] === 'again');
   }
@@ -84,6 +84,8 @@ interface BulkAnswer {
   duplicates: ReadonlySet<number>;
   /** what the server said of writes that it refused for another reason, by place */
   rejections: ReadonlyMap<number, string>;
+  /** places of those where it failed inside, as at a deadlock: to be tried again */
+  failures: ReadonlySet<number>;
 }
 
 async function sendBulk(
@@ -101,6 +103,7 @@ async function sendBulk(
       all: result.insertedCount + result.matchedCount === writes.length,
       duplicates: new Set(),
       rejections: new Map(),
+      failures: new Set(),
     };
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;
@@ -113,20 +116,23 @@ async function sendBulk(
     if (refused.length === 0) throw error;
     const duplicates = new Set<number>();
     const rejections = new Map<number, string>();
+    const failures = new Set<number>();
     for (const { code, index, errmsg } of refused) {
       const message = `MongoDB refuses the write of ${writes[index]?.id}: ${errmsg}`;
       if (isUnavailableCode(code)) throw new StorageUnavailable(message, { cause: error });
       if (isDuplicateKey(code)) duplicates.add(index);
       else rejections.set(index, message);
+      if (isInternalCode(code)) failures.add(index);
     }
-    return { all: false, duplicates, rejections };
+    return { all: false, duplicates, rejections, failures };
   }
 }
 
 async function judge(
   { collection, commitId, claims }: GuardedCommit,
   writes: readonly GuardedWrite[],
-  { duplicates, rejections }: BulkAnswer,
+  { duplicates, rejections, failures }: BulkAnswer,
+  last: boolean,
 ): Promise<(GuardedOutcome | 'again')[]> {
   const ids = writes.map((write) => write.id);
   const contested = writes.flatMap((write, i) =>
@@ -144,7 +150,7 @@ async function judge(
     if (document?.writes.includes(commitId)) return 'written';
     if (!isGuarded(write, document)) return 'conflict';
     const rejected = rejections.get(i);
-    if (rejected !== undefined) return { rejected };
+    if (rejected !== undefined) return failures.has(i) && !last ? 'again' : { rejected };
     const holder = write.claim === undefined ? undefined : holders.get(write.claim);
     return duplicates.has(i) && holder !== undefined && holder !== write.id ? 'claimed' : 'again';
   });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   MongoServerError,
   type Collection,
@@ -18,6 +19,10 @@ interface IndexPlan {
   /** what it means that the options are lacking, and the remedy */
   without?: string;
 }
+
+const ATTEMPTS = 4;
+/** Invalid or unknown options, other keys or options under that name, duplicate keys: trying again is of no use. */
+const REFUSED_FOR_GOOD = new Set([2, 9, 67, 72, 85, 86, 11000, 11001]);
 
 const SPARSE_ONLY_SMALLER =
   'It works, but is larger and slower to write than need be. Remedy: a server that has sparse indexes.';
@@ -123,12 +128,14 @@ export interface MadeIndexes {
 }
 
 /**
- * Makes the indexes; those that are there already cost a round trip. What a server lacks is left out and noted.
+ * Makes the indexes, one after the other: servers that lock tables for it run into deadlocks otherwise. Those that are
+ * there already cost a round trip. What a server lacks is left out and noted.
  *
  * @throws the driver's error when the server is away
  */
 export async function makeIndexes(db: Db): Promise<MadeIndexes> {
-  const results = await Promise.all(PLANS.map((plan) => makeIndex(db.collection(plan.collection), plan)));
+  const results: MadeIndex[] = [];
+  for (const plan of PLANS) results.push(await makeIndex(db.collection(plan.collection), plan));
   const isUnique = (collection: string): boolean =>
     PLANS.every(
       (plan, i) => plan.collection !== collection || plan.options?.unique !== true || results[i]!.asPlanned,
@@ -141,10 +148,12 @@ export async function makeIndexes(db: Db): Promise<MadeIndexes> {
   };
 }
 
-async function makeIndex(
-  collection: Collection,
-  plan: IndexPlan,
-): Promise<{ asPlanned: boolean; note?: string }> {
+interface MadeIndex {
+  asPlanned: boolean;
+  note?: string;
+}
+
+async function makeIndex(collection: Collection, plan: IndexPlan): Promise<MadeIndex> {
   const title = `Index "${plan.name}" of collection "${plan.collection}" (${plan.purpose})`;
   const refused = await tryIndex(collection, plan, plan.options ?? {});
   if (refused === undefined) return { asPlanned: true };
@@ -164,17 +173,24 @@ async function makeIndex(
   return { asPlanned: false, note: `${title} could not be made: ${refused}. ${plan.without ?? remedy}` };
 }
 
-/** @returns why the server refuses; undefined when the index is there */
+/**
+ * Tries more than once: another replica that starts at the same moment makes the same indexes, and may be in the way.
+ *
+ * @returns why the server refuses; undefined when the index is there
+ */
 async function tryIndex(
   collection: Collection,
   plan: IndexPlan,
   options: CreateIndexesOptions,
 ): Promise<string | undefined> {
-  try {
-    await collection.createIndex(plan.keys, { ...options, name: plan.name });
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof MongoServerError) || isUnavailable(error)) throw error;
-    return error.message;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await collection.createIndex(plan.keys, { ...options, name: plan.name });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof MongoServerError) || isUnavailable(error)) throw error;
+      if (attempt === ATTEMPTS || REFUSED_FOR_GOOD.has(error.code as number)) return error.message;
+      await delay(Math.random() * attempt * 100);
+    }
   }
 }
