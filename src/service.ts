@@ -27,6 +27,7 @@ export interface RunningService {
 export async function startService(initial: Config, log: Logger): Promise<RunningService> {
   let config = initial;
   let catalogue = catalogueOf(config);
+  let settings = registerSettings(config);
   const undo: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const step of undo.splice(0).reverse())
@@ -53,7 +54,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       pool,
       sink: broker,
       catalogue: () => catalogue,
-      settings: () => registerSettings(config),
+      settings: () => settings,
       log,
       metrics,
     });
@@ -89,6 +90,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
         const { restart } = describeChanges(config, next);
         config = { ...config, limits: next.limits, applications: next.applications, logging: next.logging };
         catalogue = catalogueOf(config);
+        settings = registerSettings(config);
         log.level = config.logging.level;
         return restart;
       },

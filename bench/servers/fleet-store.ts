@@ -26,14 +26,14 @@ export function encodeStation(endpointId: string, metadataText: string): Buffer 
     revision: 1,
     filterSet: 24,
     createdMs,
+    metadataRevision: 1,
+    metadataUpdatedMs: createdMs,
     head: {
       endpointId,
       tenant: 'kaa',
       application: APPLICATION,
       version: VERSIONS[0],
       versionSinceMs: createdMs,
-      metadataRevision: 1,
-      metadataUpdatedMs: createdMs,
     },
     metadataText,
   }) as Buffer;

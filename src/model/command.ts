@@ -146,6 +146,27 @@ function readWish(frame: FrameReader, type: Wish['type']): Wish {
   }
 }
 
+/** UTF-16 units of the texts that a command carries. */
+export function textLengthOf(command: Command): number {
+  switch (command.type) {
+    case 'register':
+    case 'replace-metadata':
+      return command.metadataText.length;
+    case 'json-patch':
+    case 'merge-patch':
+      return command.patchText.length;
+    case 'set-key':
+      return command.valueText.length;
+    case 'change-keys':
+      return command.setText.length;
+    case 'delete-key':
+    case 'set-version':
+    case 'unregister':
+    case 'evaluate':
+      return 0;
+  }
+}
+
 function readTexts(frame: FrameReader, count: number): string[] {
   return Array.from({ length: count }, () => frame.text());
 }

@@ -5,17 +5,20 @@ import type { JsonObject } from './json.js';
  *
  * | offset | bytes | |
  * | --- | --- | --- |
- * | 0 | 1 | layout version, 1 |
+ * | 0 | 1 | layout version, 2 |
  * | 1 | 1 | flags; 1: a tombstone (unregistered) |
  * | 4 | 4 | filter-set version it was last evaluated with, u32 |
  * | 8 | 8 | revision, f64 |
  * | 16 | 8 | created, Unix ms, f64 |
  * | 24 | 4 | length of the head, u32 |
- * | 28 | | head: JSON text of {@link RecordHead} |
+ * | 28 | 8 | revision of the last change of metadata, the ETag's number, f64 |
+ * | 36 | 8 | when that was, Unix ms, f64; -1 while there was none |
+ * | 44 | | head: JSON text of {@link RecordHead} |
  * | | | metadata: JSON text of an object, to the end |
  *
- * All numbers little-endian. What guards a write stands at fixed places, so that a keeper compares it without
- * parsing; the metadata is the tail, so that a read answers it as it stands.
+ * All numbers little-endian. What guards a write, and what every change of metadata changes, stands at fixed places: a
+ * keeper compares it without parsing, and the head's bytes go from one record to the next as they are. The metadata is
+ * the tail, so that a read answers it as it stands.
  */
 export interface RecordHead {
   endpointId: string;
@@ -25,10 +28,6 @@ export interface RecordHead {
   version: string;
   /** when it got this version, Unix ms */
   versionSinceMs: number;
-  /** revision of the last change of metadata: the ETag's number */
-  metadataRevision: number;
-  /** Unix ms of the last change of metadata; absent while there was none */
-  metadataUpdatedMs?: number;
   /** keyed hash of the endpoint's token, hexadecimal */
   tokenHash?: string;
   /** the batch task that registered it */
@@ -49,22 +48,34 @@ export const ABSENT: Guard = { revision: 0, filterSet: 0 };
 export interface EndpointRecord extends Guard {
   head: RecordHead;
   createdMs: number;
+  /** revision of the last change of metadata: the ETag's number */
+  metadataRevision: number;
+  /** Unix ms of the last change of metadata; absent while there was none */
+  metadataUpdatedMs?: number;
   metadataText: string;
 }
 
-const LAYOUT = 1;
+const LAYOUT = 2;
 const TOMBSTONE = 1;
-const HEAD_AT = 28;
+const METADATA_REVISION_AT = 28;
+const METADATA_UPDATED_AT = 36;
+const HEAD_AT = 44;
+const NEVER = -1;
 
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-export function encodeRecord(record: EndpointRecord): Uint8Array {
-  const head = JSON.stringify(record.head);
-  const headBytes = Buffer.byteLength(head);
-  const metadataBytes = Buffer.byteLength(record.metadataText);
-  const buffer = Buffer.allocUnsafe(HEAD_AT + headBytes + metadataBytes);
+/** Used again for each record: what it writes is copied out. */
+let scratch = Buffer.allocUnsafeSlow(16 * 1024);
+
+/** @param headBytes the head as it stands in a record already, when it does: saves writing it anew */
+export function encodeRecord(record: EndpointRecord, headBytes?: Uint8Array): Uint8Array {
+  const head = headBytes ?? Buffer.from(JSON.stringify(record.head));
+  const metadataAt = HEAD_AT + head.length;
+  const most = metadataAt + record.metadataText.length * 3; // a UTF-16 unit is at most three bytes of UTF-8
+  if (scratch.length < most) scratch = Buffer.allocUnsafeSlow(most * 2);
+  const buffer = scratch;
   buffer[0] = LAYOUT;
   buffer[1] = record.head.deletedMs === undefined ? 0 : TOMBSTONE;
   buffer[2] = 0;
@@ -72,10 +83,14 @@ export function encodeRecord(record: EndpointRecord): Uint8Array {
   buffer.writeUInt32LE(record.filterSet, 4);
   buffer.writeDoubleLE(record.revision, 8);
   buffer.writeDoubleLE(record.createdMs, 16);
-  buffer.writeUInt32LE(headBytes, 24);
-  buffer.write(head, HEAD_AT, 'utf8');
-  buffer.write(record.metadataText, HEAD_AT + headBytes, 'utf8');
-  return buffer;
+  buffer.writeUInt32LE(head.length, 24);
+  buffer.writeDoubleLE(record.metadataRevision, METADATA_REVISION_AT);
+  buffer.writeDoubleLE(record.metadataUpdatedMs ?? NEVER, METADATA_UPDATED_AT);
+  buffer.set(head, HEAD_AT);
+  const end = metadataAt + buffer.write(record.metadataText, metadataAt, 'utf8');
+  const bytes = Buffer.allocUnsafe(end);
+  buffer.copy(bytes, 0, 0, end);
+  return bytes;
 }
 
 export function decodeRecord(bytes: Uint8Array): EndpointRecord {
@@ -83,13 +98,31 @@ export function decodeRecord(bytes: Uint8Array): EndpointRecord {
   if (buffer[0] !== LAYOUT)
     throw new Error(`A stored record has layout ${buffer[0]}; this version reads ${LAYOUT}.`);
   const metadataAt = HEAD_AT + buffer.readUInt32LE(24);
+  const metadataUpdatedMs = metadataUpdatedOf(bytes);
   return {
     filterSet: buffer.readUInt32LE(4),
     revision: buffer.readDoubleLE(8),
     createdMs: buffer.readDoubleLE(16),
+    metadataRevision: buffer.readDoubleLE(METADATA_REVISION_AT),
+    ...(metadataUpdatedMs === undefined ? {} : { metadataUpdatedMs }),
     head: JSON.parse(buffer.toString('utf8', HEAD_AT, metadataAt)) as RecordHead,
     metadataText: buffer.toString('utf8', metadataAt),
   };
+}
+
+/** The head's bytes; a view of the record. */
+export function headBytesOf(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(HEAD_AT, HEAD_AT + bufferOf(bytes).readUInt32LE(24));
+}
+
+export function metadataRevisionOf(bytes: Uint8Array): number {
+  return bufferOf(bytes).readDoubleLE(METADATA_REVISION_AT);
+}
+
+/** Unix ms; undefined while there was no change of metadata. */
+export function metadataUpdatedOf(bytes: Uint8Array): number | undefined {
+  const updatedMs = bufferOf(bytes).readDoubleLE(METADATA_UPDATED_AT);
+  return updatedMs === NEVER ? undefined : updatedMs;
 }
 
 export function guardOf(bytes: Uint8Array): Guard {

@@ -1,4 +1,4 @@
-import type { Command } from '../model/command.js';
+import { type Command, textLengthOf } from '../model/command.js';
 import type { Outcome } from '../model/outcome.js';
 
 /** A command that waits for its outcome. */
@@ -50,28 +50,8 @@ export function takeBatch(queue: Pending[], most: number): Group[] {
 function countFitting(queue: readonly Pending[], most: number): number {
   let text = 0;
   for (let count = 0; count < most && count < queue.length; count++) {
-    text += textOf(queue[count]!.command);
+    text += textLengthOf(queue[count]!.command);
     if (text > MAX_TEXT && count > 0) return count;
   }
   return most;
-}
-
-function textOf(command: Command): number {
-  switch (command.type) {
-    case 'register':
-    case 'replace-metadata':
-      return command.metadataText.length;
-    case 'json-patch':
-    case 'merge-patch':
-      return command.patchText.length;
-    case 'set-key':
-      return command.valueText.length;
-    case 'change-keys':
-      return command.setText.length;
-    case 'delete-key':
-    case 'set-version':
-    case 'unregister':
-    case 'evaluate':
-      return 0;
-  }
 }

@@ -1,5 +1,10 @@
 import type { SavedFilter } from '../model/filter.js';
-import type { FilterSetChange, FilterSetsUpdate, FilterSetSource } from '../workers/index.js';
+import {
+  type FilterSetChange,
+  type FilterSetsUpdate,
+  type FilterSetSource,
+  queryWeightOf,
+} from '../workers/index.js';
 
 /** How many changes are kept beyond those that a fresh copy of the state would need. */
 const SPARE_CHANGES = 1000;
@@ -16,11 +21,13 @@ export function createFilterSetLog(): FilterSetLog {
   let log: FilterSetChange[] = [];
   /** epoch before the first change of the log */
   let base = 0;
+  let queryWeight = 0;
   const epoch = () => base + log.length;
 
   const record = (change: FilterSetChange) => {
     const key = `${change.application}/${change.number}`;
     // delete first, so that the order of `current` is that of the newest changes, and versions grow along it
+    queryWeight += weightOf(change) - weightOf(current.get(key));
     current.delete(key);
     if (change.kind === 'put') current.set(key, change);
     log.push(change);
@@ -33,6 +40,9 @@ export function createFilterSetLog(): FilterSetLog {
   return {
     get epoch() {
       return epoch();
+    },
+    get queryWeight() {
+      return queryWeight;
     },
     put: (filter, version) =>
       record({
@@ -51,4 +61,8 @@ export function createFilterSetLog(): FilterSetLog {
       return { from: -1, to: epoch(), changes: [...current.values()] };
     },
   };
+}
+
+function weightOf(change: FilterSetChange | undefined): number {
+  return change?.kind === 'put' ? queryWeightOf(change.queryText) : 0;
 }

@@ -17,12 +17,19 @@ export interface Turns {
 export function createTurns(threads: number): Turns {
   let batches = 0;
   const waiting = new Map<readonly unknown[], () => void>();
+  /** those that begin after this turn of the event loop */
+  const due = new Set<readonly unknown[]>();
 
   const begin = (queue: readonly unknown[]) => {
     const go = waiting.get(queue);
     waiting.delete(queue);
     batches++;
     go?.();
+  };
+
+  const beginDue = (queue: readonly unknown[]) => {
+    due.delete(queue);
+    if (waiting.has(queue)) begin(queue);
   };
 
   return {
@@ -39,7 +46,10 @@ export function createTurns(threads: number): Turns {
       for (const queue of waiting.keys()) return begin(queue);
     },
     grown(queue) {
-      if (queue.length >= WORTH_A_BATCH && waiting.has(queue)) begin(queue);
+      // not at once: it would run on the back of the request that made it grow, before that one's socket is free again
+      if (queue.length < WORTH_A_BATCH || !waiting.has(queue) || due.has(queue)) return;
+      due.add(queue);
+      setImmediate(beginDue, queue);
     },
   };
 }

@@ -9,8 +9,10 @@ import {
   ABSENT,
   decodeRecord,
   encodeRecord,
+  type EndpointRecord,
   etagOf,
   guardOf,
+  headBytesOf,
   isTombstone,
   type RecordHead,
 } from '../model/record.js';
@@ -38,7 +40,11 @@ export function evaluateGroup(
 /** A live endpoint while commands change it. */
 interface LiveEndpoint {
   head: RecordHead;
+  /** the head as it is stored; undefined when it changed */
+  headBytes: Uint8Array | undefined;
   createdMs: number;
+  metadataRevision: number;
+  metadataUpdatedMs: number | undefined;
   metadata: JsonObject;
   metadataText: string;
 }
@@ -73,7 +79,10 @@ class EndpointChange {
       this.createdMs = record.createdMs;
       this.live = {
         head: record.head,
+        headBytes: headBytesOf(bytes),
         createdMs: record.createdMs,
+        metadataRevision: record.metadataRevision,
+        metadataUpdatedMs: record.metadataUpdatedMs,
         metadata: JSON.parse(record.metadataText) as JsonObject,
         metadataText: record.metadataText,
       };
@@ -87,14 +96,18 @@ class EndpointChange {
     const matched: number[] = [];
     const unmatched: number[] = [];
     for (const [number, member] of this.membership) (member ? matched : unmatched).push(number);
+    const { live } = this;
+    const record: EndpointRecord = {
+      revision: this.revision,
+      filterSet: this.filterSet,
+      createdMs: this.createdMs,
+      metadataRevision: live?.metadataRevision ?? this.revision,
+      head,
+      metadataText: live?.metadataText ?? '{}',
+    };
+    if (live?.metadataUpdatedMs !== undefined) record.metadataUpdatedMs = live.metadataUpdatedMs;
     const write = {
-      record: encodeRecord({
-        revision: this.revision,
-        filterSet: this.filterSet,
-        createdMs: this.createdMs,
-        head,
-        metadataText: this.live?.metadataText ?? '{}',
-      }),
+      record: encodeRecord(record, live?.headBytes),
       moved: this.moved,
       matched,
       unmatched,
@@ -112,7 +125,7 @@ class EndpointChange {
       return refuse('endpoint-not-found', `The endpoint "${command.endpointId}" is not registered.`);
     }
     if (command.ifMatch !== undefined && !command.ifMatch.includes('*')) {
-      const etag = etagOf(live.createdMs, live.head.metadataRevision);
+      const etag = etagOf(live.createdMs, live.metadataRevision);
       if (!command.ifMatch.includes(etag)) {
         return refuse(
           'precondition-failed',
@@ -149,14 +162,15 @@ class EndpointChange {
       application,
       version,
       versionSinceMs: command.timestampMs,
-      metadataRevision: this.revision + 1,
       tokenHash: command.tokenHash,
     };
-    if (initial.diff.added.length > 0) head.metadataUpdatedMs = command.timestampMs;
     if (command.task !== undefined) head.task = command.task;
     const live: LiveEndpoint = {
       head,
+      headBytes: undefined,
       createdMs: command.timestampMs,
+      metadataRevision: this.revision + 1,
+      metadataUpdatedMs: initial.diff.added.length > 0 ? command.timestampMs : undefined,
       metadata: initial.metadata,
       metadataText: initial.text,
     };
@@ -173,7 +187,7 @@ class EndpointChange {
     live: LiveEndpoint,
     command: Parameters<typeof changeMetadata>[1],
   ): EvaluatedOutcome {
-    const change = changeMetadata(live.metadata, command, this.settings.limits);
+    const change = changeMetadata(live, command, this.settings.limits);
     if (change.kind === 'refused') return change;
     const answersMetadata =
       command.type === 'replace-metadata' || command.type === 'json-patch' || command.type === 'merge-patch';
@@ -184,8 +198,11 @@ class EndpointChange {
     }
     this.catchUp(live, command);
     const after: LiveEndpoint = {
-      head: { ...live.head, metadataRevision: this.revision + 1, metadataUpdatedMs: command.timestampMs },
+      head: live.head,
+      headBytes: live.headBytes,
       createdMs: live.createdMs,
+      metadataRevision: this.revision + 1,
+      metadataUpdatedMs: command.timestampMs,
       metadata: change.metadata,
       metadataText: change.text,
     };
@@ -213,6 +230,7 @@ class EndpointChange {
     this.catchUp(live, command);
     const after: LiveEndpoint = {
       ...live,
+      headBytes: undefined,
       head: { ...live.head, version: version.version, versionSinceMs: command.timestampMs },
     };
     const filters = this.apply(after);
@@ -295,7 +313,7 @@ class EndpointChange {
     const done: Done = {
       kind,
       revision: this.revision,
-      metadataRevision: live.head.metadataRevision,
+      metadataRevision: live.metadataRevision,
       createdMs: live.createdMs,
       versionSinceMs: live.head.versionSinceMs,
     };

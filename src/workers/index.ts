@@ -1,8 +1,10 @@
-export { createWorkerPool, type FilterSetSource, type WorkerPool } from './pool.js';
+export { createWorkerPool, type WorkerPool } from './pool.js';
+export { queryWeightOf } from './messages.js';
 export type {
   EvaluatedGroup,
   EvaluateGroup,
   FilterSetChange,
+  FilterSetSource,
   FilterSetsUpdate,
   WorkerSettings,
 } from './messages.js';

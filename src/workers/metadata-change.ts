@@ -2,7 +2,7 @@ import type { Command } from '../model/command.js';
 import { diffMetadata, type MetadataDiff } from '../model/diff.js';
 import type { EndpointLimits } from '../model/endpoint.js';
 import { type Refusal, refuse } from '../model/errors.js';
-import { isJsonObject, type JsonObject, type JsonValue, nestingOf } from '../model/json.js';
+import { isJsonObject, jsonEquals, type JsonObject, type JsonValue, nestingOf } from '../model/json.js';
 import { applyJsonPatch, applyMergePatch } from '../model/json-patch.js';
 
 /** Metadata after a command, with its text and what changed; or why not. */
@@ -18,19 +18,46 @@ type MetadataCommand = Extract<
  * What a command makes of an endpoint's metadata; checked against the limits. `before` is not changed. O(metadata).
  */
 export function changeMetadata(
-  before: JsonObject,
+  { metadata: before, metadataText }: { metadata: JsonObject; metadataText: string },
   command: MetadataCommand,
   limits: LimitChecks,
 ): MetadataChange {
+  if (command.type === 'set-key') return setKey(before, metadataText, command, limits);
   const after = wishedMetadata(before, command, limits);
   if ('kind' in after) return after;
-  const diff =
-    command.type === 'set-key'
-      ? diffKey(before, after.metadata, command.key)
-      : diffMetadata(before, after.metadata);
-  if (command.type !== 'set-key' && command.type !== 'delete-key')
-    keepUnchanged(before, after.metadata, diff);
+  const diff = diffMetadata(before, after.metadata);
+  if (command.type !== 'delete-key') keepUnchanged(before, after.metadata, diff);
   return checkMetadata(after.metadata, diff, limits);
+}
+
+/** The most frequent change: only one key is compared, and only its value is written anew. */
+function setKey(
+  before: JsonObject,
+  textBefore: string,
+  { key, valueText }: Extract<Command, { type: 'set-key' }>,
+  limits: LimitChecks,
+): MetadataChange {
+  const value = JSON.parse(valueText) as JsonValue;
+  const metadata = { ...before, [key]: value };
+  if (!Object.hasOwn(before, key))
+    return checkMetadata(metadata, { added: [key], updated: [], removed: [] }, limits);
+  if (jsonEquals(before[key]!, value))
+    return checkMetadata(metadata, { added: [], updated: [], removed: [] }, limits, textBefore);
+  const text = replaceValue(textBefore, key, before[key]!, value);
+  return checkMetadata(metadata, { added: [], updated: [key], removed: [] }, limits, text);
+}
+
+/** JSON text with another value of a key; undefined where the key's place is not certain. */
+function replaceValue(text: string, key: string, before: JsonValue, after: JsonValue): string | undefined {
+  // quotes inside of strings are escaped, so that this is a key; when it is the only one, it is not in a nested object
+  const name = `${JSON.stringify(key)}:`;
+  const at = text.indexOf(name);
+  if (at === -1 || text.includes(name, at + 1)) return undefined;
+  const start = at + name.length;
+  const old = JSON.stringify(before);
+  const end = start + old.length;
+  if (!text.startsWith(old, start) || (text[end] !== ',' && text[end] !== '}')) return undefined;
+  return text.slice(0, start) + JSON.stringify(after) + text.slice(end);
 }
 
 /** The metadata of a registration, checked. */
@@ -54,7 +81,7 @@ export function prepareLimits(limits: EndpointLimits): LimitChecks {
 
 function wishedMetadata(
   before: JsonObject,
-  command: MetadataCommand,
+  command: Exclude<MetadataCommand, { type: 'set-key' }>,
   limits: LimitChecks,
 ): { metadata: JsonObject } | Refusal {
   switch (command.type) {
@@ -83,8 +110,6 @@ function wishedMetadata(
       if (!isJsonObject(merged)) return refuse('invalid-patch', 'A merge patch of metadata is an object.');
       return { metadata: merged };
     }
-    case 'set-key':
-      return { metadata: { ...before, [command.key]: JSON.parse(command.valueText) as JsonValue } };
     case 'delete-key': {
       if (!Object.hasOwn(before, command.key)) {
         return refuse(
@@ -113,13 +138,13 @@ function keepUnchanged(before: JsonObject, after: JsonObject, diff: MetadataDiff
   for (const key of Object.keys(after)) if (!changed.has(key)) after[key] = before[key]!;
 }
 
-/** As `diffMetadata`, when only one key can differ. */
-function diffKey(before: JsonObject, after: JsonObject, key: string): MetadataDiff {
-  const had = Object.hasOwn(before, key);
-  return diffMetadata(had ? { [key]: before[key]! } : {}, { [key]: after[key]! });
-}
-
-function checkMetadata(metadata: JsonObject, diff: MetadataDiff, limits: LimitChecks): MetadataChange {
+/** @param knownText the metadata as JSON, where it is known */
+function checkMetadata(
+  metadata: JsonObject,
+  diff: MetadataDiff,
+  limits: LimitChecks,
+  knownText?: string,
+): MetadataChange {
   const invalid = diff.added.filter((key) => key === '__proto__' || !limits.keyPattern.test(key));
   if (invalid.length > 0) {
     return refuseKeys('invalid-metadata-key', invalid, (key) =>
@@ -155,7 +180,7 @@ function checkMetadata(metadata: JsonObject, diff: MetadataDiff, limits: LimitCh
       `The endpoint would have ${count} metadata keys; ${limits.metadataKeys} are allowed.`,
     );
   }
-  const text = JSON.stringify(metadata);
+  const text = knownText ?? JSON.stringify(metadata);
   if (text.length * 3 > limits.endpointBytes && diff.added.length + diff.updated.length > 0) {
     const bytes = Buffer.byteLength(text);
     if (bytes > limits.endpointBytes) {

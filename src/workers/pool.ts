@@ -1,8 +1,10 @@
 import { Piscina } from 'piscina';
 import { decodeEvaluated, encodeGroups } from './batch-frames.js';
+import { createInPlace } from './in-place.js';
 import type {
   EvaluatedGroup,
   EvaluateGroup,
+  FilterSetSource,
   FilterSetsUpdate,
   WorkerRequest,
   WorkerResponse,
@@ -26,14 +28,13 @@ export interface WorkerPool {
   close(): Promise<void>;
 }
 
-/** Where the pool gets the filter sets from that a worker lacks. */
-export interface FilterSetSource {
-  readonly epoch: number;
-  updateSince(epoch: number): FilterSetsUpdate;
-}
-
-/** A thread that dies is replaced; what it had rejects. One register a pool: threads know filter sets by epoch only. */
-export function createWorkerPool(threads: number): WorkerPool {
+/**
+ * A thread that dies is replaced; what it had rejects. One register a pool: threads know filter sets by epoch only.
+ *
+ * `inPlace: false`: small batches go to the threads, too.
+ */
+export function createWorkerPool(threads: number, options: { inPlace?: boolean } = {}): WorkerPool {
+  const inPlace = options.inPlace === false ? undefined : createInPlace();
   const piscina = new Piscina<WorkerRequest, WorkerResponse>({
     filename: new URL('./worker.js', import.meta.url).href,
     minThreads: threads,
@@ -44,6 +45,8 @@ export function createWorkerPool(threads: number): WorkerPool {
   piscina.on('error', () => undefined);
 
   const evaluate: WorkerPool['evaluate'] = async (groups, filters, settings) => {
+    const computed = inPlace?.evaluate(groups, filters, settings);
+    if (computed !== undefined) return computed;
     const { epoch } = filters;
     let update: FilterSetsUpdate | undefined;
     for (;;) {

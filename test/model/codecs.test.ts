@@ -18,10 +18,13 @@ import {
   encodeRecord,
   etagOf,
   guardOf,
+  headBytesOf,
   headOf,
   isTombstone,
   metadataBytesOf,
   metadataOf,
+  metadataRevisionOf,
+  metadataUpdatedOf,
 } from '../../src/model/record.js';
 
 /** Any text but for lone surrogates, which nothing lets in. */
@@ -158,23 +161,26 @@ const recordHead = fc.record(
     application: text,
     version: text,
     versionSinceMs: fc.nat(),
-    metadataRevision: fc.nat(),
-    metadataUpdatedMs: fc.nat(),
     tokenHash: text,
     task: text,
     deletedMs: fc.nat(),
   },
-  { requiredKeys: ['endpointId', 'tenant', 'application', 'version', 'versionSinceMs', 'metadataRevision'] },
+  { requiredKeys: ['endpointId', 'tenant', 'application', 'version', 'versionSinceMs'] },
 );
-const record: fc.Arbitrary<EndpointRecord> = fc.record({
-  revision: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
-  filterSet: u32,
-  createdMs: fc.integer({ min: 0, max: 8.64e15 }),
-  head: recordHead,
-  metadataText: fc
-    .dictionary(text, fc.jsonValue({ stringUnit: 'binary' }), { maxKeys: 4 })
-    .map((metadata) => JSON.stringify(metadata)),
-});
+const record: fc.Arbitrary<EndpointRecord> = fc.record(
+  {
+    revision: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+    filterSet: u32,
+    createdMs: fc.integer({ min: 0, max: 8.64e15 }),
+    metadataRevision: fc.nat(),
+    metadataUpdatedMs: fc.nat(),
+    head: recordHead,
+    metadataText: fc
+      .dictionary(text, fc.jsonValue({ stringUnit: 'binary' }), { maxKeys: 4 })
+      .map((metadata) => JSON.stringify(metadata)),
+  },
+  { requiredKeys: ['revision', 'filterSet', 'createdMs', 'metadataRevision', 'head', 'metadataText'] },
+);
 
 void t.test('records come back whole and in their parts', async (t) => {
   fc.assert(
@@ -192,6 +198,9 @@ void t.test('records come back whole and in their parts', async (t) => {
         jsonEquals({ ...headOf(view) }, { ...wanted }) &&
         jsonEquals({ ...guardOf(view) }, { revision: whole.revision, filterSet: whole.filterSet }) &&
         createdOf(view) === whole.createdMs &&
+        metadataRevisionOf(view) === whole.metadataRevision &&
+        metadataUpdatedOf(view) === whole.metadataUpdatedMs &&
+        Buffer.from(encodeRecord(whole, headBytesOf(view))).equals(encoded) &&
         isTombstone(view) === (whole.head.deletedMs !== undefined) &&
         Buffer.from(metadataBytesOf(view)).toString() === whole.metadataText &&
         jsonEquals(metadataOf(view), JSON.parse(whole.metadataText) as JsonObject)

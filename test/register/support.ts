@@ -56,6 +56,8 @@ export interface StartOptions {
   /** whether it goes on with what is left; true unless said */
   resume?: boolean;
   threads?: number;
+  /** small batches computed without a thread; not unless it is wished, so that the threads are tried */
+  inPlace?: boolean;
   log?: Logger;
 }
 
@@ -68,7 +70,7 @@ export async function start(t: Test, options: StartOptions = {}): Promise<Runnin
 
 async function startIn(t: Test, folder: string, options: StartOptions): Promise<Running> {
   const store = await openStore({ url: `file:${folder}`, durability: 'async' });
-  const pool = createWorkerPool(options.threads ?? 2);
+  const pool = createWorkerPool(options.threads ?? 2, { inPlace: options.inPlace ?? false });
   const events: EventGroup[] = [];
   let doubts = 0;
   const settings = { ...SETTINGS, ...options.settings };

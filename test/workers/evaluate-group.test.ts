@@ -32,15 +32,16 @@ void t.test('registration', async (t) => {
   t.match(group.outcomes, [
     { kind: 'applied', revision: 1, metadataRevision: 1, createdMs: 1000, versionSinceMs: 1000 },
   ]);
-  const { head, revision, createdMs } = decodeRecord(group.write!.record);
+  const { head, revision, createdMs, metadataRevision, metadataUpdatedMs } = decodeRecord(
+    group.write!.record,
+  );
   t.same([revision, createdMs, group.write!.moved], [1, 1000, true]);
+  t.same([metadataRevision, metadataUpdatedMs], [1, 1000]);
   t.same(head, {
     endpointId: 'e1',
     ...V1,
     versionSinceMs: 1000,
-    metadataRevision: 1,
     tokenHash: 'hash',
-    metadataUpdatedMs: 1000,
   });
   t.same(eventsOf(group), ['registered 1']);
   t.match(payloadsOf(group)[0], {
@@ -52,7 +53,7 @@ void t.test('registration', async (t) => {
     originatorReplicaId: 'replica',
   });
   t.notOk(
-    'metadataUpdatedMs' in decodeRecord(recordAfter([register()])).head,
+    'metadataUpdatedMs' in decodeRecord(recordAfter([register()])),
     'without metadata there was no change of it',
   );
 });

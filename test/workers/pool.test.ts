@@ -2,33 +2,15 @@ import t from 'tap';
 import type { Test } from 'tap';
 import type { Worker } from 'node:worker_threads';
 import { metadataOf } from '../../src/model/record.js';
-import { createWorkerPool, type FilterSetSource } from '../../src/workers/index.js';
-import type { FilterSetChange } from '../../src/workers/messages.js';
-import { command, eventsOf, outcomesOf, put, register, setKey, WORKER_SETTINGS } from './support.js';
+import { createWorkerPool } from '../../src/workers/index.js';
+import { command, eventsOf, outcomesOf, put, register, setKey, source, WORKER_SETTINGS } from './support.js';
 
 const hot = { metadata: { $elemMatch: { key: 'temp', value: { $gt: 20 } } } };
 
 function poolOf(t: Test, threads: number) {
-  const pool = createWorkerPool(threads);
+  const pool = createWorkerPool(threads, { inPlace: false });
   t.teardown(() => pool.close());
   return pool;
-}
-
-/** Filter sets that grow, and remember what was asked of them. */
-function source(): FilterSetSource & { changes: FilterSetChange[]; asked: number[] } {
-  const changes: FilterSetChange[] = [];
-  const asked: number[] = [];
-  return {
-    changes,
-    asked,
-    get epoch() {
-      return changes.length;
-    },
-    updateSince(epoch) {
-      asked.push(epoch);
-      return { from: epoch, to: changes.length, changes: changes.slice(Math.max(0, epoch)) };
-    },
-  };
 }
 
 const group = (metadata: Record<string, number>) => ({ commands: [register(metadata)] });

@@ -5,7 +5,13 @@ import type { JsonObject, JsonValue } from '../../src/model/json.js';
 import { decodeRecord, etagOf } from '../../src/model/record.js';
 import { applyUpdate, type HeldFilters, holdNoFilters } from '../../src/workers/application-filters.js';
 import { evaluateGroup, type EvaluateSettings } from '../../src/workers/evaluate-group.js';
-import type { EvaluatedGroup, FilterSetChange, WorkerSettings } from '../../src/workers/messages.js';
+import { queryWeightOf } from '../../src/workers/index.js';
+import type {
+  EvaluatedGroup,
+  FilterSetChange,
+  FilterSetSource,
+  WorkerSettings,
+} from '../../src/workers/messages.js';
 import { prepareLimits } from '../../src/workers/metadata-change.js';
 
 export const V1: VersionRef = { tenant: 'kaa', application: 'app', version: 'v1' };
@@ -68,6 +74,29 @@ export function put(number: number, query: JsonObject, active = true, version = 
   };
 }
 
+/** Filter sets that grow, and remember what was asked of them: epochs of those who asked. */
+export function source(): FilterSetSource & { changes: FilterSetChange[]; asked: number[] } {
+  const changes: FilterSetChange[] = [];
+  const asked: number[] = [];
+  return {
+    changes,
+    asked,
+    get epoch() {
+      return changes.length;
+    },
+    get queryWeight() {
+      return changes.reduce(
+        (sum, change) => sum + (change.kind === 'put' ? queryWeightOf(change.queryText) : 0),
+        0,
+      );
+    },
+    updateSince(epoch) {
+      asked.push(epoch);
+      return { from: epoch, to: changes.length, changes: changes.slice(Math.max(0, epoch)) };
+    },
+  };
+}
+
 export function holding(...changes: FilterSetChange[]): HeldFilters {
   const held = holdNoFilters();
   applyUpdate(held, { from: -1, to: changes.length, changes });
@@ -91,8 +120,8 @@ export function recordAfter(commands: readonly Command[], held?: HeldFilters): U
 }
 
 export function etag(record: Uint8Array): string {
-  const { createdMs, head } = decodeRecord(record);
-  return etagOf(createdMs, head.metadataRevision);
+  const { createdMs, metadataRevision } = decodeRecord(record);
+  return etagOf(createdMs, metadataRevision);
 }
 
 /** `kind revision [filter]` of each event of a write, in order. */

@@ -1,5 +1,11 @@
 import type { Refusal } from '../../model/errors.js';
-import { type RecordHead, createdOf, headOf, metadataBytesOf } from '../../model/record.js';
+import {
+  type RecordHead,
+  createdOf,
+  headOf,
+  metadataBytesOf,
+  metadataUpdatedOf,
+} from '../../model/record.js';
 import { refuseParameters } from '../table/query-parameters.js';
 
 /** What `include` asks for beside the plain endpoint. */
@@ -44,8 +50,8 @@ function pushEndpoint(
   const head = headOf(record);
   let text = `{"endpointId":${JSON.stringify(head.endpointId)},"createdDate":"${new Date(createdOf(record)).toISOString()}"`;
   text += `,"appVersion":${JSON.stringify(appVersionOf(head))}`;
-  if (head.metadataUpdatedMs !== undefined)
-    text += `,"metadataUpdatedDate":"${new Date(head.metadataUpdatedMs).toISOString()}"`;
+  const updatedMs = metadataUpdatedOf(record);
+  if (updatedMs !== undefined) text += `,"metadataUpdatedDate":"${new Date(updatedMs).toISOString()}"`;
   if (included.filters) text += `,"filters":${JSON.stringify(filters)}`;
   if (!included.metadata) {
     pieces.push(Buffer.from(`${text}}`));

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { refuse } from '../../model/errors.js';
 import type { JsonObject } from '../../model/json.js';
 import type { Outcome } from '../../model/outcome.js';
-import { createdOf, etagOf, headOf, metadataBytesOf, metadataOf } from '../../model/record.js';
+import { createdOf, etagOf, metadataBytesOf, metadataOf, metadataRevisionOf } from '../../model/record.js';
 import { readingCondition } from '../table/entity-tags.js';
 import { type Result, reply, replyJson } from '../table/reply.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
@@ -32,7 +32,7 @@ async function load(call: Call<'endpointId'>, deps: RouteDeps) {
   const answer = await deps.register.endpoints.get(call.context, call.path.endpointId);
   if (answer.kind !== 'ok') return answer;
   const record = answer.value;
-  const etag = etagOf(createdOf(record), headOf(record).metadataRevision);
+  const etag = etagOf(createdOf(record), metadataRevisionOf(record));
   return { record, etag, instead: readingCondition(call, etag) };
 }
 

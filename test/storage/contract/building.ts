@@ -36,6 +36,7 @@ export function recordOf(endpoint: Endpoint): Uint8Array {
     revision,
     filterSet: endpoint.filterSet ?? 0,
     createdMs,
+    metadataRevision: revision,
     metadataText: JSON.stringify(endpoint.metadata ?? {}),
     head: {
       endpointId: endpoint.id,
@@ -43,7 +44,6 @@ export function recordOf(endpoint: Endpoint): Uint8Array {
       application: endpoint.application ?? 'app',
       version: endpoint.version ?? 'app-v1',
       versionSinceMs: createdMs,
-      metadataRevision: revision,
       ...(endpoint.tokenHash === undefined ? {} : { tokenHash: endpoint.tokenHash }),
       ...(endpoint.deletedMs === undefined ? {} : { deletedMs: endpoint.deletedMs }),
     },
