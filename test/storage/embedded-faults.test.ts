@@ -13,6 +13,8 @@ import { openEmbeddedStore } from '../../src/storage/embedded/index.js';
 import { eventsOf, idOf, register, unregister, written } from './contract/building.js';
 import { drain } from './contract/outbox.js';
 
+t.setTimeout(600_000);
+
 const CHILD = join(import.meta.dirname, 'committing-child.js');
 
 function emptyFolder(t: Test): string {
