@@ -5,6 +5,7 @@ export { parseQuery } from './parse-query.js';
 export {
   DEFAULT_QUERY_LIMITS,
   type FilterDocument,
+  NO_QUERY_LIMITS,
   type ParseResult,
   type Query,
   type QueryFault,

@@ -30,6 +30,13 @@ export interface QueryLimits {
   maxPatterns?: number;
 }
 
+/** Of a query that was checked when it was saved: limits may have been lowered since. */
+export const NO_QUERY_LIMITS: QueryLimits = {
+  maxDepth: Infinity,
+  maxConditions: Infinity,
+  maxPatternBytes: Infinity,
+};
+
 export const DEFAULT_QUERY_LIMITS: QueryLimits = {
   maxDepth: 32,
   maxConditions: 1000,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { parseQuery } from '../filters/index.js';
+import { NO_QUERY_LIMITS, parseQuery } from '../filters/index.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { JsonValue } from '../model/json.js';
 import type { FilterChanges } from './filter-changes.js';
@@ -13,13 +13,10 @@ import type { FilterIndex } from './filter-index.js';
  */
 export const SET_ASIDE = 0;
 
-/** Limits may have been lowered since a query was saved. */
-const NO_LIMITS = { maxDepth: Infinity, maxConditions: Infinity, maxPatternBytes: Infinity };
-
 /** Why a stored query can't be read, if so. O(size of the query). */
 export function faultOfSaved(queryText: string): string | undefined {
   try {
-    const parsed = parseQuery(JSON.parse(queryText) as JsonValue, NO_LIMITS);
+    const parsed = parseQuery(JSON.parse(queryText) as JsonValue, NO_QUERY_LIMITS);
     return parsed.ok ? undefined : parsed.faults[0]!.message;
   } catch (error) {
     return `It is no JSON text of a query: ${(error as Error).message}`;

@@ -1,4 +1,4 @@
-import { createFilterSet, type FilterSet, parseQuery } from '../filters/index.js';
+import { createFilterSet, type FilterSet, NO_QUERY_LIMITS, parseQuery } from '../filters/index.js';
 import type { JsonValue } from '../model/json.js';
 import type { FilterSetsUpdate } from './messages.js';
 
@@ -62,13 +62,8 @@ export function filtersOf(held: HeldFilters, application: string): ApplicationFi
   return filters;
 }
 
-/** A saved query was checked when it was saved; limits may have been lowered since, so none apply. */
 function parseSaved(queryText: string) {
-  const parsed = parseQuery(JSON.parse(queryText) as JsonValue, {
-    maxDepth: Infinity,
-    maxConditions: Infinity,
-    maxPatternBytes: Infinity,
-  });
+  const parsed = parseQuery(JSON.parse(queryText) as JsonValue, NO_QUERY_LIMITS);
   if (!parsed.ok)
     throw new Error(
       `A saved filter can not be read any more: ${parsed.faults[0]?.message} (${queryText.slice(0, 200)})`,

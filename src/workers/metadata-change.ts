@@ -2,7 +2,14 @@ import type { Command } from '../model/command.js';
 import { diffMetadata, type MetadataDiff } from '../model/diff.js';
 import type { EndpointLimits } from '../model/endpoint.js';
 import { type Refusal, refuse } from '../model/errors.js';
-import { isJsonObject, jsonEquals, type JsonObject, type JsonValue, nestingOf } from '../model/json.js';
+import {
+  isJsonObject,
+  jsonEquals,
+  type JsonObject,
+  type JsonValue,
+  nestingOf,
+  pointerToken,
+} from '../model/json.js';
 import { applyJsonPatch, applyMergePatch } from '../model/json-patch.js';
 
 /** Metadata after a command, with its text and what changed; or why not. */
@@ -208,5 +215,5 @@ function refuseKeys(
 }
 
 function pointerTo(key: string): string {
-  return `/${key.slice(0, 200).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return `/${pointerToken(key.slice(0, 200))}`;
 }

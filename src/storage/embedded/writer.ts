@@ -216,7 +216,7 @@ export async function explain(error: unknown, folder: string): Promise<string> {
   const cause = commitError
     ? await Promise.race([
         commitError.catch((reason: unknown) => reason),
-        new Promise((resolve) => setTimeout(resolve, 100, error)),
+        new Promise((resolve) => setTimeout(resolve, 1_000, error)),
       ])
     : error;
   const text = cause instanceof Error ? cause.message : String(cause);
