@@ -1,12 +1,15 @@
 import type { Document } from 'mongodb';
-import { headOf, createdOf, guardOf, isTombstone, metadataOf, type Guard } from '../../model/record.js';
+import {
+  headOf,
+  createdOf,
+  guardOf,
+  isTombstone,
+  metadataOf,
+  metadataRevisionOf,
+  type Guard,
+} from '../../model/record.js';
 import type { RecordWrite } from '../port.js';
 import { mirrorOf, type MirrorEntry } from './mirror.js';
-
-export interface OutboxItem {
-  order: number;
-  events: Uint8Array;
-}
 
 /** What {@link commitGuarded} and the outbox need of a document. */
 export interface GuardedDocument {
@@ -14,8 +17,8 @@ export interface GuardedDocument {
   revision: number;
   /** ids of the last commits that wrote it, the newest last: how a commit whose answer was lost finds what it did */
   writes: string[];
-  /** oldest first */
-  outbox?: OutboxItem[];
+  /** The outbox: an entry a field, named by its order ({@link entryField}), so that one update takes some out and puts one in. */
+  unpublished?: Record<string, Uint8Array>;
   /** its own id, while there may be entries in the outbox: the index of what is to be published */
   due?: string;
 }
@@ -50,6 +53,15 @@ export function orderOf(guard: Guard): number {
   return guard.revision * 2 ** 20 + (guard.filterSet % 2 ** 20);
 }
 
+/** The name begins with a letter: a number could be taken for a place in an array. */
+export function entryField(order: number): string {
+  return `e${order}`;
+}
+
+export function orderOfField(field: string): number {
+  return Number(field.slice(1));
+}
+
 export function tokenClaimOf(write: RecordWrite): string | undefined {
   if (!write.moved || isTombstone(write.record)) return undefined;
   const { application, tokenHash } = headOf(write.record);
@@ -69,39 +81,47 @@ export function insertOf(write: RecordWrite, commitId: string): EndpointDocument
     writes: [commitId],
   };
   if (write.events === undefined) return document;
-  return { ...document, outbox: [{ order: orderOf(guard), events: write.events }], due: write.endpointId };
+  const unpublished = { [entryField(orderOf(guard))]: write.events };
+  return { ...document, unpublished, due: write.endpointId };
 }
 
 /**
+ * @param cleared orders of published entries that this update takes out of the outbox; only of a write with events
  * @param members memberships as they were read, for a write that both adds and removes some: MongoDB can't do both to
  *   one field, so the whole is set, and must still be as it was read
  */
 export function updateOf(
   write: RecordWrite,
   commitId: string,
+  cleared: readonly number[],
   members?: readonly number[],
 ): { guard: Document; update: Document } {
   const after = guardOf(write.record);
   const guard: Document = { revision: write.expected.revision, filterSet: write.expected.filterSet };
   const set: Document = { ...after, record: write.record };
-  const push: Document = { writes: { $each: [commitId], $slice: -WRITES_KEPT } };
-  const update: Document = { $set: set, $push: push };
+  const unset: Document = {};
+  const update: Document = { $set: set, $push: { writes: { $each: [commitId], $slice: -WRITES_KEPT } } };
   if (write.events !== undefined) {
     set['due'] = write.endpointId;
-    push['outbox'] = { order: orderOf(after), events: write.events };
+    set[`unpublished.${entryField(orderOf(after))}`] = write.events;
+    for (const order of cleared) unset[`unpublished.${entryField(order)}`] = '';
+    if (cleared.length > 0) update['$unset'] = unset;
   }
   if (isTombstone(write.record)) {
     Object.assign(set, { deletedAt: headOf(write.record).deletedMs!, metadata: [], filters: [] });
-    update['$unset'] = Object.fromEntries(LISTED.map((field) => [field, '']));
+    for (const field of LISTED) unset[field] = '';
+    update['$unset'] = unset;
     return { guard, update };
   }
-  // An evaluation leaves the revision and the metadata as they were.
-  if (write.moved || after.revision !== write.expected.revision)
+  // An evaluation, or another version, leaves the metadata as they were.
+  if (metadataRevisionOf(write.record) > write.expected.revision)
     set['metadata'] = mirrorOf(metadataOf(write.record));
   if (write.moved) {
     const listed = listedFields(write);
     Object.assign(set, listed);
-    update['$unset'] = listed.token === undefined ? { deletedAt: '', token: '' } : { deletedAt: '' };
+    unset['deletedAt'] = '';
+    if (listed.token === undefined) unset['token'] = '';
+    update['$unset'] = unset;
   }
   if (members !== undefined) {
     guard['filters'] = members;

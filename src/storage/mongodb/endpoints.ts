@@ -1,6 +1,7 @@
 import type { Collection } from 'mongodb';
 import { guardOf, isTombstone } from '../../model/record.js';
 import type { CommitResult, RecordWrite } from '../port.js';
+import type { ClearedEntries } from './cleared-entries.js';
 import {
   insertOf,
   orderOf,
@@ -41,13 +42,22 @@ export async function loadRecords(
   return ids.map((id) => found.get(id));
 }
 
+export interface CommitDeps {
+  endpoints: Endpoints;
+  cache: RecordCache;
+  cleared: ClearedEntries;
+  tokensUnique: boolean;
+}
+
 export async function commitRecords(
-  endpoints: Endpoints,
-  cache: RecordCache,
-  tokensUnique: boolean,
+  { endpoints, cache, cleared, tokensUnique }: CommitDeps,
   commitId: string,
   writes: readonly RecordWrite[],
 ): Promise<CommitResult[]> {
+  // Once for all attempts: what an attempt whose answer was lost has taken out is what counts as taken out.
+  const takenOut = writes.map((write) =>
+    isUpdate(write) && write.events !== undefined ? cleared.ordersOf(write.endpointId) : [],
+  );
   let outcomes: GuardedOutcome[];
   try {
     outcomes = await commitGuarded({
@@ -59,7 +69,7 @@ export async function commitRecords(
         buildWrites(
           endpoints,
           commitId,
-          places.map((place) => writes[place]!),
+          places.map((place) => ({ ...writes[place]!, takenOut: takenOut[place]! })),
         ),
     });
   } catch (error) {
@@ -73,7 +83,9 @@ export async function commitRecords(
     if (outcome === 'claimed') return { kind: 'token-taken' };
     if (outcome === 'conflict') return { kind: 'conflict' };
     cache.wrote(write.endpointId, write.record);
+    if (takenOut[i]!.length > 0) cleared.removed(write.endpointId, takenOut[i]!);
     if (write.events === undefined) return { kind: 'written' };
+    cleared.wrote(write.endpointId, write.events.length);
     return { kind: 'written', outbox: { source: write.endpointId, order: orderOf(guardOf(write.record)) } };
   });
 }
@@ -81,7 +93,7 @@ export async function commitRecords(
 async function buildWrites(
   endpoints: Endpoints,
   commitId: string,
-  writes: readonly RecordWrite[],
+  writes: readonly (RecordWrite & { takenOut: readonly number[] })[],
 ): Promise<GuardedWrite[]> {
   const both = writes.filter(
     (write) =>
@@ -102,7 +114,12 @@ async function buildWrites(
     return {
       kind: 'update',
       id,
-      ...updateOf(write, commitId, rewritten.has(write) ? (members?.get(id) ?? []) : undefined),
+      ...updateOf(
+        write,
+        commitId,
+        write.takenOut,
+        rewritten.has(write) ? (members?.get(id) ?? []) : undefined,
+      ),
       claim,
     };
   });
@@ -151,7 +168,7 @@ export async function dropMemberships(
  * date, and would take unpublished events with it; a date set when the last event is cleared could be lost in between.
  */
 export async function purgeTombstones(endpoints: Endpoints, nowMs: number): Promise<void> {
-  const over = { deletedAt: { $lt: nowMs - TOMBSTONE_MS }, 'outbox.0': { $exists: false } };
+  const over = { deletedAt: { $lt: nowMs - TOMBSTONE_MS }, due: { $exists: false } };
   for (;;) {
     const step = await endpoints.find(over).project<{ _id: string }>({ _id: 1 }).limit(PURGE_STEP).toArray();
     if (step.length === 0) return;

@@ -1,7 +1,7 @@
 import type { Collection, Db, Document } from 'mongodb';
 import type { SavedFilter } from '../../model/filter.js';
 import type { FilterCommitResult, FilterWrite } from '../port.js';
-import type { GuardedDocument } from './documents.js';
+import { entryField, type GuardedDocument } from './documents.js';
 import { isDuplicateKey } from './errors.js';
 import { commitGuarded, type GuardedWrite } from './guarded-commit.js';
 
@@ -66,22 +66,19 @@ function writeOf({ filter, expectedRevision, events }: FilterWrite, commitId: st
     ...(claim === undefined ? {} : { name: claim }),
     ...(events === undefined ? {} : { due: id }),
   };
-  const item = events === undefined ? undefined : { order: revision, events };
+  const entry = entryField(revision);
   if (expectedRevision === 0) {
     const document = {
       _id: id,
       ...fields,
       writes: [commitId],
-      ...(item === undefined ? {} : { outbox: [item] }),
+      ...(events === undefined ? {} : { unpublished: { [entry]: events } }),
     };
     return { kind: 'insert', id, document, claim };
   }
   const update: Document = {
-    $set: fields,
-    $push: {
-      writes: { $each: [commitId], $slice: -WRITES_KEPT },
-      ...(item === undefined ? {} : { outbox: item }),
-    },
+    $set: events === undefined ? fields : { ...fields, [`unpublished.${entry}`]: events },
+    $push: { writes: { $each: [commitId], $slice: -WRITES_KEPT } },
     ...(claim === undefined ? { $unset: { name: '' } } : {}),
   };
   return { kind: 'update', id, guard: { revision: expectedRevision }, update, claim };

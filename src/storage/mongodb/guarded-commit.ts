@@ -92,11 +92,15 @@ async function sendBulk(
   collection: Collection<GuardedDocument>,
   writes: readonly GuardedWrite[],
 ): Promise<BulkAnswer> {
-  const operations = writes.map((write): AnyBulkWriteOperation<GuardedDocument> =>
-    write.kind === 'insert'
+  // In the order of ids: servers that lock rows for a whole bulk know no deadlock of two bulks then.
+  const places = writes.map((_, place) => place);
+  places.sort((a, b) => (writes[a]!.id < writes[b]!.id ? -1 : 1));
+  const operations = places.map((place): AnyBulkWriteOperation<GuardedDocument> => {
+    const write = writes[place]!;
+    return write.kind === 'insert'
       ? { insertOne: { document: write.document } }
-      : { updateOne: { filter: { ...write.guard, _id: write.id }, update: write.update } },
-  );
+      : { updateOne: { filter: { ...write.guard, _id: write.id }, update: write.update } };
+  });
   try {
     const result = await collection.bulkWrite(operations, { ordered: false });
     return {
@@ -117,7 +121,8 @@ async function sendBulk(
     const duplicates = new Set<number>();
     const rejections = new Map<number, string>();
     const failures = new Set<number>();
-    for (const { code, index, errmsg } of refused) {
+    for (const { code, index: sent, errmsg } of refused) {
+      const index = places[sent]!;
       const message = `MongoDB refuses the write of ${writes[index]?.id}: ${errmsg}`;
       if (isUnavailableCode(code)) throw new StorageUnavailable(message, { cause: error });
       if (isDuplicateKey(code)) duplicates.add(index);

@@ -1,6 +1,7 @@
 import type { Collection, ReadConcernLevel } from 'mongodb';
 import type { OutboxEntry, OutboxPosition } from '../port.js';
-import type { GuardedDocument, OutboxItem } from './documents.js';
+import type { ClearedEntries } from './cleared-entries.js';
+import { entryField, type GuardedDocument, orderOfField } from './documents.js';
 
 type Source = Collection<GuardedDocument>;
 
@@ -13,13 +14,20 @@ const BATCH = 500;
 export async function readOutbox(
   collections: readonly Source[],
   settledReads: ReadConcernLevel,
+  cleared: ClearedEntries,
   limit: number,
   after: OutboxPosition | undefined,
 ): Promise<OutboxEntry[]> {
-  const found = await Promise.all(
-    collections.map((source) => readSource(source, settledReads, limit, after)),
-  );
-  const entries = found.flat();
+  const reading = cleared.hide();
+  let entries: OutboxEntry[];
+  try {
+    const found = await Promise.all(
+      collections.map((source) => readSource(source, settledReads, reading.hides, limit, after)),
+    );
+    entries = found.flat();
+  } finally {
+    reading.end();
+  }
   // Each is in order already; endpoints and filters are merged by source.
   entries.sort(({ position: a }, { position: b }) =>
     a.source < b.source ? -1 : a.source > b.source ? 1 : a.order - b.order,
@@ -30,20 +38,25 @@ export async function readOutbox(
 async function readSource(
   collection: Source,
   level: ReadConcernLevel,
+  hides: (source: string, order: number) => boolean,
   limit: number,
   after: OutboxPosition | undefined,
 ): Promise<OutboxEntry[]> {
   const entries: OutboxEntry[] = [];
   const cursor = collection
     .find({ due: after === undefined ? { $gt: '' } : { $gte: after.source } }, { readConcern: { level } })
-    .project<{ _id: string; outbox?: OutboxItem[] }>({ outbox: 1 })
+    .project<Pick<GuardedDocument, '_id' | 'unpublished'>>({ unpublished: 1 })
     .sort({ due: 1 })
     .batchSize(Math.min(limit, BATCH));
   try {
-    for await (const { _id: source, outbox = [] } of cursor) {
-      for (const { order, events } of outbox) {
+    for await (const { _id: source, unpublished = {} } of cursor) {
+      const orders = Object.keys(unpublished)
+        .map(orderOfField)
+        .sort((a, b) => a - b);
+      for (const order of orders) {
         if (after !== undefined && source === after.source && order <= after.order) continue;
-        entries.push({ position: { source, order }, events });
+        if (hides(source, order)) continue;
+        entries.push({ position: { source, order }, events: unpublished[entryField(order)]! });
       }
       if (entries.length >= limit) break;
     }
@@ -54,50 +67,52 @@ async function readSource(
 }
 
 /**
- * Takes out exactly these entries, not all up to them: another replica may still have to publish an earlier one.
- * One bulk when all that a source has is cleared, as is the rule; a second one for sources that got more meanwhile.
+ * Takes out exactly these entries by a write of their own, not all up to them: another replica may still have to publish an
+ * earlier one. Unknown ones are ignored. In steps, so that no command runs long; what is done is told.
  */
 export async function clearOutbox(
   collections: readonly Source[],
-  positions: readonly OutboxPosition[],
+  entries: ReadonlyMap<string, readonly number[]>,
+  removed: (source: string, orders: readonly number[]) => void,
 ): Promise<void> {
-  const orders = new Map<string, number[]>();
-  for (const { source, order } of positions) {
-    const known = orders.get(source);
-    if (known === undefined) orders.set(source, [order]);
-    else known.push(order);
-  }
-  for (const collection of collections) {
-    if (orders.size === 0) return;
-    await clearSources(collection, orders);
+  const sources = [...entries];
+  for (let at = 0; at < sources.length; at += BATCH) {
+    const step = sources.slice(at, at + BATCH);
+    // the same order as a commit's: servers that lock rows know no deadlock then
+    step.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+    for (const collection of collections) {
+      if ((await clearSources(collection, step)) === step.length) break;
+    }
+    for (const [source, orders] of step) removed(source, orders);
   }
 }
 
-/** Removes from `orders` the sources that it need not look for elsewhere, when it knows that. */
-async function clearSources(collection: Source, orders: Map<string, number[]>): Promise<void> {
-  const emptied = await collection.bulkWrite(
-    [...orders].map(([source, cleared]) => ({
+/** @returns how many of these sources it had */
+async function clearSources(
+  collection: Source,
+  sources: readonly (readonly [string, readonly number[]])[],
+): Promise<number> {
+  const { matchedCount } = await collection.bulkWrite(
+    sources.map(([source, orders]) => ({
       updateOne: {
-        filter: { _id: source, due: source, outbox: { $not: { $elemMatch: { order: { $nin: cleared } } } } },
-        update: { $set: { outbox: [] }, $unset: { due: '' } },
+        filter: { _id: source, due: source },
+        update: {
+          $unset: Object.fromEntries(orders.map((order) => [`unpublished.${entryField(order)}`, ''])),
+        },
       },
     })),
     { ordered: false },
   );
-  if (emptied.matchedCount === orders.size) {
-    orders.clear();
-    return;
-  }
-  const left = await collection
-    .find({ _id: { $in: [...orders.keys()] }, due: { $exists: true } })
-    .project<{ _id: string }>({ _id: 1 })
-    .toArray();
-  if (left.length === 0) return;
-  await collection.bulkWrite(
-    left.map(({ _id }) => ({
-      updateOne: { filter: { _id }, update: { $pull: { outbox: { order: { $in: orders.get(_id)! } } } } },
-    })),
-    { ordered: false },
-  );
-  for (const { _id } of left) orders.delete(_id);
+  if (matchedCount > 0)
+    await collection.updateMany(
+      { _id: { $in: sources.map(([source]) => source) }, unpublished: {} },
+      { $unset: { due: '' } },
+    );
+  return matchedCount;
+}
+
+/** What a crash between the two steps of a clearing left: marked as due, with nothing to publish. */
+export async function unmarkEmpty(collections: readonly Source[]): Promise<void> {
+  for (const collection of collections)
+    await collection.updateMany({ due: { $gt: '' }, unpublished: {} }, { $unset: { due: '' } });
 }

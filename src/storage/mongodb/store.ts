@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Collection } from 'mongodb';
 import { StorageUnavailable, type Store } from '../port.js';
+import { createClearedEntries, MAX_ENTRIES } from './cleared-entries.js';
 import { connect, type MongoStoreOptions } from './connect.js';
 import type { EndpointDocument, GuardedDocument } from './documents.js';
 import * as endpointStore from './endpoints.js';
@@ -8,10 +9,11 @@ import { toPortError } from './errors.js';
 import * as filterStore from './filters.js';
 import { makeIndexes } from './indexes.js';
 import { countScope, findRecords, scanStale } from './lists.js';
-import { clearOutbox, readOutbox } from './outbox.js';
+import { clearOutbox, readOutbox, unmarkEmpty } from './outbox.js';
 import { RecordCache } from './record-cache.js';
 import * as taskStore from './tasks.js';
 
+const CLEAR_EVERY_MS = 1_000;
 const PURGE_EVERY_MS = 60 * 60 * 1000;
 
 /**
@@ -27,6 +29,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
   const filters = db.collection<filterStore.FilterDocument>('filters');
   const outboxes = [endpoints, filters] as unknown as Collection<GuardedDocument>[];
   const cache = new RecordCache();
+  const cleared = createClearedEntries();
   const calls = trackCalls();
 
   const made = await makeIndexes(db).catch(async (error: unknown) => {
@@ -38,9 +41,30 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
   let commits = 0;
   const newCommitId = (): string => `${instance}${(commits++).toString(36)}`;
 
+  const { tokensUnique } = made;
+  const commitDeps = { endpoints, cache, cleared, tokensUnique };
+  const clear = (entries: ReadonlyMap<string, readonly number[]>): Promise<void> =>
+    clearOutbox(outboxes, entries, (source, orders) => cleared.removed(source, orders));
+  let clearing = false;
+  const clearOverdue = (): void => {
+    if (clearing || cleared.size === 0) return;
+    clearing = true;
+    // When it fails it is tried again a second later; the entries stay hidden from readers meanwhile.
+    calls
+      .run(() => clear(cleared.overdue(Date.now())))
+      .catch(() => undefined)
+      .finally(() => (clearing = false));
+  };
+  const clearingOverdue = setInterval(clearOverdue, CLEAR_EVERY_MS).unref();
+
   const purge = (): void => {
     // Housekeeping: when it fails it is tried again an hour later, and until then nothing is wrong but the size.
-    calls.run(() => endpointStore.purgeTombstones(endpoints, Date.now())).catch(() => undefined);
+    calls
+      .run(async () => {
+        await unmarkEmpty(outboxes);
+        await endpointStore.purgeTombstones(endpoints, Date.now());
+      })
+      .catch(() => undefined);
   };
   const purging = setInterval(purge, PURGE_EVERY_MS).unref();
   purge();
@@ -50,17 +74,18 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     notes: [...notes, ...made.notes],
     load: (ids, { fresh = true } = {}) =>
       calls.run(async () => endpointStore.loadRecords(endpoints, cache, ids, fresh)),
-    commit: (writes) =>
-      calls.run(async () =>
-        endpointStore.commitRecords(endpoints, cache, made.tokensUnique, newCommitId(), writes),
-      ),
+    commit: (writes) => calls.run(async () => endpointStore.commitRecords(commitDeps, newCommitId(), writes)),
     memberships: (ids) => calls.run(() => endpointStore.readMemberships(endpoints, ids)),
     find: (query) => calls.run(() => findRecords(endpoints, query)),
     count: (scope) => calls.run(() => countScope(endpoints, scope)),
     scanStale: (application, filterSet, limit, after) =>
       calls.run(() => scanStale(endpoints, application, filterSet, limit, after)),
-    readOutbox: (limit, after) => calls.run(() => readOutbox(outboxes, settledReads, limit, after)),
-    clearOutbox: (positions) => calls.run(() => clearOutbox(outboxes, positions)),
+    readOutbox: (limit, after) => calls.run(() => readOutbox(outboxes, settledReads, cleared, limit, after)),
+    clearOutbox: (positions) =>
+      calls.run(async () => {
+        cleared.add(positions, Date.now());
+        if (cleared.size > MAX_ENTRIES) clearOverdue();
+      }),
     loadFilters: () => calls.run(() => filterStore.loadFilters(filters)),
     nextFilterNumber: (application) => calls.run(() => filterStore.nextFilterNumber(db, application)),
     filterSetVersions: () => calls.run(() => filterStore.filterSetVersions(db)),
@@ -77,7 +102,10 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     ping: () => calls.run(async () => void (await db.command({ ping: 1 }))),
     close: async () => {
       clearInterval(purging);
+      clearInterval(clearingOverdue);
       await calls.end();
+      // What can't be cleared now is published again after the next start, with the same ids.
+      await clear(cleared.all()).catch(() => undefined);
       await client.close();
     },
   };
