@@ -5,6 +5,7 @@
  * - `commit`: updates 24 endpoints from six sides as fast as it can, and says `<id> <revision>` for each answered write
  * - `fill`: registers endpoints, saying `<id> 1` for each, until a write fails; then says `failed <name> <message>`, and
  *   `count <n>` as the store that goes on serving reads has it
+ * - `crowd`: the same from six sides at once, each filter's member or not, until every side has failed twice
  */
 import { writeSync } from 'node:fs';
 import { guardOf } from '../../src/model/record.js';
@@ -61,6 +62,24 @@ async function fill(store: Store): Promise<void> {
   say('closed');
 }
 
+/** While one write fails, others that build on it (the counts, say) are under way. */
+async function crowd(store: Store): Promise<void> {
+  const side = async (own: number) => {
+    for (let i = 0, failures = 0; failures < 2; i++) {
+      const id = idOf(own * 10_000 + i);
+      const metadata = { filler: 'x'.repeat(5_000) };
+      const write = register({ id, metadata }, { events: eventsOf(id, 1), matched: i % 2 === 0 ? [1] : [] });
+      await store.commit([write]).then(
+        () => say(`${id} 1`),
+        (error: unknown) => (failures++, say(`failed ${(error as Error).name} ${(error as Error).message}`)),
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: SIDES }, (_, own) => side(own)));
+  await store.close();
+  say('closed');
+}
+
 const [url, task] = process.argv.slice(2);
 const store = await openEmbeddedStore({ url: url!, durability: 'sync' }).catch((error: unknown) => {
   say(`refused ${(error as Error).message}`);
@@ -69,4 +88,5 @@ const store = await openEmbeddedStore({ url: url!, durability: 'sync' }).catch((
 say('open');
 if (task === 'commit') await Promise.all(Array.from({ length: SIDES }, (_, side) => commitOn(store, side)));
 else if (task === 'fill') await fill(store);
+else if (task === 'crowd') await crowd(store);
 else setInterval(() => undefined, 1000);

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { open } from 'lmdb';
 import t, { type Test } from 'tap';
 import { decodeEvents } from '../../src/model/event.js';
-import { guardOf } from '../../src/model/record.js';
+import { guardOf, headOf } from '../../src/model/record.js';
 import { openEmbeddedStore } from '../../src/storage/embedded/index.js';
 import { eventsOf, idOf, register, unregister, written } from './contract/building.js';
 import { drain } from './contract/outbox.js';
@@ -123,6 +123,33 @@ void t.test('a write that finds no room fails as a whole, says why, and reads go
   t.equal(await store.count({}), answered);
   t.equal((await store.readOutbox(1000)).length, answered);
   await written(t, store, [register({ id: idOf(9999) })]);
+  await store.close();
+});
+
+void t.test('many writes that find no room leave lists, counts and memberships in agreement', async (t) => {
+  const folder = emptyFolder(t);
+  const child = await startChild(t, folder, 'crowd', 2500);
+  await child.said(Infinity);
+  t.equal(child.lines.at(-1), 'closed');
+  const answered = child.lines.filter((line) => line.endsWith(' 1')).map((line) => line.slice(0, -2));
+  t.ok(answered.length > 20);
+  const failures = child.lines.filter((line) => line.startsWith('failed'));
+  t.equal(failures.filter((line) => !/^failed StorageUnavailable .*(larger file|full)/.test(line)).length, 0);
+  t.equal(failures.length, 12);
+
+  const store = await openEmbeddedStore({ url: `file:${folder}`, durability: 'sync' });
+  const sort = { by: 'createdDate', direction: 'desc' } as const;
+  const { records } = await store.find({ scope: {}, sort, offset: 0, limit: 10_000, withTotal: false });
+  const stored = records.map((record) => headOf(record).endpointId);
+  t.same(
+    answered.filter((id) => !stored.includes(id)),
+    [],
+    'every answered write is stored',
+  );
+  t.equal(await store.count({}), stored.length);
+  const members = (await store.memberships(stored)).filter((numbers) => numbers.includes(1));
+  t.equal(await store.count({ application: 'app', filterNumber: 1 }), members.length);
+  t.equal((await store.readOutbox(10_000)).length, stored.length);
   await store.close();
 });
 

@@ -219,6 +219,9 @@ export async function explain(error: unknown, folder: string): Promise<string> {
         new Promise((resolve) => setTimeout(resolve, 1_000, error)),
       ])
     : error;
+  // lmdb-js loses the reason when two writes fail at once
+  if (commitError && cause === error)
+    return `The disk of ${folder} is full, most likely, or fails; LMDB does not say. Nothing was written; free some space, and if there is some, look at the system's log.`;
   const text = cause instanceof Error ? cause.message : String(cause);
   if (/ENOSPC|No space left|EDQUOT|quota/i.test(text)) {
     return `The disk of ${folder} is full (${text}). Nothing was written; free some space, and writes go on.`;
