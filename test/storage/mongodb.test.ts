@@ -1,6 +1,7 @@
 import { MongoClient } from 'mongodb';
 import t, { type Test } from 'tap';
 import { parseQuery, type JsonObject } from '../../src/filters/index.js';
+import { decodeEvents } from '../../src/model/event.js';
 import { guardOf, metadataOf } from '../../src/model/record.js';
 import { openMongoStore } from '../../src/storage/mongodb/index.js';
 import type { Store } from '../../src/storage/port.js';
@@ -177,6 +178,58 @@ if (mongo !== undefined) {
       (await store.readOutbox(10)).map((entry) => entry.position),
       [first],
     );
+  });
+
+  void t.test(
+    'cleared entries leave with the next write, or at the end; a crash before shows them again',
+    async (t) => {
+      const url = mongo.freshUrl();
+      const [store, other] = [await open(t, url), await open(t, url)];
+      const [busy, idle] = [idOf(1), idOf(2)];
+      await written(
+        t,
+        store,
+        [busy, idle].map((id) => register({ id }, { events: eventsOf(id, 1, 'registered') })),
+      );
+      // A store that does not know what was cleared reads what a crash would leave.
+      const seenBy = async (at: Store): Promise<string[]> =>
+        (await at.readOutbox(10)).map(
+          ({ position, events }) =>
+            `${position.source === busy ? 'busy' : 'idle'} ${decodeEvents(events).events[0]!.revision}`,
+        );
+      await store.clearOutbox((await store.readOutbox(10)).map((entry) => entry.position));
+      t.same(await seenBy(store), []);
+      const both = await seenBy(other);
+      t.same(both.sort(), ['busy 1', 'idle 1'], 'no write of their own');
+      t.same(kindsOf(await store.commit([update({ id: busy, revision: 9 })])), ['conflict']);
+      await written(t, store, [update({ id: busy, revision: 2, filterSet: 0 })]);
+      t.same((await seenBy(other)).sort(), ['busy 1', 'idle 1'], 'a write without events leaves them');
+      await written(t, store, [update({ id: busy, revision: 3 }, { events: eventsOf(busy, 3) })]);
+      t.same((await seenBy(other)).sort(), ['busy 3', 'idle 1'], 'the next with events takes them out');
+      t.same(await seenBy(store), ['busy 3']);
+      await written(t, other, [update({ id: busy, revision: 4 }, { events: eventsOf(busy, 4) })]);
+      await store.clearOutbox((await store.readOutbox(1)).map((entry) => entry.position));
+      t.same(await seenBy(store), ['busy 4'], 'one of another replica is not taken for cleared');
+      await store.close();
+      t.same(await seenBy(other), ['busy 4'], 'an orderly end clears');
+      const client = await new MongoClient(url).connect();
+      t.teardown(() => client.close());
+      const due = await client.db().collection('endpoints').distinct('due');
+      t.same(due, [busy], 'what has nothing to publish is out of the index');
+    },
+  );
+
+  void t.test('what a crash left half cleared is no longer due after the next start', async (t) => {
+    const url = mongo.freshUrl();
+    const store = await open(t, url);
+    await written(t, store, [register({ id: idOf(1) }, { events: eventsOf(idOf(1), 1, 'registered') })]);
+    const client = await new MongoClient(url).connect();
+    t.teardown(() => client.close());
+    const endpoints = client.db().collection('endpoints');
+    await endpoints.updateOne({}, { $set: { unpublished: {} } });
+    // Opening looks through it, and closing waits for that.
+    await (await openMongoStore({ url, durability: 'sync' })).close();
+    t.equal(await endpoints.countDocuments({ due: { $exists: true } }), 0);
   });
 
   void t.test('a tombstone goes after its day, but not before its events', async (t) => {

@@ -10,7 +10,7 @@ export interface ClearedEntries {
   /** They are out of the database. */
   removed(source: string, orders: readonly number[]): void;
   /**
-   * What has to be taken out by a write of its own: sources without a write for {@link IDLE_MS}, sources with many or
+   * What has to be taken out by a write of its own: sources without a write for `idleMs`, sources with many or
    * large entries, and the oldest of what is more than {@link MAX_ENTRIES}.
    */
   overdue(nowMs: number): Map<string, readonly number[]>;
@@ -31,7 +31,7 @@ const LARGE_BYTES = 32 * 1024;
 const MAX_LARGE = 1_000;
 
 interface Waiting {
-  orders: number[];
+  orders: Set<number>;
   sinceMs: number;
 }
 
@@ -39,7 +39,7 @@ interface Waiting {
  * Kept in memory, for clearing an entry by a write of its own costs as much as the change that made it: an endpoint that
  * is written again has it done with that. What a crash loses here is published again, with the same ids.
  */
-export function createClearedEntries(): ClearedEntries {
+export function createClearedEntries(idleMs = IDLE_MS): ClearedEntries {
   /** by source, the longest waiting first */
   const waiting = new Map<string, Waiting>();
   /** sources with a large entry, the newest last */
@@ -53,10 +53,10 @@ export function createClearedEntries(): ClearedEntries {
   return {
     add(positions, nowMs) {
       for (const { source, order } of positions) {
-        const known = waiting.get(source);
-        if (known === undefined) waiting.set(source, { orders: [order], sinceMs: nowMs });
-        else if (order <= known.orders.at(-1)! && known.orders.includes(order)) continue;
-        else known.orders.push(order);
+        let known = waiting.get(source);
+        if (known === undefined) waiting.set(source, (known = { orders: new Set(), sinceMs: nowMs }));
+        if (known.orders.has(order)) continue;
+        known.orders.add(order);
         size++;
       }
     },
@@ -66,31 +66,31 @@ export function createClearedEntries(): ClearedEntries {
       large.add(source);
       if (large.size > MAX_LARGE) for (const oldest of large) return void large.delete(oldest);
     },
-    ordersOf: (source) => waiting.get(source)?.orders.slice(0, MAX_OF_SOURCE) ?? [],
+    ordersOf: (source) => [...(waiting.get(source)?.orders ?? [])].slice(0, MAX_OF_SOURCE),
     removed(source, orders) {
       const known = waiting.get(source);
       if (known === undefined) return;
-      const gone = new Set(orders);
-      const left = known.orders.filter((order) => !gone.has(order));
-      size -= known.orders.length - left.length;
-      if (left.length === 0) {
-        waiting.delete(source);
-        large.delete(source);
-      } else known.orders = left;
-      if (readings > 0) for (const order of orders) departed.add(keyOf(source, order));
+      for (const order of orders) {
+        if (!known.orders.delete(order)) continue;
+        size--;
+        if (readings > 0) departed.add(keyOf(source, order));
+      }
+      if (known.orders.size > 0) return;
+      waiting.delete(source);
+      large.delete(source);
     },
     overdue(nowMs) {
       const due = new Map<string, readonly number[]>();
       let over = size - MAX_ENTRIES;
       for (const [source, { orders, sinceMs }] of waiting) {
-        const canWait = nowMs - sinceMs < IDLE_MS && orders.length < MAX_OF_SOURCE && !large.has(source);
+        const canWait = nowMs - sinceMs < idleMs && orders.size < MAX_OF_SOURCE && !large.has(source);
         if (over <= 0 && canWait) continue;
-        due.set(source, orders.slice());
-        over -= orders.length;
+        due.set(source, [...orders]);
+        over -= orders.size;
       }
       return due;
     },
-    all: () => new Map([...waiting].map(([source, { orders }]) => [source, orders.slice()])),
+    all: () => new Map([...waiting].map(([source, { orders }]) => [source, [...orders]])),
     get size() {
       return size;
     },
@@ -98,7 +98,7 @@ export function createClearedEntries(): ClearedEntries {
       readings++;
       return {
         hides: (source, order) =>
-          waiting.get(source)?.orders.includes(order) === true || departed.has(keyOf(source, order)),
+          waiting.get(source)?.orders.has(order) === true || departed.has(keyOf(source, order)),
         end() {
           if (--readings === 0) departed.clear();
         },

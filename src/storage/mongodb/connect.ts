@@ -16,6 +16,8 @@ export interface MongoStoreOptions {
   /** go before those in the URL */
   username?: string;
   password?: string;
+  /** how long published entries of the outbox wait for a next write of their endpoint to take them out; default: 5 s */
+  clearIdleMs?: number;
 }
 
 export interface Connection {

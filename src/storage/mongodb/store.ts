@@ -29,7 +29,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
   const filters = db.collection<filterStore.FilterDocument>('filters');
   const outboxes = [endpoints, filters] as unknown as Collection<GuardedDocument>[];
   const cache = new RecordCache();
-  const cleared = createClearedEntries();
+  const cleared = createClearedEntries(options.clearIdleMs);
   const calls = trackCalls();
 
   const made = await makeIndexes(db).catch(async (error: unknown) => {

@@ -129,6 +129,57 @@ export function outboxContract(t: Test, open: OpenStore): void {
     },
   );
 
+  void t.test(
+    'clearing by turns with writing: pages show what is not cleared, and nothing else',
+    async (t) => {
+      const { store, reopen } = await open(t);
+      const ids = Array.from({ length: 8 }, (_, i) => idOf(i));
+      const left = new Map(ids.map((id) => [id, [1]]));
+      await written(
+        t,
+        store,
+        ids.map((id) => register({ id }, { events: eventsOf(id, 1, 'registered') })),
+      );
+      for (let revision = 2; revision <= 9; revision++) {
+        // every second endpoint keeps its oldest entry, as when another one publishes it
+        const kept = new Set(ids.filter((_, i) => i % 2 === 0));
+        const cleared = (await drain(t, store, 5)).filter(
+          ({ position, events }) =>
+            !(kept.has(position.source) && decodeEvents(events).events[0]!.revision === 1) &&
+            !position.source.startsWith(ids[revision - 2]!),
+        );
+        await store.clearOutbox(cleared.map((entry) => entry.position));
+        for (const { position, events } of cleared) {
+          const gone = decodeEvents(events).events[0]!.revision;
+          left.set(
+            position.source,
+            left.get(position.source)!.filter((each) => each !== gone),
+          );
+        }
+        for (const id of ids) t.same(revisionsOf(await drain(t, store, 3), id), left.get(id));
+        await written(
+          t,
+          store,
+          ids.map((id) =>
+            revision === 5
+              ? unregister({ id, revision }, { events: eventsOf(id, revision, 'unregistered') })
+              : revision === 6
+                ? register(
+                    { id, revision },
+                    { expected: guard(5), events: eventsOf(id, revision, 'registered') },
+                  )
+                : update({ id, revision }, revision === 7 ? {} : { events: eventsOf(id, revision) }),
+          ),
+        );
+        if (revision !== 7) for (const id of ids) left.get(id)!.push(revision);
+      }
+      for (const next of [() => store, reopen]) {
+        const at = await next();
+        for (const id of ids) t.same(revisionsOf(await drain(t, at, 4), id), left.get(id));
+      }
+    },
+  );
+
   void t.test('orders go on after all was cleared and the store was opened again', async (t) => {
     const { store, reopen } = await open(t);
     await written(t, store, [register({ id: idOf(1) }, { events: eventsOf(idOf(1), 1, 'registered') })]);
