@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { QueryLimits } from '../filters/index.js';
 import { ENDPOINT_TOKEN, isEndpointId } from '../model/endpoint.js';
 import { refuse } from '../model/errors.js';
 import { type Answer, ok, retry } from '../model/outcome.js';
@@ -17,6 +18,8 @@ export interface EndpointsDeps {
   catalogue: () => Catalogue;
   filters: FilterIndex;
   tokens: Tokens;
+  /** of queries and patterns in lists */
+  limits: () => QueryLimits;
   now: () => number;
 }
 
@@ -66,7 +69,7 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
   const list: Endpoints['list'] = (context, query) => {
     const scope = scopeOf(context, query);
     if ('kind' in scope) return Promise.resolve(scope);
-    const conditions = conditionsOf(query);
+    const conditions = conditionsOf(query, deps.limits());
     if ('kind' in conditions) return Promise.resolve(conditions);
     const { sort, offset, limit } = query;
     const recordQuery: RecordQuery = { ...conditions, scope, sort, offset, limit, withTotal: true };

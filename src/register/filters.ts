@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { parseQuery, type QueryLimits } from '../filters/index.js';
+import type { QueryLimits } from '../filters/index.js';
 import type { Catalogue } from '../model/catalogue.js';
 import { type Refusal, refuse } from '../model/errors.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { JsonValue } from '../model/json.js';
 import { type Answer, ok, retry, type Retry } from '../model/outcome.js';
-import { parseStrictText } from '../model/strict-json.js';
 import type { Store } from '../storage/index.js';
 import { guarded } from './endpoints.js';
 import type { Changed, Decision, FilterChange, FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
+import { readQuery } from './read-query.js';
 import type { Recalculation } from './recalculation.js';
 import { faultOfSaved, SET_ASIDE } from './saved-queries.js';
 import type { CallContext, FilterDraft, Filters, FilterView } from './types.js';
@@ -234,24 +234,9 @@ function check(
       { path: '/description', message: 'too long' },
     ]);
   if (draft.mongoQuery === undefined) return { name, description };
-  let query: JsonValue = draft.mongoQuery;
-  if (typeof query === 'string') {
-    const parsed = parseStrictText(query, limits.maxDepth * 4);
-    if (!parsed.ok)
-      return refuse('invalid-query', `mongoQuery is not JSON text: ${parsed.message}`, [
-        { path: '/mongoQuery', message: parsed.message },
-      ]);
-    query = parsed.value;
-  }
-  const parsed = parseQuery(query, limits);
-  if (!parsed.ok) {
-    const details = parsed.faults.map((fault) => ({
-      path: `/mongoQuery${fault.path}`,
-      message: fault.message,
-    }));
-    return refuse('invalid-query', details[0]!.message, details);
-  }
-  return { name, description, queryText: JSON.stringify(query) };
+  const read = readQuery(draft.mongoQuery, 'mongoQuery', limits);
+  if ('kind' in read) return read;
+  return { name, description, queryText: JSON.stringify(read.query.source) };
 }
 
 /** An entity tag for the filter's state; its status is part of the state, so it changes when the filter activates. */

@@ -1,14 +1,26 @@
-import { parseQuery, type Query, queryOfMetadataFilter } from '../filters/index.js';
+import {
+  NO_QUERY_LIMITS,
+  parseQuery,
+  type Query,
+  type QueryLimits,
+  queryOfMetadataFilter,
+} from '../filters/index.js';
 import { type FaultDetail, type Refusal, refuse } from '../model/errors.js';
-import { isJsonObject, type JsonObject, type JsonValue } from '../model/json.js';
+import type { JsonObject, JsonValue } from '../model/json.js';
 import { headOf, metadataOf } from '../model/record.js';
 import type { RecordQuery } from '../storage/index.js';
+import { readQuery } from './read-query.js';
 import type { ListQuery } from './types.js';
 
 type Conditions = Pick<RecordQuery, 'where' | 'test'> & { endpointIds?: readonly string[] };
 
-/** What a list's parameters ask of a record, as the storage takes it. */
-export function conditionsOf(list: ListQuery): Conditions | Refusal {
+/**
+ * What a list's parameters ask of a record, as the storage takes it. Or all that is wrong with them: details name a
+ * parameter, or point into the query (`/query/...`).
+ *
+ * @param limits of each query and pattern by itself
+ */
+export function conditionsOf(list: ListQuery, limits: QueryLimits): Conditions | Refusal {
   const parts: { name: string; query: JsonObject }[] = [];
   const conditions: Conditions = {};
   if (list.endpointIds !== undefined) {
@@ -25,29 +37,28 @@ export function conditionsOf(list: ListQuery): Conditions | Refusal {
       parts.push({ name: 'metadataFilter', query: { metadata: { $elemMatch: { key, value } } } });
     }
   }
-  if (list.query !== undefined) {
-    if (!isJsonObject(list.query)) return refuse('invalid-query', 'A query is an object.');
-    parts.push({ name: 'query', query: list.query });
-  }
   const details: FaultDetail[] = [];
   for (const { name, query } of parts) {
-    const parsed = parseQuery(query);
+    const parsed = parseQuery(query, limits);
     if (!parsed.ok)
       details.push(
         ...parsed.faults.map((fault) => ({ path: name, message: `${fault.path}: ${fault.message}` })),
       );
   }
+  if (list.query !== undefined) {
+    const read = readQuery(list.query, 'query', limits);
+    if ('kind' in read) details.push(...read.details!);
+    else parts.push({ name: 'query', query: read.query.source });
+  }
   if (list.multiFilter !== undefined) {
-    const test = textTest(list.multiFilter, list.regex);
+    const test = textTest(list.multiFilter, list.regex, limits);
     if (typeof test === 'string') details.push({ path: 'multiFilter', message: test });
     else conditions.test = test;
   }
-  if (details.length > 0)
-    return refuse(
-      list.query === undefined ? 'invalid-parameter' : 'invalid-query',
-      details[0]!.message,
-      details,
-    );
+  if (details.length > 0) {
+    const code = details.every(({ path }) => path.startsWith('/')) ? 'invalid-query' : 'invalid-parameter';
+    return refuse(code, details[0]!.message, details);
+  }
   const where = combine(parts.map((part) => part.query));
   if (where !== undefined) conditions.where = where;
   return conditions;
@@ -55,11 +66,7 @@ export function conditionsOf(list: ListQuery): Conditions | Refusal {
 
 function combine(queries: JsonObject[]): Query | undefined {
   if (queries.length === 0) return undefined;
-  const parsed = parseQuery(queries.length === 1 ? queries[0]! : { $and: queries }, {
-    maxDepth: Infinity,
-    maxConditions: Infinity,
-    maxPatternBytes: Infinity,
-  });
+  const parsed = parseQuery(queries.length === 1 ? queries[0]! : { $and: queries }, NO_QUERY_LIMITS);
   // each part was taken by itself; a list must never widen because the whole was not
   if (!parsed.ok) throw new Error(`A list's conditions can not be combined: ${parsed.faults[0]?.message}`);
   return parsed.query;
@@ -86,10 +93,14 @@ function readings(text: string): JsonValue[] {
 }
 
 /** A test for `multiFilter`: the id, or any text, number or boolean in the metadata at any depth. Or what is wrong with it. */
-function textTest(text: string, regex: boolean): ((record: Uint8Array) => boolean) | string {
+function textTest(
+  text: string,
+  regex: boolean,
+  limits: QueryLimits,
+): ((record: Uint8Array) => boolean) | string {
   let fits = (candidate: string) => candidate.includes(text);
   if (regex) {
-    const parsed = parseQuery({ endpoint_id: pattern(text) });
+    const parsed = parseQuery({ endpoint_id: pattern(text) }, limits);
     if (!parsed.ok) return parsed.faults[0]!.message;
     fits = (candidate) =>
       parsed.query.matches({ endpointId: candidate, applicationVersion: '', metadata: {} });

@@ -130,7 +130,15 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
 
   return {
     catalogue,
-    endpoints: createEndpoints({ store, pipeline, catalogue, filters: index, tokens, now }),
+    endpoints: createEndpoints({
+      store,
+      pipeline,
+      catalogue,
+      filters: index,
+      tokens,
+      limits: () => settings().filters,
+      now,
+    }),
     filters: createFilters({
       store,
       catalogue,

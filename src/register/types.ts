@@ -70,7 +70,7 @@ export interface ListQuery {
   /** text found in the id or any metadata value */
   multiFilter?: string;
   regex: boolean;
-  /** a query in the filter language (search only) */
+  /** a query in the filter language, an object or its JSON text (search only) */
   query?: JsonValue;
   sort: { by: 'createdDate' | 'endpointId'; direction: 'asc' | 'desc' };
   offset: number;

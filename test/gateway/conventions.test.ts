@@ -43,7 +43,6 @@ void t.test('prefixes, Location, unknown paths and methods', async (t) => {
     t.equal(answer.headers.get('allow'), allow);
   }
   for (const [method, path] of [
-    ['POST', '/endpoints/search'],
     ['POST', '/endpoints/delete'],
     ['PUT', '/relations/link'],
     ['PUT', '/relations/unlink'],

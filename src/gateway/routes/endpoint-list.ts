@@ -1,13 +1,10 @@
-import { createHash } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
-import { refuse } from '../../model/errors.js';
-import { headOf } from '../../model/record.js';
-import type { ListQuery } from '../../register/index.js';
+import { type Refusal, refuse } from '../../model/errors.js';
 import { readMetadataFilter } from '../table/metadata-filter.js';
-import { encodeCursor, readPaging } from '../table/paging.js';
-import { type Call, defineRoute } from '../table/route.js';
+import { defineRoute } from '../table/route.js';
 import { Endpoint, closedObject, endpointParameters, include, pageOf } from '../table/schemas.js';
-import { endpointPageParts, readInclude } from './endpoint-views.js';
+import { answerPage, type Wanted } from './endpoint-pages.js';
+import { readInclude } from './endpoint-views.js';
 
 const tags = ['Endpoints'] as const;
 
@@ -41,8 +38,6 @@ const ListParameters = closedObject({
     Type.String({ pattern: '^(createdDate|endpointId)(,(asc|desc))?$', examples: ['createdDate,desc'] }),
   ),
 });
-
-type ListCall = Call<string, typeof ListParameters.static>;
 
 export const listEndpoints = defineRoute({
   operationId: 'listEndpoints',
@@ -80,41 +75,13 @@ export const listEndpoints = defineRoute({
   async handle(call, deps) {
     const included = readInclude(call.query.include);
     if ('kind' in included) return included;
-    const query = readListQuery(call, deps.limits());
-    if ('kind' in query) return query;
-    const answer = await deps.register.endpoints.list(call.context, query);
-    if (answer.kind !== 'ok') return answer;
-    const { total, next } = answer.value;
-    let { records } = answer.value;
-    if (deps.access.authenticates) {
-      const resources = records.map((record) => `endpoint-${headOf(record).endpointId}`);
-      const granted = await deps.access.decide(call.caller, 'endpoint:read', resources);
-      records = records.filter((_record, i) => granted[i] === true);
-    }
-    const filters = included.filters ? await deps.register.endpoints.filterIds(records) : [];
-    const nextCursor =
-      next === undefined ? undefined : encodeCursor(query.sort, next, hashFilters(call.query));
-    return {
-      kind: 'reply',
-      status: 200,
-      parts: endpointPageParts({ total, records, filters, nextCursor }, included),
-    };
+    const wanted = readWanted(call.query);
+    return 'kind' in wanted ? wanted : answerPage(call, wanted, call.query, included, deps);
   },
 });
 
-/** Short, for cursors: a list goes on only with the filters that it began with. */
-function hashFilters(query: ListCall['query']): string {
-  const { tenantId, applicationName, applicationVersionName, filterId, metadataFilter, multiFilter } = query;
-  const ids = [...(query.endpointId ?? [])].sort();
-  const own = [tenantId, applicationName, applicationVersionName, filterId, metadataFilter, multiFilter];
-  const text = JSON.stringify([ids, query.regex ?? false, ...own]);
-  return createHash('sha256').update(text).digest('base64url').slice(0, 8);
-}
-
-function readListQuery({ query }: ListCall, limits: Parameters<typeof readPaging>[1]) {
-  const paging = readPaging(query, limits, hashFilters(query));
-  if ('kind' in paging) return paging;
-  const wanted: ListQuery = { ...paging, regex: query.regex ?? false };
+function readWanted(query: typeof ListParameters.static): Wanted | Refusal {
+  const wanted: Wanted = { regex: query.regex ?? false };
   if (wanted.regex && (query.endpointId?.length ?? 0) > 1) {
     return refuse(
       'invalid-parameter',

@@ -18,6 +18,7 @@ import {
 } from '../table/schemas.js';
 import { commandOf } from './commands.js';
 import { listEndpoints } from './endpoint-list.js';
+import { searchEndpoints } from './endpoint-search.js';
 import { appVersionOf, endpointJson, readInclude } from './endpoint-views.js';
 
 const tags = ['Endpoints'] as const;
@@ -202,6 +203,7 @@ const putAppVersion = defineRoute({
 export const endpointRoutes: readonly Route[] = [
   register,
   listEndpoints,
+  searchEndpoints,
   get,
   unregister,
   getAppVersion,

@@ -6,11 +6,9 @@ import { readLimit, readOffset } from '../table/paging.js';
 import { type Result, reply } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import { IsoDate, closedObject, pageOf, wordOf } from '../table/schemas.js';
+import { QUERY_LEVELS } from './filter-schemas.js';
 
 const tags = ['Filters'] as const;
-
-/** Beyond what the filter language allows: it says more exactly what is nested too deep. */
-const FILTER_LEVELS = 100;
 
 const MongoQuery = Type.Unsafe<JsonValue>({
   type: ['object', 'string'],
@@ -147,7 +145,7 @@ const create = defineRoute({
   body: {
     as: Draft,
     content: { 'application/json': { schema: Draft, example: draftExample } },
-    levelsAbove: FILTER_LEVELS,
+    levelsAbove: QUERY_LEVELS,
   },
   responses: {
     201: {
@@ -202,7 +200,7 @@ const change = defineRoute({
       'application/json': { schema: Change, example: { name: 'Very hot kettles' } },
       'application/merge-patch+json': { schema: Change, example: { name: 'Very hot kettles' } },
     },
-    levelsAbove: FILTER_LEVELS,
+    levelsAbove: QUERY_LEVELS,
   },
   conditional: true,
   responses: { 200: { description: 'The filter.', schema: Filter, headers: ['ETag'], example } },

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import type { Refusal } from '../../model/errors.js';
+import { headOf } from '../../model/record.js';
+import type { ListQuery } from '../../register/index.js';
+import { encodeCursor, readPaging } from '../table/paging.js';
+import type { Result } from '../table/reply.js';
+import type { Call, RouteDeps } from '../table/route.js';
+import { endpointPageParts, type Included } from './endpoint-views.js';
+
+/** Which endpoints are wanted, without where the page starts. */
+export type Wanted = Omit<ListQuery, 'sort' | 'offset' | 'limit' | 'after'>;
+
+/** A page of the endpoints that are wanted, of those that the caller may read. */
+export async function answerPage(
+  call: Pick<Call, 'caller' | 'context'>,
+  wanted: Wanted,
+  paging: Parameters<typeof readPaging>[0],
+  included: Included,
+  deps: RouteDeps,
+): Promise<Result> {
+  const hash = hashOf(wanted);
+  const place = readPaging(paging, deps.limits(), hash);
+  if ('kind' in place) return place;
+  const answer = await deps.register.endpoints.list(call.context, { ...wanted, ...place });
+  if (answer.kind !== 'ok') return answer;
+  const { total, next } = answer.value;
+  const records = await readable(answer.value.records, call, deps);
+  const filters = included.filters ? await deps.register.endpoints.filterIds(records) : [];
+  const nextCursor = next === undefined ? undefined : encodeCursor(place.sort, next, hash);
+  return {
+    kind: 'reply',
+    status: 200,
+    parts: endpointPageParts({ total, records, filters, nextCursor }, included),
+  };
+}
+
+/** The records that the caller may read. */
+export async function readable(
+  records: Uint8Array[],
+  call: Pick<Call, 'caller'>,
+  deps: RouteDeps,
+): Promise<Uint8Array[]> {
+  if (!deps.access.authenticates) return records;
+  const resources = records.map((record) => `endpoint-${headOf(record).endpointId}`);
+  const granted = await deps.access.decide(call.caller, 'endpoint:read', resources);
+  return records.filter((_record, i) => granted[i] === true);
+}
+
+/** Short, for cursors: a list goes on only with the filters that it began with. */
+function hashOf(wanted: Wanted): string {
+  const { tenant, application, version, filterId, metadataFilter, multiFilter, query } = wanted;
+  const ids = [...(wanted.endpointIds ?? [])].sort();
+  const own = [tenant, application, version, filterId, metadataFilter, multiFilter, query];
+  const text = JSON.stringify([ids, wanted.regex, ...own]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 8);
+}
+
+/** A refusal of a parameter, where the parameters are in the body: details are pointers. */
+export function inBody(refusal: Refusal): Refusal {
+  const code = refusal.code === 'invalid-parameter' ? 'invalid-body' : refusal.code;
+  const { details, ...rest } = refusal;
+  if (details === undefined) return { ...rest, code };
+  const pointers = details.map(({ path, message }) => ({
+    path: path === '' || path.startsWith('/') ? path : `/${path}`,
+    message,
+  }));
+  return { ...rest, code, details: pointers };
+}

@@ -1,0 +1,160 @@
+import { Type } from '@sinclair/typebox';
+import { type Refusal, refuse } from '../../model/errors.js';
+import type { JsonObject, JsonValue } from '../../model/json.js';
+import { readMetadataFilter } from '../table/metadata-filter.js';
+import { defineRoute } from '../table/route.js';
+import { Endpoint, EndpointQuery, closedObject, pageOf } from '../table/schemas.js';
+import { answerPage, inBody, type Wanted } from './endpoint-pages.js';
+import { readInclude } from './endpoint-views.js';
+import { QUERY_LEVELS } from './filter-schemas.js';
+
+const tags = ['Endpoints'] as const;
+
+const texts = (description: string) =>
+  Type.Unsafe<string | string[]>({
+    type: ['array', 'string'],
+    items: { type: 'string' },
+    maxItems: 10_000,
+    description,
+  });
+
+const Search = Type.Partial(
+  closedObject({
+    endpointIds: texts('Only these endpoints, at most 10000; with `regex`, one pattern.'),
+    endpointId: texts('As `endpointIds`; give one of the two.'),
+    applicationName: Type.String(),
+    applicationVersionName: Type.String(),
+    filterId: Type.String({ description: 'Only endpoints that match this active filter.' }),
+    metadataFilter: Type.Unsafe<JsonObject | string>({
+      type: ['object', 'string'],
+      description: 'An object over metadata keys, its JSON text, or `key:value,key:value`.',
+    }),
+    multiFilter: Type.String({ description: 'Text found in the id or in any metadata value.' }),
+    query: Type.Unsafe<JsonValue>({
+      type: ['object', 'string'],
+      description: 'A query in the filter language, as that of a filter: an object, or its JSON text.',
+    }),
+    regex: Type.Unsafe<boolean | 'true' | 'false'>({
+      enum: [true, false, 'true', 'false'],
+      description: 'Id, text and values are case-insensitive regular expressions.',
+    }),
+    include: texts('`metadata` and `filters`: a list, or a text with a comma between.'),
+    tenantId: Type.String({ description: 'Only endpoints of this tenant.' }),
+    offset: Type.Unsafe<number | string>({ type: ['integer', 'string'], minimum: 0, pattern: '^[0-9]+$' }),
+    limit: Type.Unsafe<number | string>({
+      type: ['integer', 'string'],
+      minimum: 1,
+      pattern: '^0*[1-9][0-9]*$',
+      description: 'Default 1000, at most 10000 (configuration).',
+    }),
+    cursor: Type.String({ description: '`nextCursor` of the page before; not with `offset`.' }),
+    sort: Type.String({
+      pattern: '^(createdDate|endpointId)(,(asc|desc))?$',
+      examples: ['createdDate,desc'],
+    }),
+  }),
+);
+
+type Body = typeof Search.static;
+
+export const searchEndpoints = defineRoute({
+  operationId: 'searchEndpoints',
+  method: 'POST',
+  path: '/endpoints/search',
+  summary: 'Search endpoints',
+  description:
+    'The list of endpoints with its parameters in a JSON body, and with `query`. All that is given must hold; `{}` is all endpoints. ' +
+    'Newest first, then by id, unless `sort` says otherwise; follow `nextCursor`, with the same filters, to read all.',
+  tags,
+  access: { scope: 'endpoint:read', on: 'each' },
+  query: EndpointQuery,
+  body: {
+    as: Search,
+    content: {
+      'application/json': {
+        schema: Search,
+        example: {
+          query: { metadata: { $elemMatch: { key: 'temp', value: { $gt: 20 } } } },
+          metadataFilter: { city: 'Kyiv' },
+          include: ['metadata'],
+          limit: 10,
+        },
+      },
+    },
+    levelsAbove: QUERY_LEVELS,
+  },
+  responses: {
+    200: {
+      description: 'A page of endpoints.',
+      schema: pageOf(Endpoint, true),
+      example: {
+        totalElements: 1,
+        content: [
+          {
+            endpointId: 'kettle-1',
+            createdDate: '2017-03-17T11:30:02.643Z',
+            appVersion: { name: 'smart_kettle-v1', registeredDate: '2017-03-17T11:30:02.643Z' },
+            metadataUpdatedDate: '2017-03-17T11:30:02.643Z',
+            metadata: { city: 'Kyiv', temp: 21 },
+          },
+        ],
+      },
+    },
+  },
+  errors: ['filter-not-found', 'filter-pending', 'invalid-query'],
+  async handle(call, deps) {
+    const { body, query } = call;
+    const included = readInclude([...listOf(body.include), ...(query.include ?? [])]);
+    if ('kind' in included) return inBody(included);
+    const wanted = readWanted(body, query.tenantId);
+    if ('kind' in wanted) return inBody(wanted);
+    const paging = {
+      sort: body.sort,
+      offset: numberOf(body.offset),
+      limit: numberOf(body.limit),
+      cursor: body.cursor,
+    };
+    const result = await answerPage(call, wanted, paging, included, deps);
+    return result.kind === 'refused' ? inBody(result) : result;
+  },
+});
+
+function readWanted(body: Body, tenantId: string | undefined): Wanted | Refusal {
+  const wanted: Wanted = { regex: body.regex === true || body.regex === 'true' };
+  if (body.endpointId !== undefined && body.endpointIds !== undefined) {
+    return refuse('invalid-body', '"endpointId" and "endpointIds" mean the same: give one of them.', [
+      { path: '/endpointId', message: 'stands beside "endpointIds".' },
+    ]);
+  }
+  const ids = body.endpointIds ?? body.endpointId;
+  if (ids !== undefined) wanted.endpointIds = listOf(ids);
+  if (wanted.regex && wanted.endpointIds !== undefined && wanted.endpointIds.length !== 1) {
+    const name = body.endpointIds === undefined ? 'endpointId' : 'endpointIds';
+    return refuse('invalid-body', `With "regex", "${name}" is one regular expression; give one.`, [
+      { path: `/${name}`, message: `must be one pattern; found ${wanted.endpointIds.length}.` },
+    ]);
+  }
+  const tenant = body.tenantId ?? tenantId;
+  if (tenant !== undefined) wanted.tenant = tenant;
+  if (body.applicationName !== undefined) wanted.application = body.applicationName;
+  if (body.applicationVersionName !== undefined) wanted.version = body.applicationVersionName;
+  if (body.filterId !== undefined) wanted.filterId = body.filterId;
+  if (body.multiFilter !== undefined) wanted.multiFilter = body.multiFilter;
+  if (body.query !== undefined) wanted.query = body.query;
+  if (typeof body.metadataFilter === 'object')
+    wanted.metadataFilter = { kind: 'object', value: body.metadataFilter };
+  else if (body.metadataFilter !== undefined) {
+    const filter = readMetadataFilter(body.metadataFilter);
+    if (filter.kind === 'refused') return filter;
+    wanted.metadataFilter = filter;
+  }
+  return wanted;
+}
+
+function listOf(value: string | string[] | undefined): string[] {
+  return value === undefined ? [] : typeof value === 'string' ? [value] : value;
+}
+
+function numberOf(value: number | string | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}
