@@ -64,7 +64,11 @@ export interface Store {
   /** Entries that were committed and not cleared: oldest first, one source's in the order of its revisions. `after` continues. */
   readOutbox(limit: number, after?: OutboxPosition): Promise<OutboxEntry[]>;
 
-  /** Forgets entries that were published. Unknown positions are ignored. Many at a time; may be late, never early. */
+  /**
+   * Forgets entries that were published. Unknown positions are ignored. Many at a time; may be late, never early. From
+   * now on this store reads them no more; a keeper may take them out of the storage later, at the latest when it closes,
+   * so that after a crash they are read again.
+   */
   clearOutbox(positions: readonly OutboxPosition[]): Promise<void>;
 
   /** All filters of all applications, deleted ones that still have work to do included. */
