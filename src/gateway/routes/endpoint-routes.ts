@@ -17,6 +17,7 @@ import {
   include,
 } from '../table/schemas.js';
 import { commandOf } from './commands.js';
+import { deleteEndpoints } from './endpoint-deletion.js';
 import { listEndpoints } from './endpoint-list.js';
 import { searchEndpoints } from './endpoint-search.js';
 import { appVersionOf, endpointJson, readInclude } from './endpoint-views.js';
@@ -204,6 +205,7 @@ export const endpointRoutes: readonly Route[] = [
   register,
   listEndpoints,
   searchEndpoints,
+  deleteEndpoints,
   get,
   unregister,
   getAppVersion,

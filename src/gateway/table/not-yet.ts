@@ -1,6 +1,5 @@
 /** Operations of the interface that are not in this version; their paths would fall to others, with misleading answers. */
 const NOT_YET: readonly [method: string, path: RegExp][] = [
-  ['POST', /^\/endpoints\/delete$/],
   ['PUT', /^\/relations\/(link|unlink)$/],
   ['GET', /^\/endpoints\/[^/]+\/relations$/],
   ['GET', /^\/applications\/[^/]+\/metadata-keys$/],

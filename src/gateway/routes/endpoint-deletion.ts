@@ -1,0 +1,118 @@
+import { Type } from '@sinclair/typebox';
+import type { Command } from '../../model/command.js';
+import { isEndpointId } from '../../model/endpoint.js';
+import { refuse } from '../../model/errors.js';
+import type { Outcome } from '../../model/outcome.js';
+import { ITEMS_IN_FLIGHT } from '../streams/metadata-items.js';
+import { reply } from '../table/reply.js';
+import { type Call, type RouteDeps, defineRoute } from '../table/route.js';
+import { EndpointQuery, closedObject } from '../table/schemas.js';
+
+const MAX_IDS = 10_000;
+
+const Deletion = closedObject({
+  endpointIds: Type.Array(Type.String(), {
+    maxItems: MAX_IDS,
+    description: 'One that is named twice counts once.',
+  }),
+});
+
+const Deleted = closedObject({
+  deleted: Type.Array(Type.String(), { description: 'In the order of the request.' }),
+  failed: Type.Array(
+    closedObject({
+      endpointId: Type.String(),
+      code: Type.String({
+        description: 'As `code` of an error: what deleting it alone would have answered.',
+      }),
+      message: Type.String(),
+    }),
+    { description: 'In the order of the request.' },
+  ),
+});
+
+export const deleteEndpoints = defineRoute({
+  operationId: 'deleteEndpoints',
+  method: 'POST',
+  path: '/endpoints/delete',
+  summary: 'Unregister many endpoints',
+  description:
+    'Each by itself: one that fails keeps no other. Those under `overloaded` and `storage-unavailable` may be asked for again.',
+  tags: ['Endpoints'],
+  access: { scope: 'endpoint:delete', on: 'each' },
+  query: EndpointQuery,
+  body: {
+    as: Deletion,
+    content: {
+      'application/json': { schema: Deletion, example: { endpointIds: ['kettle-1', 'kettle-2'] } },
+    },
+    levelsAbove: 2,
+  },
+  responses: {
+    200: {
+      description: 'What was unregistered, and what was not.',
+      schema: Deleted,
+      example: {
+        deleted: ['kettle-1'],
+        failed: [
+          {
+            endpointId: 'kettle-2',
+            code: 'endpoint-not-found',
+            message: 'The endpoint "kettle-2" is not registered.',
+          },
+        ],
+      },
+    },
+  },
+  errors: [],
+  async handle(call, deps) {
+    const ids = [...new Set(call.body.endpointIds)];
+    const answer: typeof Deleted.static = { deleted: [], failed: [] };
+    for (let from = 0; from < ids.length; from += ITEMS_IN_FLIGHT) {
+      const some = ids.slice(from, from + ITEMS_IN_FLIGHT);
+      const outcomes = await deleteSome(some, call, deps);
+      for (let i = 0; i < some.length; i++) {
+        const endpointId = some[i]!;
+        const outcome = outcomes[i]!;
+        if (outcome.kind === 'refused' || outcome.kind === 'retry')
+          answer.failed.push({ endpointId, code: outcome.code, message: outcome.message });
+        else answer.deleted.push(endpointId);
+      }
+    }
+    return reply(200, answer);
+  },
+});
+
+async function deleteSome(ids: readonly string[], call: Call, deps: RouteDeps): Promise<Outcome[]> {
+  const { authenticates } = deps.access;
+  const granted = authenticates
+    ? await deps.access.decide(
+        call.caller,
+        'endpoint:delete',
+        ids.map((id) => `endpoint-${id}`),
+      )
+    : [];
+  return Promise.all(
+    ids.map(async (id, i): Promise<Outcome> => {
+      if (!isEndpointId(id)) return refuse('invalid-endpoint-id');
+      return authenticates && granted[i] !== true ? hidden(id, call, deps) : unregister(id, call, deps);
+    }),
+  );
+}
+
+function unregister(endpointId: string, call: Call, deps: RouteDeps): Promise<Outcome> {
+  const command: Command = {
+    endpointId,
+    correlationId: call.context.correlationId,
+    timestampMs: call.receivedMs,
+    type: 'unregister',
+  };
+  if (call.context.tenant !== undefined) command.tenant = call.context.tenant;
+  return deps.register.endpoints.submit(command);
+}
+
+/** Of one that is not granted: an endpoint of another tenant, or none at all, is unknown rather than forbidden. */
+async function hidden(endpointId: string, call: Call, deps: RouteDeps): Promise<Outcome> {
+  const found = await deps.register.endpoints.get(call.context, endpointId);
+  return found.kind === 'ok' ? refuse('forbidden') : found;
+}
