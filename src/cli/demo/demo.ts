@@ -5,9 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CliFailure, EXIT } from '../failure.js';
 import { createHttpClient, type HttpClient } from '../http.js';
-import { runImport, type ImportOptions, type ImportResult, type ImportState } from '../import/index.js';
-import { createProgressView } from '../import/progress-view.js';
+import {
+  progressOf,
+  runImport,
+  type ImportOptions,
+  type ImportResult,
+  type ImportState,
+} from '../import/index.js';
 import { aborted, onInterrupt } from '../interrupt.js';
+import { createProgressView } from '../progress-view.js';
 import { duration, grouped } from '../text.js';
 import { listFilters, readFilterSet, saveFilters, untilActive, type DemoFilter } from './filters.js';
 import { createLatencies, type Latencies } from './latencies.js';
@@ -157,7 +163,7 @@ async function importStations(show: Show): Promise<ImportResult> {
   try {
     return await runImport(
       importOptions(show, 'stations.ndjson.gz'),
-      { onStart: (state) => view.start(state), onNotice: (text) => view.notice(text) },
+      { onStart: (state) => view.start(() => progressOf(state())), onNotice: (text) => view.notice(text) },
       show.interrupt,
       show.kill,
     );

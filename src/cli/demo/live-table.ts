@@ -1,4 +1,4 @@
-import type { Screen } from '../import/progress-view.js';
+import type { Screen } from '../progress-view.js';
 import { duration, fit, grouped } from '../text.js';
 
 /** What the table shows, looked at each time it is drawn. */

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { CliFailure, EXIT } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
+import { createProgressView } from '../progress-view.js';
 import { duration, fit, grouped, printable } from '../text.js';
 import { checkLine, type ImportKind } from './check-line.js';
 import type { Counts } from './ledger.js';
-import { createProgressView } from './progress-view.js';
+import { progressOf } from './progress.js';
 import { openLines } from './read-lines.js';
-import { runImport, type ImportOptions, type ImportResult } from './run-import.js';
+import { runImport, type ImportOptions, type ImportResult, type ImportState } from './run-import.js';
 
 /** The flags of `epr import`. */
 export interface ImportFlags {
@@ -54,7 +55,7 @@ async function importWithDisplay(
   };
   const view = createProgressView(process.stderr);
   const watcher = {
-    onStart: (state: Parameters<typeof view.start>[0]) => view.start(state),
+    onStart: (state: () => ImportState) => view.start(() => progressOf(state())),
     onNotice: (text: string) => view.notice(text),
   };
   let result: ImportResult;

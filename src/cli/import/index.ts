@@ -1,3 +1,4 @@
+export { progressOf } from './progress.js';
 export { importFile, type ImportFlags } from './import-file.js';
 export {
   runImport,
@@ -6,3 +7,4 @@ export {
   type ImportState,
   type ImportWatcher,
 } from './run-import.js';
+export { LINE_LIMIT_BYTES } from './read-lines.js';

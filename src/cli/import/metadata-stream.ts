@@ -1,8 +1,9 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { asksToWait, endingFailure, waitReason, type AskDeps } from '../ask.js';
 import { CliFailure, asError } from '../failure.js';
 import { errorOf, readBody, retryAfterMs } from '../http.js';
 import type { Entry } from './ledger.js';
-import { asksToWait, endingFailure, waitReason, type Sender, type SenderDeps } from './sender.js';
+import type { Sender } from './sender.js';
 
 export interface MetadataStreamOptions {
   /** lines sent and not yet answered; bounds the memory here and the loss of time when a connection breaks */
@@ -36,7 +37,7 @@ const WAIT_MS = 500;
  * sending. A broken connection is opened again, beginning with the first line that was not answered; lines of one
  * endpoint keep their order in that too, so the last one wins as it would have.
  */
-export function createMetadataStream(deps: SenderDeps, options: MetadataStreamOptions): Sender<'metadata'> {
+export function createMetadataStream(deps: AskDeps, options: MetadataStreamOptions): Sender<'metadata'> {
   const { client, patience, signal } = deps;
   let waiting: Sent[] = [];
   let unanswered: Sent[] = [];

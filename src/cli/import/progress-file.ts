@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { codeOf } from '../failure.js';
+import { replaceFile } from '../replace-file.js';
 import type { Counts } from './ledger.js';
 
 /** Which file it was: its size, its time, and a hash of its first and last 64 KiB. */
@@ -62,17 +63,8 @@ export function loadProgress(path: string): Progress | { unreadable: string } | 
   }
 }
 
-/** Replaces the file in one step, so that a crash leaves the former or the new one. */
 export function saveProgress(path: string, progress: Progress): void {
-  const next = `${path}.new`;
-  const fd = openSync(next, 'w');
-  try {
-    writeSync(fd, `${JSON.stringify(progress, null, 2)}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(next, path);
+  replaceFile(path, `${JSON.stringify(progress, null, 2)}\n`);
 }
 
 export function removeProgress(path: string): void {

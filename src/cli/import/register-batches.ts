@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ask, endingFailure, type AskDeps } from '../ask.js';
 import { CliFailure, asError } from '../failure.js';
 import { errorOf, type HttpAnswer } from '../http.js';
 import type { RegistrationItem } from './check-line.js';
 import type { Entry, LineResult } from './ledger.js';
-import { ask, endingFailure, type Sender, type SenderDeps } from './sender.js';
+import type { Sender } from './sender.js';
 
 export interface RegisterBatchesOptions {
   /** batch tasks in flight */
@@ -47,7 +48,7 @@ interface TaskStatus {
 
 /** Registers by `POST /endpoints/batch`: a task a thousand lines of one application version, several at once. */
 export function createRegisterBatches(
-  deps: SenderDeps,
+  deps: AskDeps,
   options: RegisterBatchesOptions,
 ): Sender<'registration'> {
   const filling = new Map<string, Batch>();

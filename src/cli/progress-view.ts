@@ -1,9 +1,23 @@
-import { duration, fit, grouped } from '../text.js';
-import type { ImportState } from './run-import.js';
+import { duration, fit, grouped } from './text.js';
 
-/** Shows how an import goes: a bar that is drawn again on a terminal, a plain line now and then elsewhere. */
+/** Where a long command stands. */
+export interface Progress {
+  done: number;
+  /** what is counted, in the plural */
+  what: string;
+  /** of `done`, what was done before this run began */
+  before: number;
+  /** 0 to 1; undefined: the end is not known */
+  fraction: number | undefined;
+  /** more to say, such as `3 failed` */
+  notes: readonly string[];
+  /** why it stands still */
+  waitingFor: string | undefined;
+}
+
+/** Shows how a command goes: a bar that is drawn again on a terminal, a plain line now and then elsewhere. */
 export interface ProgressView {
-  start(state: () => ImportState): void;
+  start(progress: () => Progress): void;
   notice(text: string): void;
   stop(): void;
 }
@@ -29,11 +43,11 @@ export function createProgressView(screen: Screen): ProgressView {
     drawn = false;
   };
   return {
-    start(state) {
+    start(progress) {
       const rate = createRate();
       const draw = (): void => {
-        const now = state();
-        const text = describe(now, rate(now.doneLine - now.startLine), terminal);
+        const now = progress();
+        const text = describe(now, rate(now.done - now.before), terminal);
         if (terminal) {
           screen.write(`\r${fit(text, (screen.columns ?? 80) - 1)}\u001b[K`);
           drawn = true;
@@ -55,22 +69,20 @@ export function createProgressView(screen: Screen): ProgressView {
   };
 }
 
-/** One line of where an import stands. `ratePerSecond` is undefined at the very beginning. */
-export function describe(state: ImportState, ratePerSecond: number | undefined, withBar: boolean): string {
-  const { counts, doneLine, totalBytes } = state;
-  // what was read and is still on the way counts as not done
-  const fraction =
-    totalBytes === undefined || state.openedLine === 0
-      ? undefined
-      : (state.readBytes / totalBytes) * (doneLine / state.openedLine);
-  const parts = [`${grouped(doneLine)} lines`];
+/** One line of where a command stands. `ratePerSecond` is undefined at the very beginning. */
+export function describe(
+  { done, what, fraction, notes, waitingFor }: Progress,
+  ratePerSecond: number | undefined,
+  withBar: boolean,
+): string {
+  const parts = [`${grouped(done)} ${what}`];
   if (ratePerSecond !== undefined && ratePerSecond > 0) {
     parts.push(`${grouped(ratePerSecond)}/s`);
     if (fraction !== undefined && fraction > 0)
-      parts.push(`${duration(((doneLine / fraction - doneLine) / ratePerSecond) * 1000)} left`);
+      parts.push(`${duration(((done / fraction - done) / ratePerSecond) * 1000)} left`);
   }
-  parts.push(`${grouped(counts.failed)} failed`);
-  if (state.waitingFor !== undefined) parts.push(`waiting: ${state.waitingFor}`);
+  parts.push(...notes);
+  if (waitingFor !== undefined) parts.push(`waiting: ${waitingFor}`);
   const percent = fraction === undefined ? '' : `${Math.floor(fraction * 100)}%`.padStart(4);
   if (!withBar) return [percent.trim(), ...parts].filter((part) => part !== '').join(', ');
   const filled = fraction === undefined ? 0 : Math.round(fraction * BAR_WIDTH);

@@ -1,0 +1,65 @@
+import { CliFailure } from './failure.js';
+import { errorOf, retryAfterMs, type HttpAnswer, type HttpClient, type HttpRequest } from './http.js';
+import type { Patience } from './patience.js';
+
+/** What a request to the register needs. */
+export interface AskDeps {
+  client: HttpClient;
+  patience: Patience;
+  signal: AbortSignal;
+}
+
+/** An answer that no other request would fare better with: a wrong token, a wrong address. */
+export function endingFailure(answer: Pick<HttpAnswer, 'status' | 'body'>): CliFailure | undefined {
+  const { message } = errorOf(answer);
+  switch (answer.status) {
+    case 401:
+      return new CliFailure(
+        `The register refuses the token (401): ${message} Give one with --token, or in EPR_TOKEN.`,
+      );
+    case 403:
+      return new CliFailure(`The token does not allow this (403): ${message}`);
+    case 404:
+    case 405:
+      return new CliFailure(
+        `What answers at --url is not the REST port of a register (${answer.status}: ${message}) Give the address that the register names for REST when it starts, with its path prefix if it has one; health and metrics have a port of their own.`,
+      );
+    case 415:
+      return new CliFailure(
+        `What answers at --url is no endpoint register of this version (${answer.status}: ${message})`,
+      );
+    default:
+      return undefined;
+  }
+}
+
+/** The status of an answer that asks to come again later, not to change anything. */
+export function asksToWait(status: number): boolean {
+  return status === 429 || status === 503;
+}
+
+const WAIT_MS = 1000;
+
+/** Asks until there is an answer to act on: waits where the register asks for it, tries again where it is away. */
+export async function ask({ client, patience, signal }: AskDeps, request: HttpRequest): Promise<HttpAnswer> {
+  for (;;) {
+    let answer: HttpAnswer;
+    try {
+      answer = await client.request({ ...request, signal });
+    } catch (error) {
+      await patience.afterFailure(error);
+      continue;
+    }
+    if (answer.status >= 500 && answer.status !== 503) {
+      await patience.afterFailure(new Error(`${answer.status}: ${errorOf(answer).message}`));
+      continue;
+    }
+    patience.answered();
+    if (!asksToWait(answer.status)) return answer;
+    await patience.asked(waitReason(answer), retryAfterMs(answer.headers, WAIT_MS));
+  }
+}
+
+export function waitReason(answer: Pick<HttpAnswer, 'status' | 'body'>): string {
+  return `the register asks to wait (${answer.status}: ${errorOf(answer).message})`;
+}

@@ -1,0 +1,1 @@
+export { exportFleet, type ExportFlags } from './export-fleet.js';
