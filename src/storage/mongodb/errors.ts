@@ -63,7 +63,14 @@ export function isUnavailable(error: unknown): boolean {
   return error instanceof MongoServerError && isUnavailableCode(error.code);
 }
 
-export function isInternalCode(code: unknown): boolean {
+/** A document that an update would make is larger than one may be. */
+const TOO_LARGE_CODES = new Set([10334, 17280, 17419, 17420]);
+
+export function isTooLarge(code: unknown): boolean {
+  return typeof code === 'number' && TOO_LARGE_CODES.has(code);
+}
+
+function isInternalCode(code: unknown): boolean {
   return typeof code === 'number' && INTERNAL_CODES.has(code);
 }
 

@@ -1,7 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { MongoBulkWriteError, type AnyBulkWriteOperation, type Collection, type Document } from 'mongodb';
 import { StorageUnavailable } from '../port.js';
 import type { GuardedDocument } from './documents.js';
-import { isDuplicateKey, isInternalCode, isServerMissing, isUnavailableCode, isUnknown } from './errors.js';
+import { isDuplicateKey, isServerMissing, isTooLarge, isUnavailableCode, isUnknown } from './errors.js';
 
 /** One document's write. `insert`: nothing may be stored yet. `update`: what is stored must have the fields of `guard`. */
 export type GuardedWrite =
@@ -28,7 +29,8 @@ export interface GuardedCommit {
   build: (places: readonly number[]) => GuardedWrite[] | Promise<GuardedWrite[]>;
 }
 
-const MAX_ATTEMPTS = 4;
+const MAX_ATTEMPTS = 5;
+const MOST_DELAY_MS = 40;
 
 /**
  * Writes documents by one unordered bulk, and finds out what each came to.
@@ -74,6 +76,7 @@ export async function commitGuarded(commit: GuardedCommit): Promise<GuardedOutco
     const judged = await judge(commit, writes, bulk, attempt === MAX_ATTEMPTS);
     open.forEach((place, i) => (outcomes[place] = judged[i] === 'again' ? 'conflict' : judged[i]!));
     open = open.filter((_, i) => judged[i] === 'again');
+    if (open.length > 0 && bulk.passing.size > 0) await delay(Math.random() * attempt * MOST_DELAY_MS);
   }
   return outcomes;
 }
@@ -84,8 +87,8 @@ interface BulkAnswer {
   duplicates: ReadonlySet<number>;
   /** what the server said of writes that it refused for another reason, by place */
   rejections: ReadonlyMap<number, string>;
-  /** places of those where it failed inside, as at a deadlock: to be tried again */
-  failures: ReadonlySet<number>;
+  /** places of those that may do another time, as after a deadlock: nearly all, for servers number such faults as they like */
+  passing: ReadonlySet<number>;
 }
 
 async function sendBulk(
@@ -107,7 +110,7 @@ async function sendBulk(
       all: result.insertedCount + result.matchedCount === writes.length,
       duplicates: new Set(),
       rejections: new Map(),
-      failures: new Set(),
+      passing: new Set(),
     };
   } catch (error) {
     if (!(error instanceof MongoBulkWriteError)) throw error;
@@ -120,23 +123,23 @@ async function sendBulk(
     if (refused.length === 0) throw error;
     const duplicates = new Set<number>();
     const rejections = new Map<number, string>();
-    const failures = new Set<number>();
+    const passing = new Set<number>();
     for (const { code, index: sent, errmsg } of refused) {
       const index = places[sent]!;
       const message = `MongoDB refuses the write of ${writes[index]?.id}: ${errmsg}`;
       if (isUnavailableCode(code)) throw new StorageUnavailable(message, { cause: error });
       if (isDuplicateKey(code)) duplicates.add(index);
       else rejections.set(index, message);
-      if (isInternalCode(code)) failures.add(index);
+      if (!isTooLarge(code)) passing.add(index);
     }
-    return { all: false, duplicates, rejections, failures };
+    return { all: false, duplicates, rejections, passing };
   }
 }
 
 async function judge(
   { collection, commitId, claims }: GuardedCommit,
   writes: readonly GuardedWrite[],
-  { duplicates, rejections, failures }: BulkAnswer,
+  { duplicates, rejections, passing }: BulkAnswer,
   last: boolean,
 ): Promise<(GuardedOutcome | 'again')[]> {
   const ids = writes.map((write) => write.id);
@@ -155,7 +158,7 @@ async function judge(
     if (document?.writes.includes(commitId)) return 'written';
     if (!isGuarded(write, document)) return 'conflict';
     const rejected = rejections.get(i);
-    if (rejected !== undefined) return failures.has(i) && !last ? 'again' : { rejected };
+    if (rejected !== undefined) return passing.has(i) && !last ? 'again' : { rejected };
     const holder = write.claim === undefined ? undefined : holders.get(write.claim);
     return duplicates.has(i) && holder !== undefined && holder !== write.id ? 'claimed' : 'again';
   });

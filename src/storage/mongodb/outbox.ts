@@ -103,10 +103,13 @@ async function clearSources(
     })),
     { ordered: false },
   );
+  // one by one, in order, as above; one for many would take them in an order of the server's
   if (matchedCount > 0)
-    await collection.updateMany(
-      { _id: { $in: sources.map(([source]) => source) }, unpublished: {} },
-      { $unset: { due: '' } },
+    await collection.bulkWrite(
+      sources.map(([source]) => ({
+        updateOne: { filter: { _id: source, unpublished: {} }, update: { $unset: { due: '' } } },
+      })),
+      { ordered: false },
     );
   return matchedCount;
 }
