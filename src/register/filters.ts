@@ -9,6 +9,7 @@ import type { Store } from '../storage/index.js';
 import { guarded } from './endpoints.js';
 import type { Changed, Decision, FilterChange, FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
+import { previewQuery } from './preview.js';
 import { readQuery } from './read-query.js';
 import type { Recalculation } from './recalculation.js';
 import { faultOfSaved, SET_ASIDE } from './saved-queries.js';
@@ -162,6 +163,14 @@ export function createFilters(deps: FiltersDeps): Filters {
       return ok({ total: named.length, filters });
     });
 
+  const preview: Filters['preview'] = (context, application, { mongoQuery, sampleSize }) =>
+    guarded(async () => {
+      const known = deps.catalogue().application(application);
+      if (known === undefined || !sees(context, known.tenant)) return noApplication(application);
+      const read = readQuery(mongoQuery, 'mongoQuery', deps.limits());
+      return 'kind' in read ? read : ok(await previewQuery(store, application, read.query, sampleSize));
+    });
+
   async function settled(changed: Changed<SavedFilter | Refusal>, name: string): Promise<Answer<FilterView>> {
     if (changed.kind === 'name-taken') return nameTaken(name);
     if (changed.kind === 'conflict') return raced();
@@ -204,7 +213,7 @@ export function createFilters(deps: FiltersDeps): Filters {
     );
   }
 
-  return { create, get, list, change, remove };
+  return { create, get, list, change, remove, preview };
 }
 
 interface CheckedDraft {

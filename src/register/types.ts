@@ -107,6 +107,43 @@ export interface Filters {
     id: string,
     ifMatch?: readonly string[],
   ): Promise<Answer<null>>;
+  /** What a query would match, without saving it. Reads every endpoint of the application once. */
+  preview(
+    context: CallContext,
+    application: string,
+    wanted: { mongoQuery: JsonValue; sampleSize: number },
+  ): Promise<Answer<FilterPreview>>;
+}
+
+export interface FilterPreview {
+  matchedEndpointsCount: number;
+  /** records of endpoints that match, the newest first */
+  sample: Uint8Array[];
+  explain: {
+    /** of the application; each was read */
+    endpoints: number;
+    conditions: ExplainedCondition[];
+    /** conditions beyond those that are counted by themselves */
+    omittedConditions: number;
+    /** An update that changes none of these does not evaluate the filter, once it is saved. */
+    dependsOn: {
+      /** sorted; null: any key */
+      metadataKeys: string[] | null;
+      applicationVersion: boolean;
+    };
+  };
+}
+
+/** A condition by itself, on all endpoints of the application. */
+export interface ExplainedCondition {
+  /** JSON pointer into the query */
+  path: string;
+  /** a query of its own */
+  condition: JsonObject;
+  /** how many endpoints fulfil it */
+  letsThrough: number;
+  /** that as a share of all, 0 to 1; null when there are none */
+  selectivity: number | null;
 }
 
 export interface FilterDraft {

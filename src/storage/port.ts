@@ -171,7 +171,10 @@ export interface RecordQuery {
   endpointIds?: readonly string[];
   /** a filter-language query that must hold */
   where?: Query;
-  /** a further test, made here on each record that fits the rest; makes the whole a scan */
+  /**
+   * A further test, made here on each record that fits the rest; makes the whole a scan. Without a total it is asked once
+   * about each record, in the order of the page, until the page and one more are found.
+   */
   test?: (record: Uint8Array) => boolean;
   /** ties of `createdDate` are ordered by endpoint id, ascending */
   sort: { by: 'createdDate' | 'endpointId'; direction: 'asc' | 'desc' };

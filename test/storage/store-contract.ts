@@ -5,6 +5,7 @@ import { membershipContract } from './contract/memberships.js';
 import { outboxContract } from './contract/outbox.js';
 import { randomContract } from './contract/random.js';
 import { recordContract } from './contract/records.js';
+import { scanContract } from './contract/scans.js';
 import type { OpenStore } from './contract/building.js';
 
 export type { OpenedStore, OpenStore } from './contract/building.js';
@@ -16,6 +17,7 @@ export type { OpenedStore, OpenStore } from './contract/building.js';
 export function storeContract(t: Test, open: OpenStore): void {
   void t.test('records', async (t) => recordContract(t, open));
   void t.test('lists', async (t) => listContract(t, open));
+  void t.test('scans', async (t) => scanContract(t, open));
   void t.test('memberships', async (t) => membershipContract(t, open));
   void t.test('outbox', async (t) => outboxContract(t, open));
   void t.test('filters, tasks, secrets', async (t) => filterContract(t, open));

@@ -6,14 +6,11 @@ import { readLimit, readOffset } from '../table/paging.js';
 import { type Result, reply } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import { IsoDate, closedObject, pageOf, wordOf } from '../table/schemas.js';
-import { QUERY_LEVELS } from './filter-schemas.js';
+import { previewFilter } from './filter-preview.js';
+import { MongoQuery, QUERY_LEVELS } from './filter-schemas.js';
 
 const tags = ['Filters'] as const;
 
-const MongoQuery = Type.Unsafe<JsonValue>({
-  type: ['object', 'string'],
-  description: 'A query in the filter language: an object, or its JSON text.',
-});
 const Name = Type.String({ minLength: 1, maxLength: 256 });
 const Description = Type.String({ maxLength: 4096 });
 
@@ -239,4 +236,4 @@ const remove = defineRoute({
   },
 });
 
-export const filterRoutes: readonly Route[] = [list, create, get, change, remove];
+export const filterRoutes: readonly Route[] = [list, create, previewFilter, get, change, remove];

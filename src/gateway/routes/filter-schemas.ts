@@ -1,2 +1,10 @@
+import { Type } from '@sinclair/typebox';
+import type { JsonValue } from '../../model/json.js';
+
 /** Levels around a metadata value in a query: beyond what the filter language allows, which says more exactly what is nested too deep. */
 export const QUERY_LEVELS = 100;
+
+export const MongoQuery = Type.Unsafe<JsonValue>({
+  type: ['object', 'string'],
+  description: 'A query in the filter language: an object, or its JSON text.',
+});

@@ -1,0 +1,146 @@
+import { Type } from '@sinclair/typebox';
+import type { FilterPreview } from '../../register/index.js';
+import { defineRoute } from '../table/route.js';
+import { Endpoint, closedObject, include } from '../table/schemas.js';
+import { readable } from './endpoint-pages.js';
+import { endpointJson, type Included, readInclude } from './endpoint-views.js';
+import { MongoQuery, QUERY_LEVELS } from './filter-schemas.js';
+
+const DEFAULT_SAMPLE = 10;
+const MAX_SAMPLE = 100;
+
+const Wanted = closedObject({
+  mongoQuery: MongoQuery,
+  sampleSize: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: MAX_SAMPLE, description: `Default ${DEFAULT_SAMPLE}.` }),
+  ),
+});
+
+const Query = Type.Unsafe<object>({ type: 'object', additionalProperties: true });
+
+const Explain = closedObject({
+  read: closedObject({
+    list: Type.Literal('application', {
+      description: 'The list along which endpoints were read: that of all endpoints of the application.',
+    }),
+    endpoints: Type.Integer({ description: 'How many were read, one by one: all of them.' }),
+  }),
+  conditions: Type.Array(
+    closedObject({
+      path: Type.String({ description: 'JSON pointer into `mongoQuery`.' }),
+      condition: Query,
+      letsThrough: Type.Integer({
+        description:
+          'How many endpoints of the application fulfil the condition by itself, `$nor` around it or not.',
+      }),
+      selectivity: Type.Unsafe<number | null>({
+        type: ['number', 'null'],
+        description: 'That as a share of all, 0 to 1; null when there are none.',
+      }),
+      index: Type.Null({
+        description: 'By which index it was decided: none, it was evaluated on each endpoint that was read.',
+      }),
+    }),
+    { description: 'Those that `$and`, `$or` and `$nor` join, in their order; the first 100.' },
+  ),
+  omittedConditions: Type.Integer({ description: 'Conditions beyond the first 100.' }),
+  dependsOn: Type.Object(
+    {
+      metadataKeys: Type.Unsafe<string[] | null>({
+        type: ['array', 'null'],
+        items: { type: 'string' },
+        description: 'null: any key.',
+      }),
+      applicationVersion: Type.Boolean(),
+    },
+    {
+      description:
+        'Once it is saved and active, an update that changes none of these does not evaluate the filter.',
+    },
+  ),
+});
+
+const condition = { metadata: { $elemMatch: { key: 'temp', value: { $gt: 90 } } } };
+
+export const previewFilter = defineRoute({
+  operationId: 'previewFilter',
+  method: 'POST',
+  path: '/applications/{app}/filters/preview',
+  summary: 'See what a query would match',
+  description:
+    'Nothing is saved. The count is exact, and `explain` says what each condition lets through. It reads every endpoint of the ' +
+    'application. The sample holds the newest that match, of those that the caller may read.',
+  tags: ['Filters'],
+  access: { scope: 'application:endpoint-filter:read', on: 'application' },
+  query: closedObject({ include }),
+  body: {
+    as: Wanted,
+    content: { 'application/json': { schema: Wanted, example: { mongoQuery: condition, sampleSize: 1 } } },
+    levelsAbove: QUERY_LEVELS,
+  },
+  responses: {
+    200: {
+      description: 'What it would match.',
+      schema: closedObject({
+        matchedEndpointsCount: Type.Integer(),
+        sample: Type.Array(Endpoint),
+        explain: Explain,
+      }),
+      example: {
+        matchedEndpointsCount: 3,
+        sample: [
+          {
+            endpointId: 'kettle-1',
+            createdDate: '2017-03-17T11:30:02.643Z',
+            appVersion: { name: 'smart_kettle-v1', registeredDate: '2017-03-17T11:30:02.643Z' },
+          },
+        ],
+        explain: {
+          read: { list: 'application', endpoints: 12 },
+          conditions: [{ path: '/metadata', condition, letsThrough: 3, selectivity: 0.25, index: null }],
+          omittedConditions: 0,
+          dependsOn: { metadataKeys: ['temp'], applicationVersion: false },
+        },
+      },
+    },
+  },
+  errors: ['application-not-found', 'invalid-query'],
+  async handle(call, deps) {
+    const included = readInclude(call.query.include);
+    if ('kind' in included) return included;
+    const { mongoQuery, sampleSize = DEFAULT_SAMPLE } = call.body;
+    const answer = await deps.register.filters.preview(call.context, call.path.app, {
+      mongoQuery,
+      sampleSize,
+    });
+    if (answer.kind !== 'ok') return answer;
+    const sample = await readable(answer.value.sample, call, deps);
+    const filters = included.filters ? await deps.register.endpoints.filterIds(sample) : [];
+    return {
+      kind: 'reply',
+      status: 200,
+      parts: previewParts({ ...answer.value, sample }, included, filters),
+    };
+  },
+});
+
+/** As JSON, an endpoint a part: with their metadata, a hundred may be large. */
+function* previewParts(
+  { matchedEndpointsCount, sample, explain }: FilterPreview,
+  included: Included,
+  filters: readonly (readonly string[])[],
+): Generator<Uint8Array, void> {
+  const { endpoints, conditions, omittedConditions, dependsOn } = explain;
+  yield Buffer.from(`{"matchedEndpointsCount":${matchedEndpointsCount},"sample":[`);
+  for (let i = 0; i < sample.length; i++) {
+    const json = endpointJson(sample[i]!, included, filters[i] ?? []);
+    yield i === 0 ? json : Buffer.concat([Buffer.from(','), json]);
+  }
+  const shown: typeof Explain.static = {
+    read: { list: 'application', endpoints },
+    conditions: conditions.map((each) => ({ ...each, index: null })),
+    omittedConditions,
+    dependsOn,
+  };
+  yield Buffer.from(`],"explain":${JSON.stringify(shown)}}`);
+}
