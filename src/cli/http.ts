@@ -25,9 +25,12 @@ export interface HttpClient {
   close(): void;
 }
 
+/** Less than the 10 s after which the register closes an idle connection: a request must not meet that. */
+const IDLE_MS = 5_000;
+
 export function createHttpClient(base: URL, token: string | undefined): HttpClient {
   const library = base.protocol === 'https:' ? https : http;
-  const agent = new library.Agent({ keepAlive: true });
+  const agent = new library.Agent({ keepAlive: true, timeout: IDLE_MS });
   const prefix = base.pathname.replace(/\/+$/, '');
   const fixed: Record<string, string> =
     token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
