@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addFilters } from './commands/filters-command.js';
 import { addExport, addImport } from './commands/fleet-commands.js';
 import { addDemo, addWatch } from './commands/other-commands.js';
 import { addConfig, addServe } from './commands/serve-commands.js';
@@ -53,6 +54,7 @@ ${EXIT_CODES}`,
   addConfig(program, exit);
   addImport(program, exit);
   addExport(program, exit);
+  addFilters(program, exit);
   addWatch(program, exit);
   addDemo(program, exit);
   for (const command of program.commands) {

@@ -1,0 +1,1 @@
+export { applyFilters, type FiltersFlags } from './apply-filters.js';
