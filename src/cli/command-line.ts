@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addCompletion } from './commands/completion-command.js';
 import { addFilters } from './commands/filters-command.js';
 import { addExport, addImport } from './commands/fleet-commands.js';
 import { addDemo, addWatch } from './commands/other-commands.js';
@@ -57,6 +58,7 @@ ${EXIT_CODES}`,
   addFilters(program, exit);
   addWatch(program, exit);
   addDemo(program, exit);
+  addCompletion(program);
   for (const command of program.commands) {
     command
       .showHelpAfterError(`(epr ${command.name()} --help shows what there is)`)

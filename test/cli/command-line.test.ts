@@ -4,7 +4,7 @@ import { runCli, temporaryFolder } from './run-cli.js';
 void t.test('every command has a help with examples', async (t) => {
   const all = await runCli(['--help']);
   t.equal(all.code, 0);
-  for (const command of ['serve', 'config', 'import', 'export', 'filters', 'watch', 'demo']) {
+  for (const command of ['serve', 'config', 'import', 'export', 'filters', 'watch', 'demo', 'completion']) {
     t.match(all.stdout, new RegExp(`^  ${command}\\b`, 'm'));
     const one = await runCli([command, '--help']);
     t.equal(one.code, 0);
