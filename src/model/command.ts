@@ -146,7 +146,7 @@ function readWish(frame: FrameReader, type: Wish['type']): Wish {
   }
 }
 
-/** UTF-16 units of the texts that a command carries. */
+/** UTF-16 units of what a command carries, but for its head. */
 export function textLengthOf(command: Command): number {
   switch (command.type) {
     case 'register':
@@ -158,7 +158,7 @@ export function textLengthOf(command: Command): number {
     case 'set-key':
       return command.valueText.length;
     case 'change-keys':
-      return command.setText.length;
+      return command.unset.reduce((sum, key) => sum + key.length, command.setText.length);
     case 'delete-key':
     case 'set-version':
     case 'unregister':

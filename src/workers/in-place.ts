@@ -17,10 +17,15 @@ export interface InPlace {
 /**
  * Bounds of one batch. To hand a batch over and take it back costs this thread about 14 µs a command and the machine
  * about 40; to compute it, some 20. So small batches are computed here, and under load, when batches grow beyond this,
- * they go to threads that work side by side. The bounds keep this thread from its requests for a few ms at the worst.
+ * they go to threads that work side by side. What is computed here, nobody else is served meanwhile: a batch whose
+ * conditions could look at so much that it took more than some 20 ms goes to a thread, too.
  */
 const MOST_COMMANDS = 64;
+/** of commands, and of the records that they change, a record counted for each of its commands */
 const MOST_BYTES = 64 * 1024;
+/** bytes of the batch, times the weight of all queries */
+const MOST_MATCHING = 2 ** 27;
+/** beyond it the filters are not held here a second time */
 const MOST_QUERY_WEIGHT = 128 * 1024;
 
 export function createInPlace(): InPlace {
@@ -44,7 +49,7 @@ export function createInPlace(): InPlace {
         if (held.epoch !== -1) held = holdNoFilters();
         return undefined;
       }
-      if (!isSmall(groups)) return undefined;
+      if (!isSmall(groups, filters.queryWeight)) return undefined;
       const known = current(filters);
       const ready = prepare(settings);
       return groups.map((group) => evaluateGroup(group, known, ready));
@@ -52,14 +57,14 @@ export function createInPlace(): InPlace {
   };
 }
 
-function isSmall(groups: readonly EvaluateGroup[]): boolean {
+function isSmall(groups: readonly EvaluateGroup[], queryWeight: number): boolean {
   let commands = 0;
   let bytes = 0;
-  for (const group of groups) {
-    commands += group.commands.length;
-    bytes += group.record?.length ?? 0;
-    for (const command of group.commands) bytes += textLengthOf(command);
+  for (const { commands: own, record } of groups) {
+    commands += own.length;
+    bytes += own.length * (record?.length ?? 0);
+    for (const command of own) bytes += textLengthOf(command);
     if (commands > MOST_COMMANDS || bytes > MOST_BYTES) return false;
   }
-  return true;
+  return bytes * queryWeight <= MOST_MATCHING;
 }

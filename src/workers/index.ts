@@ -1,5 +1,5 @@
 export { createWorkerPool, type WorkerPool } from './pool.js';
-export { queryWeightOf } from './messages.js';
+export { queryWeightOf } from './query-weight.js';
 export type {
   EvaluatedGroup,
   EvaluateGroup,

@@ -81,14 +81,7 @@ export type EvaluatedOutcome = Done | Refusal;
 /** Where the filter sets come from that a thread lacks. */
 export interface FilterSetSource {
   readonly epoch: number;
-  /** a measure of what evaluating all filters costs, see {@link queryWeightOf} */
+  /** a measure of what evaluating all filters costs, see `query-weight.ts` */
   readonly queryWeight: number;
   updateSince(epoch: number): FilterSetsUpdate;
-}
-
-const PATTERN_WEIGHT = 4096;
-
-/** Its length in characters, a regular expression counted as 4,096. */
-export function queryWeightOf(queryText: string): number {
-  return queryText.length + (queryText.split('"$regex"').length - 1) * PATTERN_WEIGHT;
 }

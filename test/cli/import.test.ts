@@ -276,6 +276,15 @@ void t.test('the lines of an unknown application version fail, the others are do
   });
   t.equal(await total(url), 10);
   t.same(await metadataOf(url, 'e4'), { n: 44 });
+
+  const nobody = ['--url', 'http://127.0.0.1:1', '--retry-for', '1s'];
+  const failed = await runCli(['import', 'f.ndjson', ...nobody], { cwd });
+  t.equal(failed.code, 1);
+  const kept = readFileSync(join(cwd, 'f.ndjson.failures.ndjson'), 'utf8').trim().split('\n');
+  t.same(kept, failures, 'an import that got nowhere leaves what an earlier one found');
+  writeFileSync(join(cwd, 'f.ndjson'), update(4, { n: 45 }));
+  t.equal((await runCli(['import', 'f.ndjson', '--url', url], { cwd })).code, 0);
+  t.notOk(existsSync(join(cwd, 'f.ndjson.failures.ndjson')), 'one that had none leaves none');
 });
 
 void t.test('the management port is told from a register', async (t) => {

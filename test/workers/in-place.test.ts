@@ -7,11 +7,13 @@ import { createWorkerPool } from '../../src/workers/index.js';
 import type { EvaluateGroup } from '../../src/workers/messages.js';
 import {
   command,
+  evaluate,
   outcomesOf,
   put,
   recordAfter,
   register,
   setKey,
+  settingsOf,
   source,
   WORKER_SETTINGS,
 } from './support.js';
@@ -44,6 +46,40 @@ void t.test('a small batch is computed in place, a larger one by a thread', asyn
   filters.changes.push(put(3, JSON.parse(JSON.stringify(long)) as JsonObject));
   t.same(await matched(1), [[1, 2, 3]]);
   t.same(filters.asked, [-1, -1, 1, 1], 'what weighs much goes to the thread');
+});
+
+void t.test('what the conditions may look at bounds what is computed in place', async (t) => {
+  const conditions = Array.from({ length: 200 }, (_, i) => ({ 'metadata.value': { $gt: i } }));
+  const pattern = (text: string, more: JsonObject = {}): JsonObject => ({
+    endpoint_id: { $regex: text, ...more },
+  });
+  const roomy = { settings: settingsOf({ limits: settings.limits }) };
+  const record = (bytes: number) => evaluate([register({ text: 'x'.repeat(bytes) })], roomy).write!.record;
+  const isInPlace = async (query: JsonObject, bytes: number, commands: number) => {
+    const pool = createWorkerPool(1);
+    const filters = source();
+    filters.changes.push(put(1, query));
+    // who computed this asks again for what comes now; the thread that has not, asks for all
+    await pool.evaluate([{ commands: [register()] }], filters, settings);
+    await pool.evaluate(many(65), filters, settings);
+    const asked = filters.asked.length;
+    filters.changes.push(put(2, hot));
+    const given = Array.from({ length: commands }, () => ({
+      record: record(bytes),
+      commands: [setKey('n', 1)],
+    }));
+    await pool.evaluate(given, filters, settings);
+    await pool.evaluate(many(65), filters, settings);
+    await pool.close();
+    return filters.asked.length - asked === 2;
+  };
+  t.ok(await isInPlace(hot, 200, 60));
+  t.notOk(await isInPlace(hot, 2_000, 60), 'many bytes');
+  t.ok(await isInPlace({ $or: conditions }, 200, 20));
+  t.notOk(await isInPlace({ $or: conditions }, 2_000, 20), 'many conditions on many bytes');
+  t.ok(await isInPlace(pattern('^e1'), 200, 20));
+  t.ok(await isInPlace(pattern('e1', { $options: 'i' }), 200, 20));
+  t.notOk(await isInPlace(pattern('[a-m][^z]{20,50}[0-9]'), 200, 1), 'any expression that repeats');
 });
 
 void t.test('a batch that fails in place rejects, and the next one works', async (t) => {

@@ -7,16 +7,15 @@ export interface FailuresFile {
   add(failure: Failure): void;
   /** bytes written so far, an earlier part included */
   length(): number;
-  close(): void;
+  /** `gotOn`: lines were done, so that what another import left under this name is not this one's */
+  close(gotOn: boolean): void;
 }
 
 /** `keepBytes`: what an earlier part of the same import wrote and stands; all else is dropped. */
 export function openFailuresFile(path: string, keepBytes: number): FailuresFile {
   let fd: number | undefined;
   let length = keepBytes;
-  if (keepBytes === 0) {
-    rmSync(path, { force: true });
-  } else {
+  if (keepBytes > 0) {
     fd = openSync(path, 'r+');
     ftruncateSync(fd, keepBytes);
   }
@@ -27,8 +26,9 @@ export function openFailuresFile(path: string, keepBytes: number): FailuresFile 
       length += writeSync(fd, `${JSON.stringify(failure)}\n`, length);
     },
     length: () => length,
-    close() {
+    close(gotOn) {
       if (fd !== undefined) closeSync(fd);
+      else if (gotOn) rmSync(path, { force: true });
       fd = undefined;
     },
   };

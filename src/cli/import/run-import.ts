@@ -170,7 +170,7 @@ export async function runImport(
     clearInterval(saving);
     ended.abort();
     client.close();
-    failures.close();
+    failures.close(ledger.doneLine() > startLine);
     tokens.close();
   }
 }

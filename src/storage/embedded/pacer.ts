@@ -5,14 +5,15 @@ export interface Pacer {
 }
 
 const WORK_MS = 2;
-/** Steps between two looks at the clock. */
+/** Steps between two looks at the clock, for steps of about a microsecond. */
 const STEPS = 16;
 
-export function createPacer(): Pacer {
+/** @param every so many steps there is a look at the clock; 1 where one step may be long */
+export function createPacer(every = STEPS): Pacer {
   let steps = 0;
   let startedMs = performance.now();
   return {
-    isDue: () => ++steps % STEPS === 0 && performance.now() - startedMs > WORK_MS,
+    isDue: () => ++steps % every === 0 && performance.now() - startedMs > WORK_MS,
     async pause() {
       await new Promise(setImmediate);
       startedMs = performance.now();
