@@ -33,6 +33,8 @@ const PLAIN_EVERY_MS = 5000;
 /** the rate is that of the last seconds */
 const RATE_OVER_MS = 5000;
 const BAR_WIDTH = 24;
+/** where a terminal does not say how wide it is, or says 0 */
+const UNTOLD_COLUMNS = 80;
 
 export function createProgressView(screen: Screen): ProgressView {
   const terminal = screen.isTTY === true;
@@ -49,7 +51,7 @@ export function createProgressView(screen: Screen): ProgressView {
         const now = progress();
         const text = describe(now, rate(now.done - now.before), terminal);
         if (terminal) {
-          screen.write(`\r${fit(text, (screen.columns ?? 80) - 1)}\u001b[K`);
+          screen.write(`\r${fit(text, (screen.columns || UNTOLD_COLUMNS) - 1)}\u001b[K`);
           drawn = true;
         } else {
           screen.write(`${text}\n`);

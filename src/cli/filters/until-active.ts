@@ -48,7 +48,7 @@ export function untilActive(
       const { evaluated = 0, total = 0 } = pending.find(({ progress }) => progress)?.progress ?? {};
       return {
         done: evaluated,
-        what: 'endpoints evaluated',
+        what: 'evaluated',
         before: 0,
         fraction: total === 0 ? undefined : Math.min(1, evaluated / total),
         notes: [`${grouped(all.length - pending.length)} of ${grouped(all.length)} filters active`],
