@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { open, type RootDatabase } from 'lmdb';
 import { FolderLocked, lockFolder } from './folder-lock.js';
-import { openTables, type Tables } from './tables.js';
+import { type Fence, openFence, openTables, type Tables } from './tables.js';
 
 /** The form of the data in the tables. A change that an older version would misread raises it. */
 export const FORMAT = 1;
@@ -25,6 +25,7 @@ export interface OpenFolder {
   folder: string;
   env: RootDatabase;
   tables: Tables;
+  fence: Fence;
   /** Closes all and gives the folder back. */
   close(): Promise<void>;
 }
@@ -53,6 +54,7 @@ export async function openFolder(url: string): Promise<OpenFolder> {
       eventTurnBatching: false,
     });
     const tables = openTables(env);
+    const fence = openFence(env);
     await checkFormat(env, tables, folder);
     flushFolder(folder);
     const opened = { env, unlock };
@@ -60,6 +62,7 @@ export async function openFolder(url: string): Promise<OpenFolder> {
       folder,
       env,
       tables,
+      fence,
       async close() {
         await closeEnvironment(opened.env);
         opened.unlock();

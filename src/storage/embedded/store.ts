@@ -40,9 +40,9 @@ export interface EmbeddedOptions {
  */
 export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store> {
   const opened = await openFolder(options.url);
-  const { folder, env, tables } = opened;
+  const { folder, env, tables, fence } = opened;
   const outbox = openOutbox(tables);
-  const writer = createWriter({ env, tables, durability: options.durability, folder });
+  const writer = createWriter({ env, tables, fence, durability: options.durability, folder });
   const reading = new Set<Promise<unknown>>();
   let isOpen = true;
   let closing: Promise<void> | undefined;
@@ -69,7 +69,9 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   purging.unref();
 
   return {
-    indexes: Object.entries(PURPOSES).map(([name, purpose]) => ({ name, purpose })),
+    indexes: Object.entries({ ...PURPOSES, fence: 'that a write follows the one that it builds on' }).map(
+      ([name, purpose]) => ({ name, purpose }),
+    ),
     notes: [],
 
     load: (ids) =>

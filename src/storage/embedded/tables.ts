@@ -1,4 +1,4 @@
-import type { RootDatabase } from 'lmdb';
+import type { Database, RootDatabase } from 'lmdb';
 import type { Scope } from '../port.js';
 
 export type Part = string | number;
@@ -51,6 +51,13 @@ export const PURPOSES = {
 } as const;
 
 export type Tables = Record<keyof typeof PURPOSES, Table>;
+
+/** A table whose one entry has the turn of the newest write as its version. */
+export type Fence = Database<Uint8Array, string>;
+
+export function openFence(env: RootDatabase): Fence {
+  return env.openDB<Uint8Array, string>('fence', { encoding: 'binary', useVersions: true });
+}
 
 export function openTables(env: RootDatabase): Tables {
   const names = Object.keys(PURPOSES) as (keyof typeof PURPOSES)[];

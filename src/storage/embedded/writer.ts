@@ -1,7 +1,7 @@
 import type { RootDatabase } from 'lmdb';
 import { StorageUnavailable } from '../port.js';
 import { type Changes, Draft, directChanges, noUnseenValues } from './draft.js';
-import { NOTHING, type Tables } from './tables.js';
+import { type Fence, NOTHING, type Tables } from './tables.js';
 
 /** Work that writes, and who waits for it. */
 interface Job {
@@ -28,6 +28,7 @@ export interface Writer {
 export interface WriterDeps {
   env: RootDatabase;
   tables: Tables;
+  fence: Fence;
   durability: 'sync' | 'async';
   folder: string;
 }
@@ -37,8 +38,6 @@ export interface WriterDeps {
  * that Node has for files. What comes meanwhile makes the third one larger.
  */
 const IN_FLIGHT = 2;
-/** A table whose one entry has the turn of the newest write as its version. */
-const FENCE = 'fence';
 const TURN = 'turn';
 
 /**
@@ -50,8 +49,7 @@ const TURN = 'turn';
  * A draft may build on one that is under way. So each is written on the condition that the one before it was (the fence
  * has its turn); if not, its work is planned anew.
  */
-export function createWriter({ env, tables, durability, folder }: WriterDeps): Writer {
-  const fence = env.openDB<Uint8Array, string>(FENCE, { encoding: 'binary', useVersions: true });
+export function createWriter({ env, tables, fence, durability, folder }: WriterDeps): Writer {
   const unseen = noUnseenValues();
   const direct = directChanges(tables);
   const queue: Job[] = [];
