@@ -25,6 +25,11 @@ export interface HttpClient {
   close(): void;
 }
 
+/** The register's address, for people. */
+export function addressOf(url: URL): string {
+  return url.href.replace(/\/$/, '');
+}
+
 /** Less than the 10 s after which the register closes an idle connection: a request must not meet that. */
 const IDLE_MS = 5_000;
 

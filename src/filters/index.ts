@@ -1,7 +1,7 @@
 /** The filter language: parse, check and evaluate saved MongoDB queries over endpoints, and find what flips. */
 export { createFilterSet, type FilterSet } from './filter-set.js';
 export { queryOfMetadataFilter } from './metadata-filter.js';
-export { parseQuery } from './parse-query.js';
+export { parseQuery, parseSavedQuery } from './parse-query.js';
 export {
   DEFAULT_QUERY_LIMITS,
   type FilterDocument,

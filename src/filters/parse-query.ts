@@ -4,7 +4,7 @@ import { dependenciesOf } from './dependencies.js';
 import { viewOf } from './document-view.js';
 import type { Expression } from './expression.js';
 import { parseOperators } from './parse-operators.js';
-import { DEFAULT_QUERY_LIMITS, type ParseResult, type QueryLimits } from './query.js';
+import { DEFAULT_QUERY_LIMITS, NO_QUERY_LIMITS, type ParseResult, type QueryLimits } from './query.js';
 import {
   checkLiteral,
   childOf,
@@ -51,6 +51,16 @@ export function parseQuery(source: JsonValue, limits: QueryLimits = DEFAULT_QUER
   if (parsing.faults.length > 0) return { ok: false, faults: parsing.faults };
   const test = compileQuery(expression);
   return { ok: true, query: { source, ...dependenciesOf(expression), matches: (doc) => test(viewOf(doc)) } };
+}
+
+/** Parses a query as it was saved, JSON text; one that this version can't read is a fault, too. O(size). */
+export function parseSavedQuery(queryText: string): ParseResult {
+  try {
+    return parseQuery(JSON.parse(queryText) as JsonValue, NO_QUERY_LIMITS);
+  } catch (error) {
+    const message = `It is no JSON text of a query: ${(error as Error).message}`;
+    return { ok: false, faults: [{ path: '', message }] };
+  }
 }
 
 /** @param isDocument whether the query is asked of the endpoint's document, not of an array element in it */

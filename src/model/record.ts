@@ -1,3 +1,4 @@
+import { bufferOf } from './bytes.js';
 import type { JsonObject } from './json.js';
 
 /**
@@ -61,10 +62,6 @@ const METADATA_REVISION_AT = 28;
 const METADATA_UPDATED_AT = 36;
 const HEAD_AT = 44;
 const NEVER = -1;
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
 
 /** Used again for each record: what it writes is copied out. */
 let scratch = Buffer.allocUnsafeSlow(16 * 1024);

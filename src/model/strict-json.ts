@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { bufferOf } from './bytes.js';
 import { type JsonValue, pointerToken } from './json.js';
 
 export type StrictJson =
@@ -23,10 +24,7 @@ const MAX_NUMBER = 1100;
  */
 export function parseStrictJson(bytes: Uint8Array, maxNesting: number): StrictJson {
   if (!isUtf8(bytes)) return malformed('The text is not valid UTF-8.');
-  const buffer = Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return parseStrictText(buffer.toString('utf8'), maxNesting);
+  return parseStrictText(bufferOf(bytes).toString('utf8'), maxNesting);
 }
 
 /** As {@link parseStrictJson}, for a text that is already a string. */

@@ -38,9 +38,11 @@ export function conditionsOf(list: ListQuery, limits: QueryLimits): Conditions |
     }
   }
   const details: FaultDetail[] = [];
+  const queries: Query[] = [];
   for (const { name, query } of parts) {
     const parsed = parseQuery(query, limits);
-    if (!parsed.ok)
+    if (parsed.ok) queries.push(parsed.query);
+    else
       details.push(
         ...parsed.faults.map((fault) => ({ path: name, message: `${fault.path}: ${fault.message}` })),
       );
@@ -48,7 +50,7 @@ export function conditionsOf(list: ListQuery, limits: QueryLimits): Conditions |
   if (list.query !== undefined) {
     const read = readQuery(list.query, 'query', limits);
     if ('kind' in read) details.push(...read.details!);
-    else parts.push({ name: 'query', query: read.query.source });
+    else queries.push(read.query);
   }
   if (list.multiFilter !== undefined) {
     const test = textTest(list.multiFilter, list.regex, limits);
@@ -59,14 +61,14 @@ export function conditionsOf(list: ListQuery, limits: QueryLimits): Conditions |
     const code = details.every(({ path }) => path.startsWith('/')) ? 'invalid-query' : 'invalid-parameter';
     return refuse(code, details[0]!.message, details);
   }
-  const where = combine(parts.map((part) => part.query));
+  const where = combine(queries);
   if (where !== undefined) conditions.where = where;
   return conditions;
 }
 
-function combine(queries: JsonObject[]): Query | undefined {
-  if (queries.length === 0) return undefined;
-  const parsed = parseQuery(queries.length === 1 ? queries[0]! : { $and: queries }, NO_QUERY_LIMITS);
+function combine(queries: readonly Query[]): Query | undefined {
+  if (queries.length <= 1) return queries[0];
+  const parsed = parseQuery({ $and: queries.map(({ source }) => source) }, NO_QUERY_LIMITS);
   // each part was taken by itself; a list must never widen because the whole was not
   if (!parsed.ok) throw new Error(`A list's conditions can not be combined: ${parsed.faults[0]?.message}`);
   return parsed.query;

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { NO_QUERY_LIMITS, parseQuery } from '../filters/index.js';
+import { parseSavedQuery } from '../filters/index.js';
 import type { SavedFilter } from '../model/filter.js';
-import type { JsonValue } from '../model/json.js';
 import type { FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
 
@@ -15,12 +14,8 @@ export const SET_ASIDE = 0;
 
 /** Why a stored query can't be read, if so. O(size of the query). */
 export function faultOfSaved(queryText: string): string | undefined {
-  try {
-    const parsed = parseQuery(JSON.parse(queryText) as JsonValue, NO_QUERY_LIMITS);
-    return parsed.ok ? undefined : parsed.faults[0]!.message;
-  } catch (error) {
-    return `It is no JSON text of a query: ${(error as Error).message}`;
-  }
+  const parsed = parseSavedQuery(queryText);
+  return parsed.ok ? undefined : parsed.faults[0]!.message;
 }
 
 export interface SavedQueriesDeps {

@@ -1,5 +1,4 @@
-import { createFilterSet, type FilterSet, NO_QUERY_LIMITS, parseQuery } from '../filters/index.js';
-import type { JsonValue } from '../model/json.js';
+import { createFilterSet, type FilterSet, parseSavedQuery } from '../filters/index.js';
 import type { FilterSetsUpdate } from './messages.js';
 
 /** The filters of one application, as a worker holds them. */
@@ -63,7 +62,7 @@ export function filtersOf(held: HeldFilters, application: string): ApplicationFi
 }
 
 function parseSaved(queryText: string) {
-  const parsed = parseQuery(JSON.parse(queryText) as JsonValue, NO_QUERY_LIMITS);
+  const parsed = parseSavedQuery(queryText);
   if (!parsed.ok)
     throw new Error(
       `A saved filter can not be read any more: ${parsed.faults[0]?.message} (${queryText.slice(0, 200)})`,

@@ -198,9 +198,7 @@ class EndpointChange {
     }
     this.catchUp(live, command);
     const after: LiveEndpoint = {
-      head: live.head,
-      headBytes: live.headBytes,
-      createdMs: live.createdMs,
+      ...live,
       metadataRevision: this.revision + 1,
       metadataUpdatedMs: command.timestampMs,
       metadata: change.metadata,

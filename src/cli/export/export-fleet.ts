@@ -1,5 +1,5 @@
 import { CliFailure, EXIT } from '../failure.js';
-import { createHttpClient } from '../http.js';
+import { addressOf, createHttpClient } from '../http.js';
 import { onInterrupt } from '../interrupt.js';
 import { createPatience } from '../patience.js';
 import { createProgressView, type Progress } from '../progress-view.js';
@@ -91,7 +91,7 @@ async function exportWithDisplay(run: Run): Promise<void> {
   const view = createProgressView(process.stderr);
   const client = createHttpClient(flags.url, flags.token);
   const patience = createPatience({
-    server: flags.url.href.replace(/\/$/, ''),
+    server: addressOf(flags.url),
     retryForMs: flags.retryFor,
     signal,
     onNotice: (text) => view.notice(text),

@@ -1,6 +1,6 @@
 import type { AskDeps } from '../ask.js';
 import { CliFailure, EXIT } from '../failure.js';
-import { createHttpClient } from '../http.js';
+import { addressOf, createHttpClient } from '../http.js';
 import { onInterrupt } from '../interrupt.js';
 import { createPatience } from '../patience.js';
 import { createProgressView } from '../progress-view.js';
@@ -35,7 +35,7 @@ export async function applyFilters(file: string, flags: FiltersFlags): Promise<n
   const view = createProgressView(process.stderr);
   const client = createHttpClient(flags.url, flags.token);
   const patience = createPatience({
-    server: flags.url.href.replace(/\/$/, ''),
+    server: addressOf(flags.url),
     retryForMs: flags.retryFor,
     signal: interrupt.first,
     onNotice: (text) => view.notice(text),
@@ -45,7 +45,7 @@ export async function applyFilters(file: string, flags: FiltersFlags): Promise<n
   try {
     const filters = createRegisterFilters(deps, wanted.application);
     const difference = compare(wanted.filters, await filters.list());
-    process.stdout.write(`Filters of ${wanted.application} at ${flags.url.href.replace(/\/$/, '')}\n`);
+    process.stdout.write(`Filters of ${wanted.application} at ${addressOf(flags.url)}\n`);
     process.stdout.write(renderDifference(difference, prune));
     const different = isDifferent(difference, prune);
     if (flags.dryRun === true) return different ? DIFFERENT : EXIT.ok;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CliFailure, EXIT } from '../failure.js';
-import { createHttpClient } from '../http.js';
+import { addressOf, createHttpClient } from '../http.js';
 import { aborted } from '../interrupt.js';
 import { createPatience, type Patience } from '../patience.js';
 import { checkLine, type CheckedLine, type ImportKind } from './check-line.js';
@@ -104,7 +104,7 @@ export async function runImport(
   );
   const client = createHttpClient(options.url, options.token);
   const patience = createPatience({
-    server: options.url.href.replace(/\/$/, ''),
+    server: addressOf(options.url),
     retryForMs: options.retryForMs,
     signal: abort,
     onNotice: (text) => watcher.onNotice(text),

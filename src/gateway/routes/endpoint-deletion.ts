@@ -1,5 +1,4 @@
 import { Type } from '@sinclair/typebox';
-import type { Command } from '../../model/command.js';
 import { isEndpointId } from '../../model/endpoint.js';
 import { refuse } from '../../model/errors.js';
 import type { Outcome } from '../../model/outcome.js';
@@ -7,6 +6,7 @@ import { ITEMS_IN_FLIGHT } from '../streams/metadata-items.js';
 import { reply } from '../table/reply.js';
 import { type Call, type RouteDeps, defineRoute } from '../table/route.js';
 import { EndpointQuery, closedObject } from '../table/schemas.js';
+import { commandOn } from './commands.js';
 
 const MAX_IDS = 10_000;
 
@@ -95,20 +95,11 @@ async function deleteSome(ids: readonly string[], call: Call, deps: RouteDeps): 
   return Promise.all(
     ids.map(async (id, i): Promise<Outcome> => {
       if (!isEndpointId(id)) return refuse('invalid-endpoint-id');
-      return authenticates && granted[i] !== true ? hidden(id, call, deps) : unregister(id, call, deps);
+      return authenticates && granted[i] !== true
+        ? hidden(id, call, deps)
+        : deps.register.endpoints.submit(commandOn(id, call, { type: 'unregister' }));
     }),
   );
-}
-
-function unregister(endpointId: string, call: Call, deps: RouteDeps): Promise<Outcome> {
-  const command: Command = {
-    endpointId,
-    correlationId: call.context.correlationId,
-    timestampMs: call.receivedMs,
-    type: 'unregister',
-  };
-  if (call.context.tenant !== undefined) command.tenant = call.context.tenant;
-  return deps.register.endpoints.submit(command);
 }
 
 /** Of one that is not granted: an endpoint of another tenant, or none at all, is unknown rather than forbidden. */

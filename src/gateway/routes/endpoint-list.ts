@@ -1,10 +1,9 @@
 import { Type } from '@sinclair/typebox';
-import { type Refusal, refuse } from '../../model/errors.js';
-import { readMetadataFilter } from '../table/metadata-filter.js';
+import { refuse } from '../../model/errors.js';
 import { defineRoute } from '../table/route.js';
 import { Endpoint, closedObject, endpointParameters, include, pageOf } from '../table/schemas.js';
-import { answerPage, type Wanted } from './endpoint-pages.js';
-import { readInclude } from './endpoint-views.js';
+import { answerPage, readWanted } from './endpoint-pages.js';
+import { endpointExample, readInclude } from './endpoint-views.js';
 
 const tags = ['Endpoints'] as const;
 
@@ -55,13 +54,7 @@ export const listEndpoints = defineRoute({
       schema: pageOf(Endpoint, true),
       example: {
         totalElements: 1,
-        content: [
-          {
-            endpointId: 'kettle-1',
-            createdDate: '2017-03-17T11:30:02.643Z',
-            appVersion: { name: 'smart_kettle-v1', registeredDate: '2017-03-17T11:30:02.643Z' },
-          },
-        ],
+        content: [endpointExample],
       },
     },
   },
@@ -75,29 +68,14 @@ export const listEndpoints = defineRoute({
   async handle(call, deps) {
     const included = readInclude(call.query.include);
     if ('kind' in included) return included;
-    const wanted = readWanted(call.query);
+    const regex = call.query.regex ?? false;
+    if (regex && (call.query.endpointId?.length ?? 0) > 1) {
+      return refuse(
+        'invalid-parameter',
+        'With "regex=true", "endpointId" is one regular expression; give it once.',
+      );
+    }
+    const wanted = readWanted(call.query, regex, call.query.endpointId);
     return 'kind' in wanted ? wanted : answerPage(call, wanted, call.query, included, deps);
   },
 });
-
-function readWanted(query: typeof ListParameters.static): Wanted | Refusal {
-  const wanted: Wanted = { regex: query.regex ?? false };
-  if (wanted.regex && (query.endpointId?.length ?? 0) > 1) {
-    return refuse(
-      'invalid-parameter',
-      'With "regex=true", "endpointId" is one regular expression; give it once.',
-    );
-  }
-  if (query.tenantId !== undefined) wanted.tenant = query.tenantId;
-  if (query.endpointId !== undefined) wanted.endpointIds = query.endpointId;
-  if (query.applicationName !== undefined) wanted.application = query.applicationName;
-  if (query.applicationVersionName !== undefined) wanted.version = query.applicationVersionName;
-  if (query.filterId !== undefined) wanted.filterId = query.filterId;
-  if (query.multiFilter !== undefined) wanted.multiFilter = query.multiFilter;
-  if (query.metadataFilter !== undefined) {
-    const filter = readMetadataFilter(query.metadataFilter);
-    if (filter.kind === 'refused') return filter;
-    wanted.metadataFilter = filter;
-  }
-  return wanted;
-}

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Refusal } from '../../model/errors.js';
+import type { JsonObject } from '../../model/json.js';
 import { headOf } from '../../model/record.js';
 import type { ListQuery } from '../../register/index.js';
+import { readMetadataFilter } from '../table/metadata-filter.js';
 import { encodeCursor, readPaging } from '../table/paging.js';
 import type { Result } from '../table/reply.js';
 import type { Call, RouteDeps } from '../table/route.js';
@@ -9,6 +11,40 @@ import { endpointPageParts, type Included } from './endpoint-views.js';
 
 /** Which endpoints are wanted, without where the page starts. */
 export type Wanted = Omit<ListQuery, 'sort' | 'offset' | 'limit' | 'after'>;
+
+/** What a list and a search name alike. */
+interface WantedParameters {
+  tenantId?: string | undefined;
+  applicationName?: string | undefined;
+  applicationVersionName?: string | undefined;
+  filterId?: string | undefined;
+  multiFilter?: string | undefined;
+  metadataFilter?: JsonObject | string | undefined;
+}
+
+/** @param endpointIds with `regex`, one pattern */
+export function readWanted(
+  parameters: WantedParameters,
+  regex: boolean,
+  endpointIds: string[] | undefined,
+): Wanted | Refusal {
+  const { tenantId, applicationName, applicationVersionName, filterId, multiFilter, metadataFilter } =
+    parameters;
+  const wanted: Wanted = { regex };
+  if (endpointIds !== undefined) wanted.endpointIds = endpointIds;
+  if (tenantId !== undefined) wanted.tenant = tenantId;
+  if (applicationName !== undefined) wanted.application = applicationName;
+  if (applicationVersionName !== undefined) wanted.version = applicationVersionName;
+  if (filterId !== undefined) wanted.filterId = filterId;
+  if (multiFilter !== undefined) wanted.multiFilter = multiFilter;
+  if (typeof metadataFilter === 'object') wanted.metadataFilter = { kind: 'object', value: metadataFilter };
+  else if (metadataFilter !== undefined) {
+    const filter = readMetadataFilter(metadataFilter);
+    if (filter.kind === 'refused') return filter;
+    wanted.metadataFilter = filter;
+  }
+  return wanted;
+}
 
 /** A page of the endpoints that are wanted, of those that the caller may read. */
 export async function answerPage(

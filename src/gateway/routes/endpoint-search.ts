@@ -1,11 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import { type Refusal, refuse } from '../../model/errors.js';
 import type { JsonObject, JsonValue } from '../../model/json.js';
-import { readMetadataFilter } from '../table/metadata-filter.js';
 import { defineRoute } from '../table/route.js';
 import { Endpoint, EndpointQuery, closedObject, pageOf } from '../table/schemas.js';
-import { answerPage, inBody, type Wanted } from './endpoint-pages.js';
-import { readInclude } from './endpoint-views.js';
+import { answerPage, inBody, readWanted, type Wanted } from './endpoint-pages.js';
+import { endpointExample, readInclude } from './endpoint-views.js';
 import { QUERY_LEVELS } from './filter-schemas.js';
 
 const tags = ['Endpoints'] as const;
@@ -91,10 +90,8 @@ export const searchEndpoints = defineRoute({
         totalElements: 1,
         content: [
           {
-            endpointId: 'kettle-1',
-            createdDate: '2017-03-17T11:30:02.643Z',
-            appVersion: { name: 'smart_kettle-v1', registeredDate: '2017-03-17T11:30:02.643Z' },
-            metadataUpdatedDate: '2017-03-17T11:30:02.643Z',
+            ...endpointExample,
+            metadataUpdatedDate: endpointExample.createdDate,
             metadata: { city: 'Kyiv', temp: 21 },
           },
         ],
@@ -106,7 +103,7 @@ export const searchEndpoints = defineRoute({
     const { body, query } = call;
     const included = readInclude([...listOf(body.include), ...(query.include ?? [])]);
     if ('kind' in included) return inBody(included);
-    const wanted = readWanted(body, query.tenantId);
+    const wanted = readSearch(body, query.tenantId);
     if ('kind' in wanted) return inBody(wanted);
     const paging = {
       sort: body.sort,
@@ -119,36 +116,23 @@ export const searchEndpoints = defineRoute({
   },
 });
 
-function readWanted(body: Body, tenantId: string | undefined): Wanted | Refusal {
-  const wanted: Wanted = { regex: body.regex === true || body.regex === 'true' };
+function readSearch(body: Body, tenantId: string | undefined): Wanted | Refusal {
   if (body.endpointId !== undefined && body.endpointIds !== undefined) {
     return refuse('invalid-body', '"endpointId" and "endpointIds" mean the same: give one of them.', [
       { path: '/endpointId', message: 'stands beside "endpointIds".' },
     ]);
   }
-  const ids = body.endpointIds ?? body.endpointId;
-  if (ids !== undefined) wanted.endpointIds = listOf(ids);
-  if (wanted.regex && wanted.endpointIds !== undefined && wanted.endpointIds.length !== 1) {
+  const regex = body.regex === true || body.regex === 'true';
+  const given = body.endpointIds ?? body.endpointId;
+  const ids = given === undefined ? undefined : listOf(given);
+  if (regex && ids !== undefined && ids.length !== 1) {
     const name = body.endpointIds === undefined ? 'endpointId' : 'endpointIds';
     return refuse('invalid-body', `With "regex", "${name}" is one regular expression; give one.`, [
-      { path: `/${name}`, message: `must be one pattern; found ${wanted.endpointIds.length}.` },
+      { path: `/${name}`, message: `must be one pattern; found ${ids.length}.` },
     ]);
   }
-  const tenant = body.tenantId ?? tenantId;
-  if (tenant !== undefined) wanted.tenant = tenant;
-  if (body.applicationName !== undefined) wanted.application = body.applicationName;
-  if (body.applicationVersionName !== undefined) wanted.version = body.applicationVersionName;
-  if (body.filterId !== undefined) wanted.filterId = body.filterId;
-  if (body.multiFilter !== undefined) wanted.multiFilter = body.multiFilter;
-  if (body.query !== undefined) wanted.query = body.query;
-  if (typeof body.metadataFilter === 'object')
-    wanted.metadataFilter = { kind: 'object', value: body.metadataFilter };
-  else if (body.metadataFilter !== undefined) {
-    const filter = readMetadataFilter(body.metadataFilter);
-    if (filter.kind === 'refused') return filter;
-    wanted.metadataFilter = filter;
-  }
-  return wanted;
+  const wanted = readWanted({ ...body, tenantId: body.tenantId ?? tenantId }, regex, ids);
+  return 'kind' in wanted || body.query === undefined ? wanted : { ...wanted, query: body.query };
 }
 
 function listOf(value: string | string[] | undefined): string[] {

@@ -36,6 +36,13 @@ export function appVersionOf(head: RecordHead): { name: string; registeredDate: 
   return { name: head.version, registeredDate: new Date(head.versionSinceMs).toISOString() };
 }
 
+/** An endpoint as the document of the interface shows it. */
+export const endpointExample = {
+  endpointId: 'kettle-1',
+  createdDate: '2017-03-17T11:30:02.643Z',
+  appVersion: { name: 'smart_kettle-v1', registeredDate: '2017-03-17T11:30:02.643Z' },
+};
+
 const PART_BYTES = 128 * 1024;
 const METADATA = Buffer.from(',"metadata":');
 const COMMA = Buffer.from(',');

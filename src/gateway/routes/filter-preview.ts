@@ -3,7 +3,7 @@ import type { FilterPreview } from '../../register/index.js';
 import { defineRoute } from '../table/route.js';
 import { Endpoint, closedObject, include } from '../table/schemas.js';
 import { readable } from './endpoint-pages.js';
-import { endpointJson, type Included, readInclude } from './endpoint-views.js';
+import { endpointExample, endpointJson, type Included, readInclude } from './endpoint-views.js';
 import { MongoQuery, QUERY_LEVELS } from './filter-schemas.js';
 
 const DEFAULT_SAMPLE = 10;
@@ -88,13 +88,7 @@ export const previewFilter = defineRoute({
       }),
       example: {
         matchedEndpointsCount: 3,
-        sample: [
-          {
-            endpointId: 'kettle-1',
-            createdDate: '2017-03-17T11:30:02.643Z',
-            appVersion: { name: 'smart_kettle-v1', registeredDate: '2017-03-17T11:30:02.643Z' },
-          },
-        ],
+        sample: [endpointExample],
         explain: {
           read: { list: 'application', endpoints: 12 },
           conditions: [{ path: '/metadata', condition, letsThrough: 3, selectivity: 0.25, index: null }],

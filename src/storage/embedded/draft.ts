@@ -1,3 +1,4 @@
+import { bufferOf } from '../../model/bytes.js';
 import type { Key, Table, Tables } from './tables.js';
 
 /** Tables that a draft reads single values of. */
@@ -117,8 +118,4 @@ function checkLength(key: Key): void {
 
 function nameOf(key: Key): string {
   return typeof key === 'object' ? key.join('\n') : String(key); // no name of ours holds a line break
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -9,9 +9,9 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { open, type RootDatabase } from 'lmdb';
+import { hearReason, reasonOf, within } from './commit-reason.js';
 import { FolderLocked, lockFolder } from './folder-lock.js';
 import { type Fence, openFence, openTables, type Tables } from './tables.js';
 
@@ -19,7 +19,6 @@ import { type Fence, openFence, openTables, type Tables } from './tables.js';
 export const FORMAT = 1;
 const FORMAT_KEY = 'format';
 const CLOSE_MS = 5_000;
-const REASON_MS = 1_000;
 
 export interface OpenFolder {
   folder: string;
@@ -81,25 +80,10 @@ export async function openFolder(url: string): Promise<OpenFolder> {
  */
 async function closeEnvironment(env: RootDatabase): Promise<void> {
   const close = async () => {
-    await env.transaction(() => undefined).catch((error: unknown) => void reasonOf(error));
+    await env.transaction(() => undefined).catch((error: unknown) => void hearReason(error));
     await env.close();
   };
   await within(CLOSE_MS, close());
-}
-
-async function within<T>(limitMs: number, work: Promise<T>): Promise<T | undefined> {
-  const done = new AbortController();
-  const limit = sleep(limitMs, undefined, { signal: done.signal }).catch(() => undefined);
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    done.abort();
-  }
-}
-
-/** lmdb-js tells why a commit failed by a promise beside the error; unheard, that brings the process down. */
-async function reasonOf(error: unknown): Promise<unknown> {
-  return (error as { commitError?: Promise<unknown> }).commitError?.catch((reason: unknown) => reason);
 }
 
 /** Not by `recursive`: where the parent is there and refuses with ENOENT, as /proc does, that tries for ever (Node 20). */
@@ -173,7 +157,7 @@ async function checkFormat(env: RootDatabase, { meta }: Tables, folder: string):
   try {
     await env.transaction(() => void meta.put(FORMAT_KEY, bytes));
   } catch (error) {
-    throw (await within(REASON_MS, reasonOf(error))) ?? error;
+    throw (await reasonOf(error)) ?? error;
   }
 }
 

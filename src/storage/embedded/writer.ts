@@ -1,5 +1,6 @@
 import type { RootDatabase } from 'lmdb';
 import { StorageUnavailable } from '../port.js';
+import { reasonOf } from './commit-reason.js';
 import { type Changes, Draft, directChanges, noUnseenValues } from './draft.js';
 import { type Fence, NOTHING, type Tables } from './tables.js';
 
@@ -210,17 +211,11 @@ function isFromStorage(error: unknown): boolean {
 
 /** What a failed commit means, and what to do. Never throws. */
 export async function explain(error: unknown, folder: string): Promise<string> {
-  const commitError = (error as { commitError?: Promise<unknown> }).commitError;
-  const cause = commitError
-    ? await Promise.race([
-        commitError.catch((reason: unknown) => reason),
-        new Promise((resolve) => setTimeout(resolve, 1_000, error)),
-      ])
-    : error;
+  const cause = await reasonOf(error);
   // lmdb-js loses the reason when two writes fail at once
-  if (commitError && cause === error)
+  if (cause === undefined)
     return `The disk of ${folder} is full, most likely, or fails; LMDB does not say. Nothing was written; free some space, and if there is some, look at the system's log.`;
-  const text = cause instanceof Error ? cause.message : String(cause);
+  const text = cause instanceof Error ? cause.message : JSON.stringify(cause);
   if (/ENOSPC|No space left|EDQUOT|quota/i.test(text)) {
     return `The disk of ${folder} is full (${text}). Nothing was written; free some space, and writes go on.`;
   }

@@ -53,6 +53,11 @@ export function orderOf(guard: Guard): number {
   return guard.revision * 2 ** 20 + (guard.filterSet % 2 ** 20);
 }
 
+/** What an update does to `writes`. */
+export function pushOf(commitId: string): Document {
+  return { writes: { $each: [commitId], $slice: -WRITES_KEPT } };
+}
+
 /** The name begins with a letter: a number could be taken for a place in an array. */
 export function entryField(order: number): string {
   return `e${order}`;
@@ -100,18 +105,16 @@ export function updateOf(
   const guard: Document = { revision: write.expected.revision, filterSet: write.expected.filterSet };
   const set: Document = { ...after, record: write.record };
   const unset: Document = {};
-  const update: Document = { $set: set, $push: { writes: { $each: [commitId], $slice: -WRITES_KEPT } } };
+  const update: Document = { $set: set, $push: pushOf(commitId) };
   if (write.events !== undefined) {
     set['due'] = write.endpointId;
     set[`unpublished.${entryField(orderOf(after))}`] = write.events;
     for (const order of cleared) unset[`unpublished.${entryField(order)}`] = '';
-    if (cleared.length > 0) update['$unset'] = unset;
   }
   if (isTombstone(write.record)) {
     Object.assign(set, { deletedAt: headOf(write.record).deletedMs!, metadata: [], filters: [] });
     for (const field of LISTED) unset[field] = '';
-    update['$unset'] = unset;
-    return { guard, update };
+    return { guard, update: { ...update, $unset: unset } };
   }
   // An evaluation, or another version, leaves the metadata as they were.
   if (metadataRevisionOf(write.record) > write.expected.revision)
@@ -121,8 +124,9 @@ export function updateOf(
     Object.assign(set, listed);
     unset['deletedAt'] = '';
     if (listed.token === undefined) unset['token'] = '';
-    update['$unset'] = unset;
   }
+  // an empty one is refused by servers before MongoDB 5.0
+  if (Object.keys(unset).length > 0) update['$unset'] = unset;
   if (members !== undefined) {
     guard['filters'] = members;
     set['filters'] = sortedNumbers([

@@ -1,7 +1,7 @@
 import type { Collection, Db, Document } from 'mongodb';
 import type { SavedFilter } from '../../model/filter.js';
 import type { FilterCommitResult, FilterWrite } from '../port.js';
-import { entryField, type GuardedDocument } from './documents.js';
+import { entryField, type GuardedDocument, pushOf } from './documents.js';
 import { isDuplicateKey } from './errors.js';
 import { commitGuarded, type GuardedWrite } from './guarded-commit.js';
 
@@ -20,7 +20,6 @@ interface CounterDocument {
   filterNumber: number;
 }
 
-const WRITES_KEPT = 8;
 const MAX_RACES = 5;
 
 export async function loadFilters(filters: Collection<FilterDocument>): Promise<SavedFilter[]> {
@@ -78,7 +77,7 @@ function writeOf({ filter, expectedRevision, events }: FilterWrite, commitId: st
   }
   const update: Document = {
     $set: events === undefined ? fields : { ...fields, [`unpublished.${entry}`]: events },
-    $push: { writes: { $each: [commitId], $slice: -WRITES_KEPT } },
+    $push: pushOf(commitId),
     ...(claim === undefined ? { $unset: { name: '' } } : {}),
   };
   return { kind: 'update', id, guard: { revision: expectedRevision }, update, claim };
