@@ -57,8 +57,12 @@ export function createManagement(deps: GatewayDeps, isStopping: () => boolean): 
           .writeHeader('Content-Type', type)
           .writeHeader('Cache-Control', 'no-store');
         if (allow) response.writeHeader('Allow', 'GET, HEAD');
-        if (method === 'HEAD') response.endWithoutBody(Buffer.byteLength(body));
-        else response.end(body);
+        if (method !== 'HEAD') response.end(body);
+        else {
+          // as in Exchange.send
+          response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+          response.endWithoutBody();
+        }
       });
     };
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;

@@ -161,3 +161,15 @@ void t.test('what a refused request held is given back', async (t) => {
   next.send(' '.repeat(100));
   t.match(await next.until(/\r\n\r\n(5|\{.*\})$/), /^HTTP\/1.1 200 /);
 });
+
+void t.test('a connection goes on after HEAD', async (t) => {
+  const h = await startHarness(t);
+  for (const port of [h.gateway.port, h.gateway.managementPort]) {
+    const raw = openRaw(t, port);
+    raw.send('HEAD /info HTTP/1.1\r\nHost: x\r\n\r\n');
+    const head = await raw.until(/\r\n\r\n$/);
+    t.equal(head.match(/^content-length: \d+\r$/gim)?.length, 1, 'its length is there once');
+    raw.send('GET /none HTTP/1.1\r\nHost: x\r\n\r\n');
+    t.match(await raw.until(/\}$/), /HTTP\/1.1 404 .*not-found/s);
+  }
+});

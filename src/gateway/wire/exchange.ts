@@ -56,8 +56,12 @@ export class Exchange {
         body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
       // without arguments: any length given, undefined too, would be written as Content-Length
       if (body === undefined && (status === 204 || status === 304)) response.endWithoutBody();
-      else if (this.head.method === 'HEAD') response.endWithoutBody(length, close);
-      else {
+      else if (this.head.method === 'HEAD' && close) response.endWithoutBody(length, true);
+      else if (this.head.method === 'HEAD') {
+        // given a length, endWithoutBody leaves the response pending: the next request on the connection hangs up
+        response.writeHeader('Content-Length', String(length));
+        response.endWithoutBody();
+      } else {
         this.bytesOut = length;
         if (body === undefined) response.end(undefined, close);
         else response.end(body, close);
