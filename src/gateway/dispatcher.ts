@@ -8,6 +8,7 @@ import type { GatewayMetrics, RouteMetrics } from './gateway-metrics.js';
 import { readBody } from './read-body.js';
 import { type PreparedRoute, prepareRoutes } from './prepared-route.js';
 import { isGranted } from './authorization.js';
+import type { Pages } from './pages/index.js';
 import { readIfMatch, readIfNoneMatch } from './table/entity-tags.js';
 import { isNotYet } from './table/not-yet.js';
 import { pathParameter } from './table/path-parameters.js';
@@ -42,6 +43,7 @@ export function createDispatcher(
   deps: RouteDeps,
   metrics: GatewayMetrics,
   options: DispatcherOptions,
+  pages: Pages,
 ): Dispatcher {
   const router = createRouter(prepareRoutes(routes, metrics));
   const unknownRoute = metrics.forRoute('*', 'unknown');
@@ -60,7 +62,12 @@ export function createDispatcher(
     if (stopping) return sendFault(exchange, refuse('stopping'), [], true);
     if (fault !== undefined) return sendFault(exchange, fault);
     const mount = findMount(head.path);
-    if (mount === undefined) return sendFault(exchange, notFound(head));
+    if (mount === undefined) {
+      const page = pages.find(head.path);
+      if (page === undefined) return sendFault(exchange, notFound(head));
+      counted = page.metrics;
+      return page.answer(exchange);
+    }
     const segments = decodeSegments(head.path.slice(mount.base.length));
     if (segments === undefined) {
       return sendFault(

@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import uWS from 'uWebSockets.js';
 import { createDispatcher } from './dispatcher.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { type Listening, listen } from './listen.js';
 import { createManagement } from './management.js';
 import { createOpenApi } from './openapi.js';
+import { createPages } from './pages/index.js';
 import { createRoutes } from './routes/index.js';
 import { type EventHub, createEventHub } from './streams/event-hub.js';
 import { createOpenStreams } from './streams/open-streams.js';
@@ -15,6 +17,8 @@ const HEARTBEAT_MS = 15_000;
 const STREAM_IDLE_MS = 300_000;
 const BODIES_BYTES = 256 * 1024 * 1024;
 const DRAIN_POLL_MS = 10;
+/** `build/public`, as seen from `build/src/gateway` */
+const PAGES_FOLDER = fileURLToPath(new URL('../../public/', import.meta.url));
 /** For clients whose request was not read to its end: closing resets the connection, and with it what is on the way to them. */
 const LINGER_MS = 200;
 
@@ -36,18 +40,21 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const { info } = options;
   const version = typeof info?.['version'] === 'string' ? info['version'] : '1';
   const routes = createRoutes((all) => createOpenApi(all, options.pathPrefixes, version));
+  const { pathPrefixes } = options;
+  const pages = createPages({ folder: options.pagesFolder ?? PAGES_FOLDER, pathPrefixes }, metrics, log);
   let port = options.port;
   const dispatcher = createDispatcher(
     routes,
     { register, access: deps.access, limits: options.limits, events, streams, log },
     metrics,
     {
-      pathPrefixes: options.pathPrefixes,
+      pathPrefixes,
       publicUrl: options.publicUrl,
       listening: () => `${options.host}:${port}`,
       streamIdleMs: options.streamIdleMs ?? STREAM_IDLE_MS,
       bodiesBytes: options.bodiesBytes ?? BODIES_BYTES,
     },
+    pages,
   );
   let stopping = false;
   const app = uWS.App().any('/*', (response, request) => dispatcher.handle(response, request));

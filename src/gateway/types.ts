@@ -30,7 +30,7 @@ export interface GatewayOptions {
   managementPort: number;
   /** base of `Location`; absent: from the request's `Host` and `X-Forwarded-Proto` */
   publicUrl?: string;
-  /** each is put before `/api/v1`; `''` is none */
+  /** each is put before `/api/v1`, and before the paths of the pages; `''` is none */
   pathPrefixes: readonly string[];
   /** asked at each use, so that a change of configuration is seen without a restart */
   limits: () => GatewayLimits;
@@ -42,6 +42,8 @@ export interface GatewayOptions {
   streamIdleMs?: number;
   /** bytes of all ordinary bodies that are being received at a time; beyond it 429. Default 256 MiB. */
   bodiesBytes?: number;
+  /** where the pages for browsers were built; default `build/public` */
+  pagesFolder?: string;
   /** shown by `/info` */
   info?: Record<string, unknown>;
 }

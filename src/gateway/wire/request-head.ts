@@ -19,6 +19,7 @@ export interface RequestHead {
   /** lists of several headers are joined; an empty one is `''`, an absent one `undefined` */
   ifMatch: string | undefined;
   ifNoneMatch: string | undefined;
+  acceptEncoding: string | undefined;
   correlationId: string | undefined;
   host: string | undefined;
   forwardedProto: string | undefined;
@@ -36,6 +37,7 @@ export function readHead(request: HttpRequest): RequestHead {
     contentLength: undefined,
     ifMatch: undefined,
     ifNoneMatch: undefined,
+    acceptEncoding: undefined,
     correlationId: undefined,
     host: undefined,
     forwardedProto: undefined,
@@ -74,6 +76,9 @@ function readHeader(head: RequestHead, name: string, value: string): void {
       break;
     case 'if-none-match':
       head.ifNoneMatch = head.ifNoneMatch === undefined ? value : `${head.ifNoneMatch},${value}`;
+      break;
+    case 'accept-encoding':
+      head.acceptEncoding = head.acceptEncoding === undefined ? value : `${head.acceptEncoding},${value}`;
       break;
     case 'x-correlation-id':
       head.correlationId = single(head, 'X-Correlation-ID', head.correlationId, value);

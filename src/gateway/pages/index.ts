@@ -1,0 +1,1 @@
+export { createPages, type Page, type Pages } from './pages.js';
