@@ -81,16 +81,33 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     });
   };
 
+  /** What a list names must be there: an empty list would hide that a name is misspelt, or another tenant's. */
   function scopeOf(context: CallContext, query: ListQuery): Scope | ReturnType<typeof refuse> {
     const scope: Scope = {};
     const tenant = context.tenant ?? query.tenant;
+    const seen = (named: { tenant: string } | undefined) =>
+      named !== undefined && (context.tenant === undefined || named.tenant === context.tenant);
     if (tenant !== undefined) scope.tenant = tenant;
-    if (query.application !== undefined) scope.application = query.application;
-    if (query.version !== undefined) scope.version = query.version;
+    if (query.application !== undefined) {
+      if (!seen(deps.catalogue().application(query.application)))
+        return refuse(
+          'application-not-found',
+          `There is no application "${query.application.slice(0, 200)}".`,
+        );
+      scope.application = query.application;
+    }
+    if (query.version !== undefined) {
+      if (!seen(deps.catalogue().version(query.version)))
+        return refuse(
+          'application-version-not-found',
+          `There is no application version "${query.version.slice(0, 200)}".`,
+        );
+      scope.version = query.version;
+    }
     if (query.filterId === undefined) return scope;
     const filter = deps.filters.byId(query.filterId);
     if (filter === undefined || (tenant !== undefined && filter.tenant !== tenant)) {
-      return refuse('filter-not-found', `There is no filter "${query.filterId}".`);
+      return refuse('filter-not-found', `There is no filter "${query.filterId.slice(0, 200)}".`);
     }
     if (filter.status === 'pending') return refuse('filter-pending');
     // members of one application's filter are not in another: such a list is empty, as any whose parts exclude each other

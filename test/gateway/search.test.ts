@@ -54,7 +54,24 @@ void t.test('the list parameters in a body', async (t) => {
   while (status !== 'active')
     status = (await h.call('GET', `/applications/kettle/filters/${filter.json.id}`)).json.status;
   t.same(await ids({ filterId: filter.json.id, metadataFilter: { city: 'Kyiv' } }), ['k2', 'k4']);
-  t.equal((await h.call('POST', '/endpoints/search', { filterId: 'none' })).json.code, 'filter-not-found');
+  for (const [name, code] of [
+    ['applicationName', 'application-not-found'],
+    ['applicationVersionName', 'application-version-not-found'],
+    ['filterId', 'filter-not-found'],
+  ] as const) {
+    for (const answer of [
+      await h.call('POST', '/endpoints/search', { [name]: 'none' }),
+      await h.call('GET', `/endpoints?${name}=none`),
+    ]) {
+      t.equal(answer.status, 404, name);
+      t.equal(answer.json.code, code);
+    }
+  }
+  t.same(
+    await ids({ applicationName: 'other', applicationVersionName: 'kettle-v1' }),
+    [],
+    'what is known and has nothing in common is empty',
+  );
 
   const full = await h.call('POST', '/endpoints/search', {
     endpointId: 'k1',

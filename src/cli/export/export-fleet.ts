@@ -131,7 +131,7 @@ async function exportWithDisplay(run: Run): Promise<void> {
   (file === '-' ? process.stderr : process.stdout).write(text);
 }
 
-/** A list of an application that the register does not know is an empty one. */
+/** Nothing may not be what was meant: a version of another application makes an empty list. */
 function sayNothing({ application, appVersion }: ExportFlags): void {
   const asked = [
     ...(application === undefined ? [] : [`the application "${application}"`]),

@@ -98,7 +98,13 @@ export const searchEndpoints = defineRoute({
       },
     },
   },
-  errors: ['filter-not-found', 'filter-pending', 'invalid-query'],
+  errors: [
+    'application-not-found',
+    'application-version-not-found',
+    'filter-not-found',
+    'filter-pending',
+    'invalid-query',
+  ],
   async handle(call, deps) {
     const { body, query } = call;
     const included = readInclude([...listOf(body.include), ...(query.include ?? [])]);
