@@ -150,11 +150,15 @@ void t.test('only those that are asked for, to standard output', async (t) => {
   t.equal(unknown.code, 1);
   t.match(unknown.stderr, /^epr: The endpoints can not be listed \(404\): [^\n]*"nope"[^\n]*\n$/);
   t.notOk(existsSync(join(cwd, 'f.ndjson.part')));
-  const none = await runCli(['export', '--application', 'dmeo', '--url', url], { cwd });
+  const misspelt = await runCli(['export', '--application', 'dmeo', '--url', url], { cwd });
+  t.equal(misspelt.code, 1);
+  t.match(misspelt.stderr, /^epr: The endpoints can not be listed \(404\): [^\n]*"dmeo"[^\n]*\n$/);
+  const apart = ['--application', 'demo', '--app-version', 'other-v1'];
+  const none = await runCli(['export', ...apart, '--url', url], { cwd });
   t.equal(none.code, 0);
   t.match(
     none.stderr,
-    /^epr: the register has no such endpoint of the application "dmeo"; are the names right\?\n/,
+    /^epr: the register has no such endpoint of the application "demo" and the version "other-v1"; are the names right\?\n/,
   );
 });
 
