@@ -10,6 +10,7 @@ import { type PreparedRoute, prepareRoutes } from './prepared-route.js';
 import { isGranted } from './authorization.js';
 import type { Pages } from './pages/index.js';
 import { readIfMatch, readIfNoneMatch } from './table/entity-tags.js';
+import { handleOnce, readIdempotencyKey } from './table/idempotency.js';
 import { isNotYet } from './table/not-yet.js';
 import { pathParameter } from './table/path-parameters.js';
 import type { Call, Route, RouteDeps } from './table/route.js';
@@ -143,9 +144,15 @@ export function createDispatcher(
       context: { correlationId: exchange.correlationId },
       ifMatch: undefined,
       ifNoneMatch: undefined,
+      idempotencyKey: undefined,
       receivedMs: Date.now(),
       stream: undefined,
     };
+    if (prepared.route.idempotent && head.idempotencyKey !== undefined) {
+      const read = readIdempotencyKey(head.idempotencyKey);
+      if ('kind' in read) return read;
+      call.idempotencyKey = read.key;
+    }
     return readConditions(head, prepared.route, call) ?? call;
   }
 
@@ -181,7 +188,11 @@ export function createDispatcher(
       const refusal = await isGranted(route.access, call, deps);
       if (refusal !== undefined) return sendFault(exchange, refusal);
     }
-    const result = await route.handle(call, deps);
+    const { idempotencyKey } = call;
+    const result =
+      idempotencyKey === undefined
+        ? await route.handle(call, deps)
+        : await handleOnce(route, call, idempotencyKey, deps);
     if (!exchange.open) return;
     if (result.kind === 'reply') {
       sendReply(exchange, result, prepared.serialize, () =>

@@ -98,6 +98,14 @@ function headerParameters(route: Route): Json[] {
     if (route.method === 'GET')
       parameters.push(header('If-None-Match', 'Entity tags, or `*`: 304 when one is the present one.'));
   }
+  if (route.idempotent !== undefined)
+    parameters.push(
+      header(
+        'Idempotency-Key',
+        '1 to 255 printable ASCII characters, a new one for each request: the same request with the same key within 24 h is ' +
+          'answered as the first was, and does nothing. With another request, and with a stream of lines, it is refused.',
+      ),
+    );
   return parameters;
 }
 
@@ -137,6 +145,7 @@ function failures(route: Route): Json {
   if (route.access !== 'public') add([...PROTECTED, ...STORED]);
   if (route.method !== 'GET') add(WRITES);
   if (route.conditional !== undefined) add(['precondition-failed']);
+  if (route.idempotent !== undefined) add(['idempotency-key-reused']);
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of codes) byStatus.set(statusOf(code), [...(byStatus.get(statusOf(code)) ?? []), code]);
   return Object.fromEntries(

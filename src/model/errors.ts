@@ -37,6 +37,10 @@ export const ERRORS = {
     'The filter is still pending: its endpoints are being evaluated. Try again when it is active.',
   ],
   'too-many-filters': [409, 'The application has as many filters as are allowed.'],
+  'idempotency-key-reused': [
+    409,
+    'The Idempotency-Key was given with another request within the last 24 h. Nothing was done: give each request a key of its own.',
+  ],
   'precondition-failed': [412, 'The state has changed: If-Match does not name the present ETag.'],
   'body-too-large': [413, 'The body is larger than is allowed.'],
   'endpoint-too-large': [413, 'The endpoint would become larger than is allowed.'],

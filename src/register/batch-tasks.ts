@@ -77,6 +77,9 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
           `There is no application version "${batch.versionName}".`,
         );
       }
+      const id = context.requestId ?? randomUUID();
+      const own = context.requestId === undefined ? undefined : await store.getTask(id);
+      if (own !== undefined) return ok({ taskId: own.id, application: own.application });
       const items = batch.endpoints.map((item): TaskItem => ({
         endpointId: item.endpointId ?? randomUUID(),
         token: item.endpointToken ?? deps.tokens.make(),
@@ -87,7 +90,7 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
       refuseRepeated(items);
       const body: TaskBody = { tenant: version.tenant, versionName: version.version, items };
       const task: StoredTask = {
-        id: randomUUID(),
+        id,
         application: version.application,
         createdMs: deps.now(),
         complete: false,

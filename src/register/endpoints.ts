@@ -34,8 +34,8 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
         `There is no application version "${registration.versionName}".`,
       );
     }
-    const endpointId = registration.endpointId ?? randomUUID();
-    const token = registration.endpointToken ?? deps.tokens.make();
+    const endpointId = registration.endpointId ?? context.requestId ?? randomUUID();
+    const token = registration.endpointToken ?? madeToken(context);
     const fault = registrationFault({ ...registration, endpointId, endpointToken: token });
     if (fault !== undefined) return fault;
     const outcome = await pipeline.submit({
@@ -46,10 +46,15 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       version,
       metadataText: JSON.stringify(registration.metadata),
       tokenHash: deps.tokens.hash(version.application, token),
+      ...(context.requestId === undefined ? {} : { task: context.requestId }),
     });
     if (outcome.kind === 'refused' || outcome.kind === 'retry') return outcome;
     return ok({ endpointId, token });
   };
+
+  function madeToken({ requestId }: CallContext): string {
+    return requestId === undefined ? deps.tokens.make() : deps.tokens.makeFor(requestId);
+  }
 
   const get: Endpoints['get'] = (context, endpointId) =>
     guarded(async () => {

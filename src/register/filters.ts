@@ -40,7 +40,9 @@ export function createFilters(deps: FiltersDeps): Filters {
       if (known === undefined || !sees(context, known.tenant)) return noApplication(application);
       const checked = check(draft, deps.limits());
       if ('kind' in checked) return checked;
-      const id = randomUUID();
+      const id = context.requestId ?? randomUUID();
+      const own = index.byId(id);
+      if (own !== undefined) return ok(await viewOf(own));
       const early = taken(application, checked.name) ?? full(application, id);
       if (early !== undefined) return early;
       const mates = creating.get(application) ?? new Set();

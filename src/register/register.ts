@@ -12,6 +12,7 @@ import { createFilterIndex } from './filter-index.js';
 import { createFilterSetLog } from './filter-set-log.js';
 import { createFilters } from './filters.js';
 import { createLiveEvents } from './live-events.js';
+import { createKeyedRequests } from './keyed-requests.js';
 import { createPipelineMetrics } from './metrics.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
 import { createRecalculation } from './recalculation.js';
@@ -128,8 +129,11 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     log,
   });
 
+  const requests = createKeyedRequests({ store, secret: await store.secret('requests'), now, log });
+
   return {
     catalogue,
+    requests,
     endpoints: createEndpoints({
       store,
       pipeline,
@@ -153,10 +157,12 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     async resume() {
       for (const application of versions.keys()) recalculation.wake(application);
       recalculation.cleanUp(saved.map((filter) => index.byId(filter.id) ?? filter));
+      requests.resume();
       await batches.resume();
     },
     async stop() {
       const stopped = Promise.all([batches.stop(), recalculation.stop()]);
+      requests.stop();
       changes.stop();
       await pipeline.stop();
       await stopped;

@@ -17,6 +17,7 @@ export interface Register {
   readonly filters: Filters;
   readonly batches: BatchTasks;
   readonly live: LiveEvents;
+  readonly requests: KeyedRequests;
 }
 
 /** What every call says of who asks, and what its events carry. */
@@ -24,6 +25,27 @@ export interface CallContext {
   /** absent: any tenant */
   tenant?: string;
   correlationId: string;
+  /**
+   * Of a request that may come again: a UUID, the same each time. What is made here for it (an endpoint's id and token, a
+   * filter's id, a task's) is made of this, and what it did already is its answer, not a conflict.
+   */
+  requestId?: string;
+}
+
+/** Requests that are done once, however often they come. */
+export interface KeyedRequests {
+  /**
+   * Does the work, unless it was done under the same key within the last 24 h: then that answer is given again. Calls at
+   * the same time wait for the first. `idempotency-key-reused` when the key came with other content.
+   *
+   * @param request `content` is all that is asked, as a text
+   * @param work is given a `requestId` for its context; the answer is kept if it says so
+   */
+  once(
+    context: CallContext,
+    request: { key: string; content: string },
+    work: (requestId: string) => Promise<{ answer: string; keep: boolean }>,
+  ): Promise<Answer<string>>;
 }
 
 export interface Endpoints {

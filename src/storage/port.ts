@@ -102,6 +102,15 @@ export interface Store {
   /** Removes complete tasks that were created before a date; answers how many. */
   expireTasks(createdBeforeMs: number): Promise<number>;
 
+  /** What a request under an idempotency key was answered, or `undefined`. */
+  getAnswer(id: string): Promise<KeyedAnswer | undefined>;
+  /** Keeps an answer unless there is one under its id. Resolves with the one that is there then. */
+  putAnswer(answer: KeyedAnswer): Promise<KeyedAnswer>;
+  /** About how many answers are kept; no scan. */
+  countAnswers(): Promise<number>;
+  /** Forgets answers that were given before a date; resolves with how many. In small steps; no scan. */
+  expireAnswers(createdBeforeMs: number): Promise<number>;
+
   /** A random secret of this installation (32 bytes), made at the first call and the same ever after, for every replica. */
   secret(name: string): Promise<Uint8Array>;
 
@@ -199,6 +208,17 @@ export interface RecordPage {
   total?: number;
   /** where the next page starts; absent at the end */
   next?: PagePlace;
+}
+
+/** What a request was answered, so that the same one can be answered so again. */
+export interface KeyedAnswer {
+  /** of whose key it is, and which key */
+  id: string;
+  createdMs: number;
+  /** of what was asked: the same key with something else is refused */
+  fingerprint: string;
+  /** the caller's own form */
+  answer: string;
 }
 
 /** A task that outlives the process, as JSON texts. */

@@ -1,4 +1,5 @@
 import type { Test } from 'tap';
+import { answerContract } from './contract/answers.js';
 import { filterContract } from './contract/filters-and-tasks.js';
 import { listContract } from './contract/lists.js';
 import { membershipContract } from './contract/memberships.js';
@@ -21,5 +22,6 @@ export function storeContract(t: Test, open: OpenStore): void {
   void t.test('memberships', async (t) => membershipContract(t, open));
   void t.test('outbox', async (t) => outboxContract(t, open));
   void t.test('filters, tasks, secrets', async (t) => filterContract(t, open));
+  void t.test('answers', async (t) => answerContract(t, open));
   void t.test('any sequence of writes', async (t) => randomContract(t, open));
 }

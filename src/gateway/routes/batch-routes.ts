@@ -76,6 +76,7 @@ const start = defineRoute({
     },
     levelsAbove: 4,
   },
+  idempotent: true,
   responses: {
     202: {
       description: 'Accepted.',
@@ -185,6 +186,7 @@ const metadataBatch = defineRoute({
     },
     levelsAbove: 3,
   },
+  idempotent: true,
   responses: {
     200: {
       description: 'One result per item. For `application/x-ndjson`: one a line.',
@@ -208,7 +210,7 @@ const metadataBatch = defineRoute({
       return refuse('invalid-body', message, [{ path: '', message }]);
     }
     const results = await applyMetadataItems(call, call.body, deps);
-    return replyJson(`[${results.join(',')}]`);
+    return { ...replyJson(`[${results.texts.join(',')}]`), isFinal: results.areFinal };
   },
 });
 

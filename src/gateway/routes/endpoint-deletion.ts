@@ -48,6 +48,7 @@ export const deleteEndpoints = defineRoute({
     },
     levelsAbove: 2,
   },
+  idempotent: true,
   responses: {
     200: {
       description: 'What was unregistered, and what was not.',
@@ -68,18 +69,20 @@ export const deleteEndpoints = defineRoute({
   async handle(call, deps) {
     const ids = [...new Set(call.body.endpointIds)];
     const answer: typeof Deleted.static = { deleted: [], failed: [] };
+    let isFinal = true;
     for (let from = 0; from < ids.length; from += ITEMS_IN_FLIGHT) {
       const some = ids.slice(from, from + ITEMS_IN_FLIGHT);
       const outcomes = await deleteSome(some, call, deps);
       for (let i = 0; i < some.length; i++) {
         const endpointId = some[i]!;
         const outcome = outcomes[i]!;
+        isFinal &&= outcome.kind !== 'retry';
         if (outcome.kind === 'refused' || outcome.kind === 'retry')
           answer.failed.push({ endpointId, code: outcome.code, message: outcome.message });
         else answer.deleted.push(endpointId);
       }
     }
-    return reply(200, answer);
+    return { ...reply(200, answer), isFinal };
   },
 });
 

@@ -66,6 +66,7 @@ const register = defineRoute({
     },
     levelsAbove: 2,
   },
+  idempotent: true,
   responses: {
     201: {
       description: 'Registered.',

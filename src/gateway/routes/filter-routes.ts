@@ -144,6 +144,7 @@ const create = defineRoute({
     content: { 'application/json': { schema: Draft, example: draftExample } },
     levelsAbove: QUERY_LEVELS,
   },
+  idempotent: true,
   responses: {
     201: {
       description: 'Saved.',

@@ -128,13 +128,17 @@ export async function decideItems(
   );
 }
 
-/** Carries out the items of a list, in order, some at a time. Answers their results as JSON texts, in their places. */
+/**
+ * Carries out the items of a list, in order, some at a time. Answers their results as JSON texts, in their places, and
+ * whether none of them is to be tried again.
+ */
 export async function applyMetadataItems(
   call: BatchCall,
   items: readonly JsonValue[],
   deps: RouteDeps,
-): Promise<string[]> {
-  const results: string[] = [];
+): Promise<{ texts: string[]; areFinal: boolean }> {
+  const texts: string[] = [];
+  let areFinal = true;
   const timestampMs = Date.now();
   for (let from = 0; from < items.length; from += ITEMS_IN_FLIGHT) {
     const some = items.slice(from, from + ITEMS_IN_FLIGHT);
@@ -151,7 +155,10 @@ export async function applyMetadataItems(
           }),
       ),
     );
-    for (let i = 0; i < some.length; i++) results.push(resultJson(idOf(some[i]!), outcomes[i]!));
+    for (let i = 0; i < some.length; i++) {
+      areFinal &&= outcomes[i]!.kind !== 'retry';
+      texts.push(resultJson(idOf(some[i]!), outcomes[i]!));
+    }
   }
-  return results;
+  return { texts, areFinal };
 }

@@ -16,6 +16,8 @@ export interface Reply {
   json?: string | Uint8Array;
   /** JSON in parts, sent as fast as the client reads */
   parts?: Iterator<Uint8Array>;
+  /** false: some of it is to be tried again, so it is not kept under an idempotency key */
+  isFinal?: boolean;
 }
 
 /** The handler answers by itself, now or part by part. */

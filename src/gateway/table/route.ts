@@ -42,6 +42,8 @@ export interface Call<Names extends string = string, Query = unknown, Body = unk
   ifMatch: readonly string[] | undefined;
   /** entity tags of `If-None-Match`, without their weakness; absent: no condition */
   ifNoneMatch: readonly string[] | undefined;
+  /** `Idempotency-Key` of a row that takes it */
+  idempotencyKey: string | undefined;
   /** Unix ms */
   receivedMs: number;
   /** the body of a route that streams it */
@@ -97,6 +99,8 @@ export interface RouteSpec<P extends string, Q extends TObject, B extends TSchem
   body?: BodySpec<B>;
   /** takes `If-Match` (writes) or `If-None-Match` (reads) */
   conditional?: true;
+  /** takes `Idempotency-Key`: a repeated call is answered as the first was; its reply is a value or a JSON text */
+  idempotent?: true;
   responses: Readonly<Record<number, ResponseSpec>>;
   /** beyond those that every route can answer */
   errors: readonly ErrorCode[];

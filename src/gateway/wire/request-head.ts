@@ -20,6 +20,7 @@ export interface RequestHead {
   ifMatch: string | undefined;
   ifNoneMatch: string | undefined;
   acceptEncoding: string | undefined;
+  idempotencyKey: string | undefined;
   correlationId: string | undefined;
   host: string | undefined;
   forwardedProto: string | undefined;
@@ -38,6 +39,7 @@ export function readHead(request: HttpRequest): RequestHead {
     ifMatch: undefined,
     ifNoneMatch: undefined,
     acceptEncoding: undefined,
+    idempotencyKey: undefined,
     correlationId: undefined,
     host: undefined,
     forwardedProto: undefined,
@@ -79,6 +81,9 @@ function readHeader(head: RequestHead, name: string, value: string): void {
       break;
     case 'accept-encoding':
       head.acceptEncoding = head.acceptEncoding === undefined ? value : `${head.acceptEncoding},${value}`;
+      break;
+    case 'idempotency-key':
+      head.idempotencyKey = single(head, 'Idempotency-Key', head.idempotencyKey, value);
       break;
     case 'x-correlation-id':
       head.correlationId = single(head, 'X-Correlation-ID', head.correlationId, value);

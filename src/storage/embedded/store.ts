@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { StorageUnavailable, type Store } from '../port.js';
+import { expireSomeAnswers, getAnswer, putAnswer } from './answers.js';
 import { commitRecords } from './commit-records.js';
 import {
   allFilters,
@@ -125,6 +126,18 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     putTask: (task) => writer.transact(() => putTask(tables, task)),
     openTasks: () => read(() => openTasks(tables)),
     expireTasks: (createdBeforeMs) => writer.transact(() => expireTasks(tables, createdBeforeMs)),
+
+    getAnswer: (id) => read(() => getAnswer(tables, id)),
+    putAnswer: (answer) => writer.transact(() => putAnswer(tables, answer)),
+    countAnswers: () => read(() => tables.answers.getStats().entryCount),
+    async expireAnswers(createdBeforeMs) {
+      let expired = 0;
+      for (;;) {
+        const some = await writer.transact(() => expireSomeAnswers(tables, createdBeforeMs, STEP));
+        expired += some;
+        if (some < STEP) return expired;
+      }
+    },
 
     async secret(name) {
       const made = await read(() => tables.secrets.getBinary(name));

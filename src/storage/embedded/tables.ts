@@ -30,6 +30,7 @@ export interface Table {
   put(key: Key, value: Uint8Array): unknown;
   remove(key: Key): unknown;
   getKeys(range: Range): Iterable<Key>;
+  getStats(): { entryCount: number };
   getRange(range: Range): Iterable<{ key: Key; value: Buffer }>;
 }
 
@@ -45,6 +46,8 @@ export const PURPOSES = {
   filterNames: 'application and name -> filter: a name is held once',
   filterNumbers: 'application -> newest filter number',
   tasks: 'batch tasks by id',
+  answers: 'answers of requests with an idempotency key',
+  answerDates: 'such answers by date: what is to be forgotten',
   secrets: 'secrets of this installation by name',
   tombstones: 'unregistered endpoints by date: what is to be forgotten',
   meta: 'format of the data',

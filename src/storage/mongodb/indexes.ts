@@ -9,7 +9,7 @@ import {
 import { isUnavailable } from './errors.js';
 
 interface IndexPlan {
-  collection: 'endpoints' | 'filters' | 'tasks';
+  collection: 'endpoints' | 'filters' | 'tasks' | 'answers';
   name: string;
   purpose: string;
   keys: IndexSpecification;
@@ -116,6 +116,12 @@ const PLANS: readonly IndexPlan[] = [
     name: 'completion',
     purpose: 'open tasks, and complete ones that have expired',
     keys: { complete: 1, created: 1 },
+  },
+  {
+    collection: 'answers',
+    name: 'date',
+    purpose: 'answers under idempotency keys that have expired',
+    keys: { created: 1 },
   },
 ];
 

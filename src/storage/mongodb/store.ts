@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Collection } from 'mongodb';
 import { StorageUnavailable, type Store } from '../port.js';
+import * as answerStore from './answers.js';
 import { createClearedEntries, MAX_ENTRIES } from './cleared-entries.js';
 import { connect, type MongoStoreOptions } from './connect.js';
 import type { EndpointDocument, GuardedDocument } from './documents.js';
@@ -98,6 +99,10 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     putTask: (task) => calls.run(() => taskStore.putTask(db, task)),
     openTasks: () => calls.run(() => taskStore.openTasks(db)),
     expireTasks: (createdBeforeMs) => calls.run(() => taskStore.expireTasks(db, createdBeforeMs)),
+    getAnswer: (id) => calls.run(() => answerStore.getAnswer(db, id)),
+    putAnswer: (answer) => calls.run(() => answerStore.putAnswer(db, answer)),
+    countAnswers: () => calls.run(() => answerStore.countAnswers(db)),
+    expireAnswers: (createdBeforeMs) => calls.run(() => answerStore.expireAnswers(db, createdBeforeMs)),
     secret: (name) => calls.run(() => taskStore.getSecret(db, name)),
     ping: () => calls.run(async () => void (await db.command({ ping: 1 }))),
     close: async () => {
