@@ -86,6 +86,19 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     });
   };
 
+  const metadataKeys: Endpoints['metadataKeys'] = (context, name) =>
+    guarded(async () => {
+      const application = deps.catalogue().application(name);
+      if (
+        application === undefined ||
+        (context.tenant !== undefined && application.tenant !== context.tenant)
+      ) {
+        return refuse('application-not-found', `There is no application "${name}".`);
+      }
+      const keys = await store.metadataKeys(name);
+      return ok(new Map(application.versions.map((version) => [version, keys.get(version) ?? []])));
+    });
+
   /** What a list names must be there: an empty list would hide that a name is misspelt, or another tenant's. */
   function scopeOf(context: CallContext, query: ListQuery): Scope | ReturnType<typeof refuse> {
     const scope: Scope = {};
@@ -121,7 +134,14 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     return { ...scope, application: filter.application, filterNumber: filter.number };
   }
 
-  return { register, submit: (command) => pipeline.submit(command), get, filterIds, list };
+  return {
+    register,
+    submit: (command) => pipeline.submit(command),
+    get,
+    filterIds,
+    list,
+    metadataKeys,
+  };
 }
 
 /** What is wrong with the form of a registration's id and token, if anything. */

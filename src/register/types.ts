@@ -61,6 +61,8 @@ export interface Endpoints {
   /** Ids of the active filters that each record matches, in the order of `records`. */
   filterIds(records: readonly Uint8Array[]): Promise<string[][]>;
   list(context: CallContext, query: ListQuery): Promise<Answer<ListPage>>;
+  /** Keys in the metadata of an application's endpoints, sorted, by version: of each version that is configured. */
+  metadataKeys(context: CallContext, application: string): Promise<Answer<Map<string, string[]>>>;
 }
 
 export interface Registration {

@@ -1,3 +1,4 @@
+import type { MetadataDiff } from '../model/diff.js';
 import type { Guard } from '../model/record.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { Query } from '../filters/index.js';
@@ -48,6 +49,12 @@ export interface Store {
 
   /** How many live records are in a scope. Exact; no scan on the embedded keeper. */
   count(scope: Scope): Promise<number>;
+
+  /**
+   * The metadata keys of an application's live records, by version, in ascending order (of UTF-16 units); a version
+   * without any is left out. No scan of records: O(keys of the application).
+   */
+  metadataKeys(application: string): Promise<Map<string, string[]>>;
 
   /**
    * Live records of an application that were last evaluated with a filter-set version below `filterSet`, in a stable
@@ -134,6 +141,11 @@ export interface RecordWrite {
   /** filters it becomes and ceases to be a member of; disjoint. An unregistration names all that it leaves. */
   matched: readonly number[];
   unmatched: readonly number[];
+  /**
+   * Metadata keys that it adds, updates and removes; must name all of them, and added and removed ones exactly. Absent:
+   * none, or it is `moved`, where a keeper compares the records.
+   */
+  keys?: MetadataDiff;
   /** an outbox entry (`encodeEvents`); absent: no events are due */
   events?: Uint8Array;
 }

@@ -1,7 +1,8 @@
 import { readCommand, writeCommand } from '../model/command.js';
 import { type ErrorCode, type FaultDetail } from '../model/errors.js';
+import type { MetadataDiff } from '../model/diff.js';
 import { FrameReader, FrameWriter } from '../model/frames.js';
-import type { EvaluatedGroup, EvaluatedOutcome, EvaluateGroup } from './messages.js';
+import type { EvaluatedGroup, EvaluatedOutcome, EvaluatedWrite, EvaluateGroup } from './messages.js';
 
 /** The groups of a batch as the bytes of one message. O(bytes). */
 export function encodeGroups(groups: readonly EvaluateGroup[]): Uint8Array<ArrayBuffer> {
@@ -41,9 +42,10 @@ export function encodeEvaluated(groups: readonly EvaluatedGroup[]): Uint8Array<A
     if (write === undefined) continue;
     frame
       .bytes(write.record)
-      .u8(write.moved ? 1 : 0)
+      .u8((write.moved ? MOVED : 0) | (write.keys === undefined ? 0 : WITH_KEYS))
       .u32s(write.matched)
       .u32s(write.unmatched);
+    if (write.keys !== undefined) writeKeys(frame, write.keys);
     if (write.events !== undefined) frame.bytes(write.events);
   }
   return frame.finish();
@@ -56,14 +58,33 @@ export function decodeEvaluated(bytes: Uint8Array): EvaluatedGroup[] {
     const outcomes = Array.from({ length: frame.u32() }, () => readOutcome(frame));
     const written = frame.u8();
     if (written === 0) return { outcomes };
-    const write = {
-      record: frame.bytes(),
-      moved: frame.u8() === 1,
+    const record = frame.bytes();
+    const flags = frame.u8();
+    const write: EvaluatedWrite = {
+      record,
+      moved: (flags & MOVED) !== 0,
       matched: frame.u32s(),
       unmatched: frame.u32s(),
     };
-    return { outcomes, write: written === 1 ? write : { ...write, events: frame.bytes() } };
+    if ((flags & WITH_KEYS) !== 0) write.keys = readKeys(frame);
+    if (written === 2) write.events = frame.bytes();
+    return { outcomes, write };
   });
+}
+
+const MOVED = 1;
+const WITH_KEYS = 2;
+
+function writeKeys(frame: FrameWriter, { added, updated, removed }: MetadataDiff): void {
+  for (const keys of [added, updated, removed]) {
+    frame.u32(keys.length);
+    for (const key of keys) frame.text(key);
+  }
+}
+
+function readKeys(frame: FrameReader): MetadataDiff {
+  const read = () => Array.from({ length: frame.u32() }, () => frame.text());
+  return { added: read(), updated: read(), removed: read() };
 }
 
 const APPLIED = 0;

@@ -1,6 +1,6 @@
 import type { Command } from '../model/command.js';
 import type { MetadataDiff } from '../model/diff.js';
-import { isEmptyDiff } from '../model/diff.js';
+import { isEmptyDiff, sumOfDiffs } from '../model/diff.js';
 import { refuse } from '../model/errors.js';
 import { encodeEvents } from '../model/event.js';
 import type { JsonObject } from '../model/json.js';
@@ -19,7 +19,7 @@ import {
 import { type ApplicationFilters, filtersOf, type HeldFilters } from './application-filters.js';
 import { ChangeEvents, type EventSettings } from './change-events.js';
 import { changeMetadata, initialMetadata, type LimitChecks } from './metadata-change.js';
-import type { EvaluatedGroup, EvaluatedOutcome, EvaluateGroup } from './messages.js';
+import type { EvaluatedGroup, EvaluatedOutcome, EvaluatedWrite, EvaluateGroup } from './messages.js';
 
 export interface EvaluateSettings extends EventSettings {
   limits: LimitChecks;
@@ -61,6 +61,8 @@ class EndpointChange {
   private moved = false;
   /** net change of memberships by filter number */
   private readonly membership = new Map<number, boolean>();
+  /** of the metadata, one after the other */
+  private readonly diffs: MetadataDiff[] = [];
   private readonly events: ChangeEvents;
 
   constructor(
@@ -106,12 +108,13 @@ class EndpointChange {
       metadataText: live?.metadataText ?? '{}',
     };
     if (live?.metadataUpdatedMs !== undefined) record.metadataUpdatedMs = live.metadataUpdatedMs;
-    const write = {
+    const write: EvaluatedWrite = {
       record: encodeRecord(record, live?.headBytes),
       moved: this.moved,
       matched,
       unmatched,
     };
+    if (!this.moved && this.diffs.length > 0) write.keys = sumOfDiffs(this.diffs);
     const events = this.events.list;
     if (events.length === 0) return { outcomes, write };
     const group = { source: head.endpointId, tenant: head.tenant, application: head.application, events };
@@ -197,6 +200,7 @@ class EndpointChange {
       return this.done('unchanged', live, answersMetadata || reordered);
     }
     this.catchUp(live, command);
+    this.diffs.push(change.diff);
     const after: LiveEndpoint = {
       ...live,
       metadataRevision: this.revision + 1,

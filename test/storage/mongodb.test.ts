@@ -1,9 +1,16 @@
-import { MongoClient } from 'mongodb';
+import { type Collection, MongoClient } from 'mongodb';
 import t, { type Test } from 'tap';
 import { parseQuery, type JsonObject } from '../../src/filters/index.js';
 import { decodeEvents } from '../../src/model/event.js';
 import { guardOf, metadataOf } from '../../src/model/record.js';
+import type { EndpointDocument } from '../../src/storage/mongodb/documents.js';
 import { openMongoStore } from '../../src/storage/mongodb/index.js';
+import {
+  createKnownKeys,
+  type KeyDocument,
+  noteKeys,
+  purgeKeys,
+} from '../../src/storage/mongodb/metadata-keys.js';
 import type { Store } from '../../src/storage/port.js';
 import { startMongo } from '../servers/index.js';
 import {
@@ -151,6 +158,43 @@ if (mongo !== undefined) {
       1,
     );
     t.equal(await count({ metadata: { $not: { $elemMatch: { key: 'more' } } } }), 1);
+  });
+
+  void t.test('metadata keys are noted before their records; what is gone does not show', async (t) => {
+    const url = mongo.freshUrl();
+    const client = await new MongoClient(url).connect();
+    t.teardown(() => client.close());
+    const noted = client.db().collection<{ _id: string; goneSince?: number }>('metadata-keys');
+    const endpoints = client.db().collection<EndpointDocument>('endpoints');
+    const keys = noted as unknown as Collection<KeyDocument>;
+    const shown = async (store: Store) => Object.fromEntries(await store.metadataKeys('app'));
+    let store = await open(t, url);
+    await written(t, store, [register({ id: idOf(1), version: 'v1', metadata: { a: 1, b: 1 } })]);
+    await noted.insertOne({ _id: 'app/v1/ghost', version: 'v1', key: 'ghost' } as never);
+    t.same(await shown(store), { v1: ['a', 'b'] }, 'as after a crash before the record was written');
+
+    await noted.drop();
+    await store.close();
+    store = await open(t, url);
+    t.same(await shown(store), { v1: ['a', 'b'] }, 'what was stored before is noted once');
+
+    await store.close(); // it purges by itself
+    await endpoints.updateOne({ _id: idOf(1) }, { $set: { metadata: [{ key: 'a', value: 1 }] } });
+    const hour = 3600_000;
+    const ids = async () => (await noted.find().sort({ _id: 1 }).toArray()).map(({ _id }) => _id);
+    await purgeKeys(keys, endpoints, 1 * hour);
+    t.same(await ids(), ['/built', 'app/v1/a', 'app/v1/b'], 'marked only');
+    await purgeKeys(keys, endpoints, 1.5 * hour);
+    t.same(await ids(), ['/built', 'app/v1/a', 'app/v1/b'], 'not long enough');
+    const back = update(
+      { id: idOf(1), version: 'v1', revision: 2, metadata: { a: 1, b: 2 } },
+      { keys: { added: ['b'], updated: [], removed: [] } },
+    );
+    await noteKeys(keys, createKnownKeys(), [back]);
+    await purgeKeys(keys, endpoints, 2.5 * hour);
+    t.same(await ids(), ['/built', 'app/v1/a', 'app/v1/b'], 'who brought it back took the mark away');
+    await purgeKeys(keys, endpoints, 4 * hour);
+    t.same(await ids(), ['/built', 'app/v1/a'], 'long gone');
   });
 
   void t.test('the cache is old at most until a conflict', async (t) => {

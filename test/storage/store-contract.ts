@@ -2,6 +2,7 @@ import type { Test } from 'tap';
 import { answerContract } from './contract/answers.js';
 import { filterContract } from './contract/filters-and-tasks.js';
 import { listContract } from './contract/lists.js';
+import { metadataKeyContract } from './contract/metadata-keys.js';
 import { membershipContract } from './contract/memberships.js';
 import { outboxContract } from './contract/outbox.js';
 import { randomContract } from './contract/random.js';
@@ -19,6 +20,7 @@ export function storeContract(t: Test, open: OpenStore): void {
   void t.test('records', async (t) => recordContract(t, open));
   void t.test('lists', async (t) => listContract(t, open));
   void t.test('scans', async (t) => scanContract(t, open));
+  void t.test('metadata keys', async (t) => metadataKeyContract(t, open));
   void t.test('memberships', async (t) => membershipContract(t, open));
   void t.test('outbox', async (t) => outboxContract(t, open));
   void t.test('filters, tasks, secrets', async (t) => filterContract(t, open));

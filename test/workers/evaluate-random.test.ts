@@ -4,7 +4,8 @@ import { parseQuery } from '../../src/filters/index.js';
 import type { Command } from '../../src/model/command.js';
 import { decodeEvents, type StoredEvent } from '../../src/model/event.js';
 import type { JsonObject } from '../../src/model/json.js';
-import { decodeRecord, isTombstone } from '../../src/model/record.js';
+import { type MetadataDiff, diffMetadata } from '../../src/model/diff.js';
+import { decodeRecord, isTombstone, metadataOf } from '../../src/model/record.js';
 import { applyUpdate, type HeldFilters, holdNoFilters } from '../../src/workers/application-filters.js';
 import type { EvaluatedOutcome, FilterSetChange } from '../../src/workers/messages.js';
 import { wideDocument, wideQuery } from '../filters/random-queries.js';
@@ -83,6 +84,17 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
+/** Added and removed keys exactly, and all that were updated. */
+function checkKeys(keys: MetadataDiff, net: MetadataDiff): void {
+  const same = (a: readonly string[], b: readonly string[]) => [...a].sort().join() === [...b].sort().join();
+  const isRight =
+    same(keys.added, net.added) &&
+    same(keys.removed, net.removed) &&
+    net.updated.every((key) => keys.updated.includes(key));
+  if (!isRight)
+    throw new Error(`keys are ${JSON.stringify(keys)}, the records differ by ${JSON.stringify(net)}`);
+}
+
 interface Filter {
   number: number;
   query: JsonObject;
@@ -141,6 +153,10 @@ class World {
     }
     for (const number of write.unmatched)
       if (!this.members.delete(number)) throw new Error(`${number} is unmatched, and was no member`);
+    const before = this.record === undefined || isTombstone(this.record) ? {} : metadataOf(this.record);
+    const net = diffMetadata(before, metadataOf(write.record));
+    if (write.moved && write.keys !== undefined) throw new Error('a moved write names keys');
+    if (!write.moved) checkKeys(write.keys ?? { added: [], updated: [], removed: [] }, net);
     this.record = write.record;
     for (const event of write.events === undefined ? [] : decodeEvents(write.events).events) {
       this.events.push(event);

@@ -1,6 +1,7 @@
 import { replyJson } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import { AnyJson } from '../table/schemas.js';
+import { applicationRoutes } from './application-routes.js';
 import { batchRoutes } from './batch-routes.js';
 import { endpointRoutes } from './endpoint-routes.js';
 import { eventRoutes } from './event-routes.js';
@@ -25,6 +26,7 @@ export function createRoutes(describe: (routes: readonly Route[]) => string): re
     ...endpointRoutes,
     ...batchRoutes,
     ...metadataRoutes,
+    ...applicationRoutes,
     ...filterRoutes,
     ...eventRoutes,
     openApi,

@@ -2,7 +2,6 @@
 const NOT_YET: readonly [method: string, path: RegExp][] = [
   ['PUT', /^\/relations\/(link|unlink)$/],
   ['GET', /^\/endpoints\/[^/]+\/relations$/],
-  ['GET', /^\/applications\/[^/]+\/metadata-keys$/],
 ];
 
 /** `path` is what stands after `/api/v1`. To be asked when no route takes the request. */

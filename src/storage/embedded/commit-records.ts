@@ -1,6 +1,15 @@
-import { ABSENT, createdOf, guardOf, headOf, isTombstone, type RecordHead } from '../../model/record.js';
+import {
+  ABSENT,
+  createdOf,
+  guardOf,
+  headOf,
+  isTombstone,
+  metadataOf,
+  type RecordHead,
+} from '../../model/record.js';
 import type { CommitResult, RecordWrite } from '../port.js';
 import type { Changes } from './draft.js';
+import { KeyCountChanges } from './key-counts.js';
 import type { Outbox } from './outbox.js';
 import {
   ALL,
@@ -42,25 +51,32 @@ export class CountChanges {
   }
 }
 
+/** What a batch changes in counts. */
+interface Tallies {
+  counts: CountChanges;
+  keyCounts: KeyCountChanges;
+}
+
 /** Plans what of a batch may be written. An update that changes no list: one read, a put of the record, one of its events. */
 export function commitRecords(
   changes: Changes,
   outbox: Outbox,
   writes: readonly RecordWrite[],
 ): CommitResult[] {
-  const counts = new CountChanges();
-  const results = writes.map((write) => commitRecord(changes, outbox, counts, write));
-  counts.write(changes);
+  const tallies: Tallies = { counts: new CountChanges(), keyCounts: new KeyCountChanges() };
+  const results = writes.map((write) => commitRecord(changes, outbox, tallies, write));
+  tallies.counts.write(changes);
+  tallies.keyCounts.write(changes);
   return results;
 }
 
 function commitRecord(
   changes: Changes,
   outbox: Outbox,
-  counts: CountChanges,
+  { counts, keyCounts }: Tallies,
   write: RecordWrite,
 ): CommitResult {
-  const { endpointId: id, expected, record } = write;
+  const { endpointId: id, expected, record, keys } = write;
   // Valid until the next read: all that is needed of it is taken out before that.
   const stored = changes.get('records', id);
   const { revision, filterSet } = stored === undefined ? ABSENT : guardOf(stored);
@@ -70,10 +86,13 @@ function commitRecord(
     const oldTombstoneMs = stored && isTombstone(stored) ? headOf(stored).deletedMs : undefined;
     const old = stored && oldTombstoneMs === undefined ? standingOf(stored) : undefined;
     const next = isTombstone(record) ? undefined : standingOf(record);
+    const keysBefore = old === undefined ? [] : keysOf(stored!);
     if (!moveToken(changes, id, old, next)) return { kind: 'token-taken' };
     if (oldTombstoneMs !== undefined) changes.remove('tombstones', [oldTombstoneMs, id]);
     moveMemberships(changes, counts, write, old, next);
     moveBetweenLists(changes, counts, id, old, next);
+    if (old) keyCounts.add(old.head.application, old.head.version, keysBefore, -1);
+    if (next) keyCounts.add(next.head.application, next.head.version, keysOf(record), 1);
     if (next === undefined) {
       const deletedMs = headOf(record).deletedMs ?? 0;
       // With it goes the newest order that its events can have: it is kept until they are published.
@@ -83,6 +102,11 @@ function commitRecord(
     const standing = standingOf(record);
     moveMemberships(changes, counts, write, standing, standing);
   }
+  if (keys !== undefined && keys.added.length + keys.removed.length > 0) {
+    const { application, version } = headOf(record);
+    keyCounts.add(application, version, keys.added, 1);
+    keyCounts.add(application, version, keys.removed, -1);
+  }
   changes.put('records', id, record);
   return write.events === undefined
     ? { kind: 'written' }
@@ -91,6 +115,11 @@ function commitRecord(
 
 function standingOf(record: Uint8Array): Standing {
   return { head: headOf(record), createdMs: createdOf(record) };
+}
+
+/** @param record maybe in LMDB's buffer, which is longer than it */
+function keysOf(record: Uint8Array): string[] {
+  return Object.keys(metadataOf(record.subarray(0, record.length)));
 }
 
 /** False when another endpoint has the token that `next` claims; then nothing was changed. */

@@ -2,7 +2,7 @@ import { bufferOf } from '../../model/bytes.js';
 import type { Key, Table, Tables } from './tables.js';
 
 /** Tables that a draft reads single values of. */
-type ReadName = 'records' | 'counts' | 'memberships' | 'tokens';
+type ReadName = 'records' | 'counts' | 'keyCounts' | 'memberships' | 'tokens';
 
 /** How writes are planned: what is read includes all that was planned before, here or in drafts under way. */
 export interface Changes {
@@ -22,7 +22,13 @@ interface Unseen {
 export type UnseenValues = Record<ReadName, Map<string, Unseen>>;
 
 export function noUnseenValues(): UnseenValues {
-  return { records: new Map(), counts: new Map(), memberships: new Map(), tokens: new Map() };
+  return {
+    records: new Map(),
+    counts: new Map(),
+    keyCounts: new Map(),
+    memberships: new Map(),
+    tokens: new Map(),
+  };
 }
 
 interface Step {

@@ -14,9 +14,10 @@ import { open, type RootDatabase } from 'lmdb';
 import { hearReason, reasonOf, within } from './commit-reason.js';
 import { FolderLocked, lockFolder } from './folder-lock.js';
 import { type Fence, openFence, openTables, type Tables } from './tables.js';
+import { upgradeFrom1 } from './upgrade.js';
 
 /** The form of the data in the tables. A change that an older version would misread raises it. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 const FORMAT_KEY = 'format';
 const CLOSE_MS = 5_000;
 
@@ -144,17 +145,19 @@ function checkMagic(path: string): void {
   }
 }
 
-async function checkFormat(env: RootDatabase, { meta }: Tables, folder: string): Promise<void> {
+async function checkFormat(env: RootDatabase, tables: Tables, folder: string): Promise<void> {
+  const { meta } = tables;
   const found = meta.getBinary(FORMAT_KEY)?.readUInt32LE(0);
   if (found !== undefined && found > FORMAT) {
     throw new WrongFormat(
       `The data in ${folder} has format ${found}; this version of the register reads format ${FORMAT}. Start the version that wrote it, or a newer one, or give another folder (storage.url).`,
     );
   }
-  if (found !== undefined) return;
+  if (found === FORMAT) return;
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32LE(FORMAT, 0);
   try {
+    if (found === 1) await upgradeFrom1(env, tables);
     await env.transaction(() => void meta.put(FORMAT_KEY, bytes));
   } catch (error) {
     throw (await reasonOf(error)) ?? error;

@@ -11,6 +11,7 @@ import {
   removeFilter,
 } from './filters.js';
 import { countRecords, findRecords, scanStaleRecords } from './find-records.js';
+import { readMetadataKeys } from './key-counts.js';
 import { openFolder } from './open-folder.js';
 import { openOutbox } from './outbox.js';
 import { isKey, numbersOf, PURPOSES, type View } from './tables.js';
@@ -89,6 +90,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       ),
     find: (query) => read((view) => findRecords(tables, view, query)),
     count: (scope) => read((view) => countRecords(tables, view, scope)),
+    metadataKeys: (application) => read((view) => readMetadataKeys(tables, view, application)),
     scanStale: (application, filterSet, limit, after) =>
       read((view) =>
         scanStaleRecords(tables, view, {

@@ -39,6 +39,8 @@ export const PURPOSES = {
   records: 'endpoint id -> record or tombstone',
   lists: 'records of all, of a tenant, application, version and filter, newest first: lists and pages',
   counts: 'how many records a list has: totals without a scan',
+  keyCounts:
+    'application, version and metadata key -> how many records have it: metadata keys without a scan',
   memberships: 'endpoint id -> filters it is a member of',
   tokens: 'application and token hash -> endpoint: a token is held once',
   outbox: 'events that are not known to be published, in the order of their commit',

@@ -11,6 +11,7 @@ import {
   type GuardedDocument,
 } from './documents.js';
 import { commitGuarded, type GuardedOutcome, type GuardedWrite } from './guarded-commit.js';
+import { type KeyDocument, type KnownKeys, noteKeys } from './metadata-keys.js';
 import type { RecordCache } from './record-cache.js';
 
 type Endpoints = Collection<EndpointDocument>;
@@ -47,13 +48,16 @@ export interface CommitDeps {
   cache: RecordCache;
   cleared: ClearedEntries;
   tokensUnique: boolean;
+  keys: Collection<KeyDocument>;
+  knownKeys: KnownKeys;
 }
 
 export async function commitRecords(
-  { endpoints, cache, cleared, tokensUnique }: CommitDeps,
+  { endpoints, cache, cleared, tokensUnique, keys, knownKeys }: CommitDeps,
   commitId: string,
   writes: readonly RecordWrite[],
 ): Promise<CommitResult[]> {
+  await noteKeys(keys, knownKeys, writes);
   // Once for all attempts: what an attempt whose answer was lost has taken out is what counts as taken out.
   const takenOut = writes.map((write) =>
     isUpdate(write) && write.events !== undefined ? cleared.ordersOf(write.endpointId) : [],

@@ -27,7 +27,7 @@ const REFUSED_FOR_GOOD = new Set([2, 9, 67, 72, 85, 86, 11000, 11001]);
 const SPARSE_ONLY_SMALLER =
   'It works, but is larger and slower to write than need be. Remedy: a server that has sparse indexes.';
 
-/** Order and fields follow the queries of lists.ts, outbox.ts, filters.ts and tasks.ts; nothing else is indexed. */
+/** Order and fields follow the queries of lists.ts, metadata-keys.ts, outbox.ts, filters.ts and tasks.ts; nothing else is indexed. */
 const PLANS: readonly IndexPlan[] = [
   {
     collection: 'endpoints',
@@ -64,6 +64,12 @@ const PLANS: readonly IndexPlan[] = [
     name: 'metadata',
     purpose: 'queries on the values of metadata keys',
     keys: { application: 1, 'metadata.key': 1, 'metadata.value': 1 },
+  },
+  {
+    collection: 'endpoints',
+    name: 'version_keys',
+    purpose: 'whether an endpoint of a version has a metadata key: the metadata keys of an application',
+    keys: { application: 1, application_version: 1, 'metadata.key': 1 },
   },
   {
     collection: 'endpoints',

@@ -10,6 +10,13 @@ import { toPortError } from './errors.js';
 import * as filterStore from './filters.js';
 import { makeIndexes } from './indexes.js';
 import { countScope, findRecords, scanStale } from './lists.js';
+import {
+  buildKeys,
+  createKnownKeys,
+  type KeyDocument,
+  purgeKeys,
+  readMetadataKeys,
+} from './metadata-keys.js';
 import { clearOutbox, readOutbox, unmarkEmpty } from './outbox.js';
 import { RecordCache } from './record-cache.js';
 import * as taskStore from './tasks.js';
@@ -28,22 +35,26 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
   const { client, db, settledReads, notes } = await connect(options);
   const endpoints = db.collection<EndpointDocument>('endpoints');
   const filters = db.collection<filterStore.FilterDocument>('filters');
+  const keys = db.collection<KeyDocument>('metadata-keys');
   const outboxes = [endpoints, filters] as unknown as Collection<GuardedDocument>[];
   const cache = new RecordCache();
   const cleared = createClearedEntries(options.clearIdleMs);
   const calls = trackCalls();
 
-  const made = await makeIndexes(db).catch(async (error: unknown) => {
+  const closeAndThrow = async (error: unknown): Promise<never> => {
     await client.close();
     throw toPortError(error);
-  });
+  };
+  const made = await makeIndexes(db).catch(closeAndThrow);
+  await buildKeys(keys, endpoints).catch(closeAndThrow);
 
   const instance = randomBytes(6).toString('base64url');
   let commits = 0;
   const newCommitId = (): string => `${instance}${(commits++).toString(36)}`;
 
   const { tokensUnique } = made;
-  const commitDeps = { endpoints, cache, cleared, tokensUnique };
+  const knownKeys = createKnownKeys();
+  const commitDeps = { endpoints, cache, cleared, tokensUnique, keys, knownKeys };
   const clear = (entries: ReadonlyMap<string, readonly number[]>): Promise<void> =>
     clearOutbox(outboxes, entries, (source, orders) => cleared.removed(source, orders));
   let clearing = false;
@@ -64,6 +75,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
       .run(async () => {
         await unmarkEmpty(outboxes);
         await endpointStore.purgeTombstones(endpoints, Date.now());
+        await purgeKeys(keys, endpoints, Date.now());
       })
       .catch(() => undefined);
   };
@@ -79,6 +91,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     memberships: (ids) => calls.run(() => endpointStore.readMemberships(endpoints, ids)),
     find: (query) => calls.run(() => findRecords(endpoints, query)),
     count: (scope) => calls.run(() => countScope(endpoints, scope)),
+    metadataKeys: (application) => calls.run(() => readMetadataKeys(keys, endpoints, application)),
     scanStale: (application, filterSet, limit, after) =>
       calls.run(() => scanStale(endpoints, application, filterSet, limit, after)),
     readOutbox: (limit, after) => calls.run(() => readOutbox(outboxes, settledReads, cleared, limit, after)),

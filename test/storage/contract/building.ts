@@ -55,7 +55,7 @@ export function eventsOf(source: string, revision: number, kind: EventKind = 'me
   return encodeEvents({ source, tenant: 'kaa', application: 'app', events: [{ kind, revision, payload }] });
 }
 
-type Changes = Partial<Pick<RecordWrite, 'expected' | 'matched' | 'unmatched' | 'events'>>;
+type Changes = Partial<Pick<RecordWrite, 'expected' | 'matched' | 'unmatched' | 'keys' | 'events'>>;
 
 /** A registration: nothing is stored yet, unless `changes.expected` says otherwise. */
 export function register(endpoint: Endpoint, changes: Changes = {}): RecordWrite {

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import type { Test } from 'tap';
 import type { RecordQuery, RecordWrite, Scope, Store } from '../../../src/storage/port.js';
+import { diffMetadata } from '../../../src/model/diff.js';
+import type { JsonObject } from '../../../src/model/json.js';
 import { guardOf } from '../../../src/model/record.js';
 import { eventsOf, idOf, idsOf, recordOf, type Endpoint, type OpenStore } from './building.js';
 import { ordered, queryOf, walk } from './lists.js';
@@ -9,6 +11,7 @@ import { drain } from './outbox.js';
 const APPLICATIONS = ['app', 'other'];
 const VERSIONS = ['v1', 'v2'];
 const FILTERS = [1, 2, 3];
+const KEYS = ['a', 'b', 'constructor'];
 const ENDPOINTS = 12;
 
 /** One wished write; what it comes to depends on what is stored. */
@@ -21,6 +24,7 @@ const wish = fc.record({
   createdMs: fc.integer({ min: 1000, max: 1004 }),
   token: fc.option(fc.constantFrom('aa', 'bb', 'cc'), { nil: undefined }),
   members: fc.subarray(FILTERS),
+  keys: fc.subarray(KEYS),
   events: fc.boolean(),
 });
 type Wish = typeof wish extends fc.Arbitrary<infer T> ? T : never;
@@ -57,6 +61,7 @@ interface Kept extends Endpoint {
   version: string;
   tenant: string;
   members: number[];
+  metadata: JsonObject;
 }
 
 /** The same store, as plain as can be: a map. Its ids and names carry the run's number, so that runs share a database. */
@@ -84,6 +89,7 @@ class Model {
       version: w.version,
       createdMs: w.createdMs,
       tenant: w.application === 'app' ? `kaa-${this.run}` : `acme-${this.run}`,
+      metadata: {},
     };
     const base = w.kind === 'register' ? registered : old!;
     const becomes: Kept = {
@@ -92,6 +98,8 @@ class Model {
       filterSet: (old?.filterSet ?? 0) + (w.kind === 'evaluate' ? 1 : 0),
       members: w.kind === 'unregister' ? [] : w.kind === 'version' && w.events ? old!.members : w.members,
     };
+    if (w.kind !== 'evaluate') becomes.metadata = Object.fromEntries(w.keys.map((key) => [key, w.createdMs]));
+    if (w.kind === 'unregister') becomes.metadata = {};
     delete becomes.deletedMs;
     if (w.kind === 'version') becomes.version = w.version;
     if (w.kind === 'register' && w.token !== undefined) becomes.tokenHash = w.token;
@@ -109,6 +117,7 @@ class Model {
       matched: becomes.members.filter((n) => !members.includes(n)),
       unmatched: members.filter((n) => !becomes.members.includes(n)),
     };
+    if (!write.moved) write.keys = diffMetadata(old?.metadata ?? {}, becomes.metadata);
     return { write: w.events ? { ...write, events: eventsOf(id, becomes.revision) } : write, becomes };
   }
 
@@ -185,6 +194,18 @@ async function compare(t: Test, store: Store, model: Model): Promise<void> {
         { application, filterNumber: n },
         (k) => k.application === application && k.members.includes(n),
       ]);
+  }
+  for (const application of APPLICATIONS.map((name) => `${name}-${model.run}`)) {
+    const keys = await store.metadataKeys(application);
+    const expected = VERSIONS.map((version) => {
+      const mine = model.live().filter((k) => k.application === application && k.version === version);
+      return [...new Set(mine.flatMap((k) => Object.keys(k.metadata)))].sort();
+    });
+    same(
+      VERSIONS.map((version) => keys.get(version) ?? []),
+      expected,
+      `metadata keys of ${application}`,
+    );
   }
   for (const [scope, holds] of scopes) {
     const members = model.live().filter(holds);

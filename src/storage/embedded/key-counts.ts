@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto';
+import type { Changes } from './draft.js';
+import { createPacer } from './pacer.js';
+import { bytesOfNumber, isKey, numberOf, type Part, type Tables, type View } from './tables.js';
+
+/** Names that stand in a table's key as they are; others, which may be long or hold anything, by their hash. */
+const PLAIN = /^[a-zA-Z0-9_.-]{1,200}$/;
+const HASHED = '#';
+const COUNT_BYTES = 8;
+
+function placeOf(application: string, version: string, name: string): Part[] {
+  if (PLAIN.test(name)) return [application, version, name];
+  return [application, version, HASHED, createHash('sha256').update(name).digest('base64url')];
+}
+
+/** Changes of how many records of a version have a metadata key, written once at the end. */
+export class KeyCountChanges {
+  readonly #changes = new Map<string, { place: Part[]; name: string; by: number }>();
+
+  add(application: string, version: string, names: readonly string[], by: number): void {
+    for (const name of names) {
+      const id = `${application}\n${version}\n${name}`; // no name of a version holds a line break
+      const change = this.#changes.get(id);
+      if (change) change.by += by;
+      else this.#changes.set(id, { place: placeOf(application, version, name), name, by });
+    }
+  }
+
+  write(changes: Changes): void {
+    for (const { place, name, by } of this.#changes.values()) {
+      if (by === 0) continue;
+      const count = numberOf(changes.get('keyCounts', place)) + by;
+      if (count <= 0) changes.remove('keyCounts', place);
+      else changes.put('keyCounts', place, valueOf(count, place, name));
+    }
+  }
+}
+
+function valueOf(count: number, place: readonly Part[], name: string): Uint8Array {
+  const number = bytesOfNumber(count);
+  return place[2] === HASHED ? Buffer.concat([number, Buffer.from(name)]) : number;
+}
+
+/** O(keys of the application); other work comes in between. */
+export async function readMetadataKeys(
+  { keyCounts }: Tables,
+  view: View,
+  application: string,
+): Promise<Map<string, string[]>> {
+  const keys = new Map<string, string[]>();
+  if (!isKey(application)) return keys;
+  const pacer = createPacer();
+  // after the application comes a version, of plain letters
+  const range = { start: [application], end: [application, '\uffff'], transaction: view };
+  for (const { key, value } of keyCounts.getRange(range)) {
+    if (pacer.isDue()) await pacer.pause();
+    const [, version, name] = key as [string, string, string];
+    const names = keys.get(version) ?? [];
+    if (names.length === 0) keys.set(version, names);
+    names.push(name === HASHED ? value.toString('utf8', COUNT_BYTES, value.length) : name);
+  }
+  for (const names of keys.values()) names.sort();
+  return keys;
+}
