@@ -8,6 +8,7 @@ import type { Command } from './model/command.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
 import { openAccess } from './security/index.js';
 import { openStore, type Store, type StoreOptions } from './storage/index.js';
+import { ownVersion } from './version.js';
 import { createWorkerPool } from './workers/index.js';
 
 export { listenFault } from './gateway/index.js';
@@ -75,6 +76,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
         ...(config.server.publicUrl === undefined ? {} : { publicUrl: config.server.publicUrl }),
         pathPrefixes: config.server.pathPrefixes,
         limits: () => ({ bodyBytes: config.server.maxBodyBytes, ...config.limits }),
+        version: ownVersion(),
         info: { instance: config.service.instanceName, replica: config.service.replicaId },
       },
       log,

@@ -6,7 +6,7 @@ import { addDemo, addWatch } from './commands/other-commands.js';
 import { addConfig, addServe } from './commands/serve-commands.js';
 import { EXIT_CODES, type Exit } from './commands/shared.js';
 import { CliFailure, EXIT, messageOf } from './failure.js';
-import { ownVersion } from './version.js';
+import { ownVersion } from '../version.js';
 
 /**
  * Runs one command. Answers the exit code when it is over; `serve` answers when the service is stopped. What goes

@@ -7,7 +7,7 @@ import { CliFailure, EXIT, codeOf, messageOf } from './failure.js';
 import { checkPorts } from './free-ports.js';
 import { aborted, onInterrupt } from './interrupt.js';
 import { renderStartText, startText, type StartText } from './start-text.js';
-import { ownVersion } from './version.js';
+import { ownVersion } from '../version.js';
 
 /**
  * `epr serve`: answers when the service has been stopped by a signal. SIGHUP means two things by tradition: to a program

@@ -93,9 +93,9 @@ export function createDispatcher(
       );
     }
     counted = match.route.metrics;
-    const call = prepareCall(exchange, match.route, match.values);
+    const call = prepareCall(exchange, match.route, match.values, mount.prefix);
     if ('code' in call) return sendFault(exchange, call);
-    serve(exchange, match.route, call, mount.prefix).catch((error: unknown) => {
+    serve(exchange, match.route, call).catch((error: unknown) => {
       deps.log.error(
         { err: error, correlationId: exchange.correlationId, route: match.route.route.operationId },
         'a request failed',
@@ -118,6 +118,7 @@ export function createDispatcher(
     exchange: Exchange,
     prepared: PreparedRoute,
     values: readonly string[],
+    prefix: string,
   ): Call | Refusal {
     const { head } = exchange;
     const path: Record<string, string> = {};
@@ -136,6 +137,7 @@ export function createDispatcher(
     if ('kind' in query) return query;
     const call: Call = {
       path,
+      prefix,
       query: query.value,
       body: undefined,
       text: '',
@@ -156,12 +158,7 @@ export function createDispatcher(
     return readConditions(head, prepared.route, call) ?? call;
   }
 
-  async function serve(
-    exchange: Exchange,
-    prepared: PreparedRoute,
-    call: Call,
-    prefix: string,
-  ): Promise<void> {
+  async function serve(exchange: Exchange, prepared: PreparedRoute, call: Call): Promise<void> {
     const { route } = prepared;
     // the body must be listened to before anything is waited for
     const body = readBody(exchange, prepared, deps.limits(), options.streamIdleMs, budget);
@@ -196,7 +193,7 @@ export function createDispatcher(
     if (!exchange.open) return;
     if (result.kind === 'reply') {
       sendReply(exchange, result, prepared.serialize, () =>
-        baseUrl(exchange.head, prefix, options.publicUrl, options.listening()),
+        baseUrl(exchange.head, call.prefix, options.publicUrl, options.listening()),
       );
     } else if (result.kind === 'takeover') {
       if (exchange.head.method === 'HEAD')

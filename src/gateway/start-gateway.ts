@@ -5,7 +5,7 @@ import { createDispatcher } from './dispatcher.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { type Listening, listen } from './listen.js';
 import { createManagement } from './management.js';
-import { createOpenApi } from './openapi.js';
+import { createDescribe } from './openapi/document.js';
 import { createPages } from './pages/index.js';
 import { createRoutes } from './routes/index.js';
 import { type EventHub, createEventHub } from './streams/event-hub.js';
@@ -37,9 +37,8 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     onFault: (error) => log.error({ err: error }, 'an event could not be read for the live stream'),
   });
   const streams = createOpenStreams();
-  const { info } = options;
-  const version = typeof info?.['version'] === 'string' ? info['version'] : '1';
-  const routes = createRoutes((all) => createOpenApi(all, options.pathPrefixes, version));
+  const { pathPrefixes: prefixes, version = '0', limits } = options;
+  const routes = createRoutes(createDescribe({ prefixes, version, limits }));
   const { pathPrefixes } = options;
   const pages = createPages({ folder: options.pagesFolder ?? PAGES_FOLDER, pathPrefixes }, metrics, log);
   let port = options.port;

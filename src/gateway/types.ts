@@ -9,6 +9,10 @@ export interface GatewayLimits {
   bodyBytes: number;
   /** levels of arrays and objects in one metadata value */
   nesting: number;
+  /** of one endpoint; the register holds to it, the document says it */
+  metadataKeys: number;
+  /** source of the regular expression that a metadata key must match; likewise */
+  metadataKeyPattern: string;
   /** items on a page when the request names no `limit` */
   pageDefault: number;
   /** the largest `limit` of a page */
@@ -44,6 +48,8 @@ export interface GatewayOptions {
   bodiesBytes?: number;
   /** where the pages for browsers were built; default `build/public` */
   pagesFolder?: string;
+  /** of the service, for the OpenAPI document */
+  version?: string;
   /** shown by `/info` */
   info?: Record<string, unknown>;
 }

@@ -17,6 +17,7 @@ export const ERRORS = {
   ],
   'too-many-keys': [400, 'The endpoint would have more metadata keys than are allowed.'],
   'nested-too-deep': [400, 'The value is nested deeper than is allowed.'],
+  unauthenticated: [401, 'A valid access token is needed: Authorization: Bearer <token>.'],
   forbidden: [403, 'The caller is not granted this operation.'],
   'key-restricted': [403, 'The metadata key is restricted and can not be written.'],
   'not-found': [404, 'There is nothing at this path.'],

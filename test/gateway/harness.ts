@@ -13,6 +13,8 @@ import { createWorkerPool } from '../../src/workers/index.js';
 export const limits: GatewayLimits = {
   bodyBytes: 256 * 1024,
   nesting: 32,
+  metadataKeys: 50,
+  metadataKeyPattern: '^[a-zA-Z0-9_]+$',
   pageDefault: 1000,
   pageMax: 10_000,
   batchItems: 1000,
@@ -29,6 +31,8 @@ export interface Harness {
   managementOrigin: string;
   /** lines that were logged at `warn` and above */
   logged: string[];
+  /** a GET of a path as it stands */
+  get(path: string): Promise<Answer>;
   /** a request under `/api/v1`; a body that is no text is sent as JSON */
   call(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
 }
@@ -49,12 +53,15 @@ export async function startHarness(
     wrap?: (register: RunningRegister) => RunningRegister;
     /** read whenever they are needed */
     settings?: { queueLimit: number };
+    /** asked whenever they are needed */
+    changeLimits?: (limits: GatewayLimits) => GatewayLimits;
   } = {},
 ): Promise<Harness> {
   const {
     access = openAccess(),
     wrap = (register) => register,
     settings = { queueLimit: 20_000 },
+    changeLimits = (unchanged) => unchanged,
     ...options
   } = change;
   const logged: string[] = [];
@@ -64,6 +71,13 @@ export async function startHarness(
   const pool = createWorkerPool(1);
   const catalogue = createCatalogue([
     { name: 'kettle', tenant: 'kaa', versions: ['kettle-v1', 'kettle-v2'], metadataInheritance: false },
+    // of the document's examples
+    {
+      name: 'smart_kettle',
+      tenant: 'kaa',
+      versions: ['smart_kettle-v1', 'smart_kettle-v2'],
+      metadataInheritance: false,
+    },
     { name: 'other', tenant: 'kaa', versions: ['other-v1'], metadataInheritance: false },
   ]);
   const register = await createRegister({
@@ -73,9 +87,9 @@ export async function startHarness(
     catalogue: () => catalogue,
     settings: () => ({
       limits: {
-        metadataKeys: 50,
+        metadataKeys: limits.metadataKeys,
         endpointBytes: 100 * 1024,
-        metadataKeyPattern: '^[a-zA-Z0-9_]+$',
+        metadataKeyPattern: limits.metadataKeyPattern,
         nesting: limits.nesting,
         restrictedKeys: ['locked'],
       },
@@ -98,7 +112,7 @@ export async function startHarness(
       managementHost: '127.0.0.1',
       managementPort: 0,
       pathPrefixes: ['', '/epr'],
-      limits: () => limits,
+      limits: () => changeLimits(limits),
       ...options,
     },
     log,
@@ -119,6 +133,7 @@ export async function startHarness(
     origin,
     managementOrigin: `http://127.0.0.1:${gateway.managementPort}`,
     logged,
+    get: (path) => request(origin + path, 'GET'),
     call: (method, path, body, headers) => request(`${origin}/api/v1${path}`, method, body, headers),
   };
 }

@@ -1,18 +1,9 @@
 import t from 'tap';
-import { type Answer, type Harness, limits, registerKettle, startHarness } from './harness.js';
-
-interface Operation {
-  operationId: string;
-  parameters: { name: string; in: string; example?: unknown }[];
-  requestBody?: { content: Record<string, { example?: unknown }> };
-  responses: Record<string, { description: string; content?: object }>;
-  'x-scope'?: string;
-}
+import { type Described, type Operation, readDescribed } from './described.js';
+import { type Harness, limits, registerKettle, startHarness } from './harness.js';
 
 interface Row {
-  name: string;
-  method: string;
-  /** under /api/v1, the names in braces filled in */
+  /** the names in braces filled in */
   path: string;
   operation: Operation;
   /** media type, and a body that the operation takes */
@@ -26,52 +17,38 @@ const BODIES: Record<string, unknown> = {
   setEndpointAppVersion: { name: 'kettle-v1' },
 };
 
-async function readTable(h: Harness): Promise<Row[]> {
+async function readTable(h: Harness): Promise<{ rows: Row[]; described: Described }> {
   const created = await h.call('POST', '/applications/kettle/filters', {
     name: 'f',
     mongoQuery: { application_version: 'kettle-v1' },
   });
   const names: Record<string, string> = { ...NAMES, id: (created.json as { id: string }).id };
-  const document = (await h.call('GET', '/openapi.json')).json as {
-    paths: Record<string, Record<string, Operation>>;
-  };
-  return Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => ({
-      name: `${method.toUpperCase()} ${path}`,
-      method: method.toUpperCase(),
-      path: path.replace(/\{(\w+)\}/g, (_all, name: string) => names[name]!),
-      operation,
-      media: Object.entries(operation.requestBody?.content ?? {}).map(([type, { example }]) => {
-        const body = BODIES[operation.operationId] ?? example;
-        return [type, typeof body === 'string' ? body : JSON.stringify(body)] as [string, string];
-      }),
-    })),
-  );
-}
-
-/** Where the document does not have an answer, with what was answered. */
-function undocumented({ operation }: Row, { status, json }: Pick<Answer, 'status' | 'json'>): string[] {
-  const { code } = (json ?? {}) as { code?: string };
-  const response = operation.responses[status];
-  if (response === undefined) return [`${status} ${code}`];
-  return status < 400 || (code !== undefined && response.description.includes(`\`${code}\``))
-    ? []
-    : [`${status}: ${code}`];
+  const described = await readDescribed(h);
+  const rows = described.operations.map((operation) => ({
+    path: operation.path.replace(/\{(\w+)\}/g, (_all, name: string) => names[name]!),
+    operation,
+    media: Object.entries(operation.requestBody?.content ?? {}).map(([type, { example }]) => {
+      const body = BODIES[operation.operationId] ?? example;
+      return [type, typeof body === 'string' ? body : JSON.stringify(body)] as [string, string];
+    }),
+  }));
+  return { rows, described };
 }
 
 async function walk(
   h: Harness,
-  rows: readonly Row[],
+  { rows, described }: { rows: readonly Row[]; described: Described },
   requests: (row: Row) => [path: string, body: string | undefined, headers: Record<string, string>][],
 ): Promise<{ missing: string[]; statuses: Map<string, number[]> }> {
   const missing: string[] = [];
   const statuses = new Map<string, number[]>();
   for (const row of rows) {
-    if (row.operation.operationId === 'streamEvents') continue; // its answer has no end
+    const { operationId, method, name } = row.operation;
+    if (operationId === 'streamEvents') continue; // its answer has no end
     for (const [path, body, headers] of requests(row)) {
-      const answer = await h.call(row.method, path, body, headers);
-      missing.push(...undocumented(row, answer).map((found) => `${row.name}: ${found}`));
-      statuses.set(row.name, [...(statuses.get(row.name) ?? []), answer.status]);
+      const answer = await h.call(method, path, body, headers);
+      missing.push(...described.undocumented(row.operation, answer).map((found) => `${name}: ${found}`));
+      statuses.set(name, [...(statuses.get(name) ?? []), answer.status]);
     }
   }
   return { missing, statuses };
@@ -121,36 +98,41 @@ function badRequests(row: Row): [string, string | undefined, Record<string, stri
 void t.test('whatever an operation answers is in the document', async (t) => {
   const h = await startHarness(t);
   await registerKettle(h, 'k1', { a: 1 });
-  const rows = await readTable(h);
+  const table = await readTable(h);
+  const { rows } = table;
   t.ok(rows.length > 20);
   // what deletes comes last
-  rows.sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'));
-  const bad = await walk(h, rows, badRequests);
+  const deletes = ({ operation }: Row) => Number(operation.method === 'DELETE');
+  rows.sort((a, b) => deletes(a) - deletes(b));
+  const bad = await walk(h, table, badRequests);
   t.same(bad.missing, []);
   for (const row of rows)
     if (row.media.length > 0)
       for (const status of [400, 415])
-        t.ok(bad.statuses.get(row.name)?.includes(status), `${row.name} answers ${status}`);
-  const good = await walk(h, rows, plain);
+        t.ok(
+          bad.statuses.get(row.operation.name)?.includes(status),
+          `${row.operation.name} answers ${status}`,
+        );
+  const good = await walk(h, table, plain);
   t.same(good.missing, []);
-  for (const row of rows) if (row.media.length > 0) t.ok(row.operation.responses[429], row.name);
+  for (const row of rows) if (row.media.length > 0) t.ok(row.operation.responses[429], row.operation.name);
 });
 
 void t.test('when the register is full, its storage is away, or the service stops', async (t) => {
   const settings = { queueLimit: 20_000 };
   const h = await startHarness(t, { settings });
   await registerKettle(h, 'k1', { a: 1 });
-  const rows = await readTable(h);
+  const table = await readTable(h);
   settings.queueLimit = 0;
-  const full = await walk(h, rows, plain);
+  const full = await walk(h, table, plain);
   t.same(full.missing, []);
   t.ok([...full.statuses.values()].flat().includes(429));
   await h.store.close();
   settings.queueLimit = 20_000;
-  const away = await walk(h, rows, plain);
+  const away = await walk(h, table, plain);
   t.same(away.missing, []);
   t.ok([...away.statuses.values()].flat().includes(503));
   // that each answers so while it stops is in lifecycle.test.ts
-  for (const { operation, name } of rows)
-    t.match(operation.responses['503'], { description: /`stopping`/ }, name);
+  for (const { operation } of table.rows)
+    t.match(operation.responses['503'], { description: /`stopping`/ }, operation.name);
 });

@@ -1,13 +1,17 @@
 import { Type } from '@sinclair/typebox';
+import { named } from '../table/described.js';
 import { replyJson } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import { closedObject } from '../table/schemas.js';
 
-const KeysByVersion = Type.Unsafe<Record<string, string[]>>({
-  type: 'object',
-  additionalProperties: { type: 'array', items: { type: 'string' } },
-  description: 'Under the name of each application version, sorted keys.',
-});
+const KeysByVersion = named(
+  'MetadataKeysByVersion',
+  Type.Unsafe<Record<string, string[]>>({
+    type: 'object',
+    additionalProperties: { type: 'array', items: { type: 'string' } },
+    description: 'Under the name of each application version, sorted keys.',
+  }),
+);
 
 const getKeys = defineRoute({
   operationId: 'listApplicationMetadataKeys',

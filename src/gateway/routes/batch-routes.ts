@@ -4,9 +4,11 @@ import type { JsonValue } from '../../model/json.js';
 import type { BatchItem } from '../../register/index.js';
 import { applyMetadataItems } from '../streams/metadata-items.js';
 import { streamMetadataLines } from '../streams/metadata-lines.js';
+import { documented, named } from '../table/described.js';
 import { reply, replyJson } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import {
+  Code,
   EndpointId,
   EndpointQuery,
   EndpointToken,
@@ -18,38 +20,50 @@ import {
 
 const tags = ['Batches'] as const;
 
-const Batch = closedObject({
-  appVersion: VersionName,
-  endpoints: Type.Array(
-    closedObject({
-      endpointToken: Type.Optional(EndpointToken),
-      endpointId: Type.Optional(EndpointId),
-      metadata: Type.Optional(Metadata),
-    }),
-    { minItems: 1, description: 'At most 1000 (configuration).' },
-  ),
-});
+const Batch = named(
+  'EndpointBatch',
+  closedObject({
+    appVersion: VersionName,
+    endpoints: documented(
+      Type.Array(
+        closedObject({
+          endpointToken: Type.Optional(EndpointToken),
+          endpointId: Type.Optional(EndpointId),
+          metadata: Type.Optional(Metadata),
+        }),
+        { minItems: 1 },
+      ),
+      ({ batchItems }) => ({ maxItems: batchItems }),
+    ),
+  }),
+);
 
-const Status = closedObject({
-  createdCount: Type.Integer(),
-  failedCount: Type.Integer(),
-  created: Type.Array(
-    closedObject({ endpointToken: Type.String(), endpointId: Type.String(), metadata: Metadata }),
-  ),
-  failed: Type.Array(
-    closedObject({
-      endpointToken: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
-      endpointId: Type.Unsafe<string | null>({
-        type: ['string', 'null'],
-        description: 'null when the item named none.',
+const Status = named(
+  'BatchStatus',
+  closedObject({
+    createdCount: Type.Integer(),
+    failedCount: Type.Integer(),
+    created: Type.Array(
+      closedObject({ endpointToken: Type.String(), endpointId: Type.String(), metadata: Metadata }),
+    ),
+    failed: Type.Array(
+      closedObject({
+        endpointToken: Type.Unsafe<string | null>({ type: ['string', 'null'] }),
+        endpointId: Type.Unsafe<string | null>({
+          type: ['string', 'null'],
+          description: 'null when the item named none.',
+        }),
+        metadata: Type.String({ description: 'JSON text.' }),
+        status: Type.Literal('FAILED'),
+        code: Code,
+        statusReason: Type.String(),
       }),
-      metadata: Type.String({ description: 'JSON text.' }),
-      status: Type.Literal('FAILED'),
-      code: Type.String({ description: 'As `code` of an error: `endpoint-exists`, `token-taken`, ...' }),
-      statusReason: Type.String(),
-    }),
-  ),
-});
+    ),
+  }),
+);
+
+const Accepted = named('BatchAccepted', closedObject({ taskId: Type.String() }));
+const taskId = '0b9c1f7e-5f0e-4b7e-8a39-3f9b7a4c2d11';
 
 const start = defineRoute({
   operationId: 'startBatch',
@@ -61,6 +75,7 @@ const start = defineRoute({
   access: {
     scope: 'application:endpoint:create',
     on: (call, { catalogue }) => catalogue().version(call.body.appVersion.name)?.application,
+    resource: 'application-<the one of appVersion>',
   },
   query: EndpointQuery,
   body: {
@@ -80,7 +95,8 @@ const start = defineRoute({
   responses: {
     202: {
       description: 'Accepted.',
-      schema: closedObject({ taskId: Type.String() }),
+      schema: Accepted,
+      example: { taskId },
       headers: ['Location'],
     },
   },
@@ -111,8 +127,16 @@ const status = defineRoute({
   description:
     'It is complete when createdCount and failedCount together are what was sent; kept for 24 h (configuration).',
   tags,
-  access: { scope: 'application:endpoint:create', on: (call) => call.query.appName },
-  query: closedObject({ appName: Type.String(), taskId: Type.String(), ...EndpointQuery.properties }),
+  access: {
+    scope: 'application:endpoint:create',
+    on: (call) => call.query.appName,
+    resource: 'application-{appName}',
+  },
+  query: closedObject({
+    appName: Type.String({ description: 'Application of the batch.', examples: ['smart_kettle'] }),
+    taskId: Type.String({ description: 'Of the answer that accepted the batch.', examples: [taskId] }),
+    ...EndpointQuery.properties,
+  }),
   responses: {
     200: {
       description: 'The status.',
@@ -134,27 +158,38 @@ const status = defineRoute({
   },
 });
 
-const MetadataItem = closedObject({
-  endpointId: EndpointId,
-  set: Type.Optional(Metadata),
-  unset: Type.Optional(Type.Array(Type.String())),
-  ifMatch: Type.Optional(Type.String({ description: 'As the header `If-Match`.' })),
-});
-const MetadataItems = Type.Array(MetadataItem, { description: 'At most 10000 (configuration).' });
-const ItemResult = closedObject({
-  endpointId: Type.Unsafe<string | null>({
-    type: ['string', 'null'],
-    description: 'null when the item names none.',
+const MetadataItem = named(
+  'MetadataItem',
+  closedObject({
+    endpointId: EndpointId,
+    set: Type.Optional(Metadata),
+    unset: Type.Optional(Type.Array(Type.String())),
+    ifMatch: Type.Optional(Type.String({ description: 'As the header `If-Match`.' })),
   }),
-  line: Type.Optional(
-    Type.Integer({ description: 'NDJSON: number of the line, from 1, when it names no endpoint.' }),
-  ),
-  status: Type.Integer({ description: 'What a single request would have got.' }),
-  etag: Type.Optional(Type.String()),
-  code: Type.Optional(Type.String()),
-  message: Type.Optional(Type.String()),
-  details: Type.Optional(FaultDetails),
-});
+);
+const MetadataItems = documented(Type.Array(MetadataItem), ({ metadataBatchItems }) => ({
+  maxItems: metadataBatchItems,
+}));
+const ItemResult = named(
+  'MetadataItemResult',
+  closedObject({
+    endpointId: Type.Unsafe<string | null>({
+      type: ['string', 'null'],
+      description: 'null when the item names none.',
+    }),
+    line: Type.Optional(
+      Type.Integer({ description: 'NDJSON: number of the line, from 1, when it names no endpoint.' }),
+    ),
+    status: Type.Integer({ description: 'What a single request would have got.' }),
+    etag: Type.Optional(Type.String()),
+    code: Type.Optional(Code),
+    message: Type.Optional(Type.String()),
+    details: Type.Optional(FaultDetails),
+  }),
+);
+const ndjson = (description: string) =>
+  Type.String({ contentMediaType: 'application/x-ndjson', description });
+const resultExample = { endpointId: 'kettle-1', status: 200, etag: '"lq3k-2"' };
 const itemExample = { endpointId: 'kettle-1', set: { temp: 21 }, unset: ['old'] };
 
 const metadataBatch = defineRoute({
@@ -179,7 +214,8 @@ const metadataBatch = defineRoute({
     content: {
       'application/json': { schema: MetadataItems, example: [itemExample], unchecked: true },
       'application/x-ndjson': {
-        schema: MetadataItem,
+        schema: ndjson('One item a line, at most 1 MiB each.'),
+        itemSchema: MetadataItem,
         example: `${JSON.stringify(itemExample)}\n`,
         streamed: true,
       },
@@ -191,7 +227,14 @@ const metadataBatch = defineRoute({
     200: {
       description: 'One result per item. For `application/x-ndjson`: one a line.',
       schema: Type.Array(ItemResult),
-      example: [{ endpointId: 'kettle-1', status: 200, etag: '"lq3k-2"' }],
+      example: [resultExample],
+      also: {
+        'application/x-ndjson': {
+          schema: ndjson('One result a line.'),
+          itemSchema: ItemResult,
+          example: `${JSON.stringify(resultExample)}\n`,
+        },
+      },
     },
   },
   errors: ['endpoint-not-found', 'precondition-failed', 'key-restricted', 'endpoint-too-large'],

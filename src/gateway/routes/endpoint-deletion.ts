@@ -3,33 +3,38 @@ import { isEndpointId } from '../../model/endpoint.js';
 import { refuse } from '../../model/errors.js';
 import type { Outcome } from '../../model/outcome.js';
 import { ITEMS_IN_FLIGHT } from '../streams/metadata-items.js';
+import { named } from '../table/described.js';
 import { reply } from '../table/reply.js';
 import { type Call, type RouteDeps, defineRoute } from '../table/route.js';
-import { EndpointQuery, closedObject } from '../table/schemas.js';
+import { Code, EndpointQuery, closedObject } from '../table/schemas.js';
 import { commandOn } from './commands.js';
 
 const MAX_IDS = 10_000;
 
-const Deletion = closedObject({
-  endpointIds: Type.Array(Type.String(), {
-    maxItems: MAX_IDS,
-    description: 'One that is named twice counts once.',
-  }),
-});
-
-const Deleted = closedObject({
-  deleted: Type.Array(Type.String(), { description: 'In the order of the request.' }),
-  failed: Type.Array(
-    closedObject({
-      endpointId: Type.String(),
-      code: Type.String({
-        description: 'As `code` of an error: what deleting it alone would have answered.',
-      }),
-      message: Type.String(),
+const Deletion = named(
+  'EndpointDeletion',
+  closedObject({
+    endpointIds: Type.Array(Type.String(), {
+      maxItems: MAX_IDS,
+      description: 'One that is named twice counts once.',
     }),
-    { description: 'In the order of the request.' },
-  ),
-});
+  }),
+);
+
+const Deleted = named(
+  'EndpointDeletionResult',
+  closedObject({
+    deleted: Type.Array(Type.String(), { description: 'In the order of the request.' }),
+    failed: Type.Array(
+      closedObject({
+        endpointId: Type.String(),
+        code: Code,
+        message: Type.String(),
+      }),
+      { description: 'In the order of the request, each with what deleting it alone would have answered.' },
+    ),
+  }),
+);
 
 export const deleteEndpoints = defineRoute({
   operationId: 'deleteEndpoints',

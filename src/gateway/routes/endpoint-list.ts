@@ -1,22 +1,45 @@
 import { Type } from '@sinclair/typebox';
 import { refuse } from '../../model/errors.js';
 import { defineRoute } from '../table/route.js';
-import { Endpoint, closedObject, endpointParameters, include, pageOf } from '../table/schemas.js';
+import { documented } from '../table/described.js';
+import { encodeCursor } from '../table/paging.js';
+import { closedObject, endpointParameters, include, pageParameters } from '../table/schemas.js';
 import { answerPage, readWanted } from './endpoint-pages.js';
-import { endpointExample, readInclude } from './endpoint-views.js';
+import { EndpointPage, endpointExample, readInclude } from './endpoint-views.js';
 
 const tags = ['Endpoints'] as const;
+
+const exampleCursor = encodeCursor(
+  { by: 'createdDate', direction: 'desc' },
+  { createdMs: 1489750202643, endpointId: 'kettle-1' },
+  '',
+);
 
 const ListParameters = closedObject({
   ...endpointParameters,
   include,
-  tenantId: Type.Optional(Type.String({ description: 'Only endpoints of this tenant.' })),
+  tenantId: Type.Optional(Type.String({ description: 'Only endpoints of this tenant.', examples: ['kaa'] })),
   endpointId: Type.Optional(
-    Type.Array(Type.String(), { description: 'Only these endpoints; with `regex`, one pattern.' }),
+    Type.Array(Type.String(), {
+      description: 'Only these endpoints; with `regex`, one pattern.',
+      examples: [['kettle-1', 'kettle-2']],
+    }),
   ),
-  applicationName: Type.Optional(Type.String()),
-  applicationVersionName: Type.Optional(Type.String()),
-  filterId: Type.Optional(Type.String({ description: 'Only endpoints that match this active filter.' })),
+  applicationName: Type.Optional(
+    Type.String({ description: 'Only endpoints of this application.', examples: ['smart_kettle'] }),
+  ),
+  applicationVersionName: Type.Optional(
+    Type.String({
+      description: 'Only endpoints of this application version.',
+      examples: ['smart_kettle-v1'],
+    }),
+  ),
+  filterId: Type.Optional(
+    Type.String({
+      description: 'Only endpoints that match this active filter.',
+      examples: ['2f1c5b1e-7c1c-4a5e-9d2b-0f6f1d0f9a11'],
+    }),
+  ),
   metadataFilter: Type.Optional(
     Type.String({
       description:
@@ -24,17 +47,33 @@ const ListParameters = closedObject({
       examples: ['{"city":"Kyiv","temp":{"$gt":20}}', 'city:Kyiv,temp:4'],
     }),
   ),
-  multiFilter: Type.Optional(Type.String({ description: 'Text found in the id or in any metadata value.' })),
+  multiFilter: Type.Optional(
+    Type.String({ description: 'Text found in the id or in any metadata value.', examples: ['Kyiv'] }),
+  ),
   regex: Type.Optional(
-    Type.Boolean({ description: 'Id, text and values are case-insensitive regular expressions.' }),
+    Type.Boolean({
+      default: false,
+      description: 'Id, text and values are case-insensitive regular expressions.',
+      examples: [false],
+    }),
   ),
-  offset: Type.Optional(Type.Integer({ minimum: 0 })),
-  limit: Type.Optional(
-    Type.Integer({ minimum: 1, description: 'Default 1000, at most 10000 (configuration).' }),
+  ...pageParameters,
+  cursor: Type.Optional(
+    documented(
+      Type.String({
+        description: '`nextCursor` of the page before; not with `offset`.',
+        examples: [exampleCursor],
+      }),
+      () => ({ pattern: '^[A-Za-z0-9_-]+$' }),
+    ),
   ),
-  cursor: Type.Optional(Type.String({ description: '`nextCursor` of the page before; not with `offset`.' })),
   sort: Type.Optional(
-    Type.String({ pattern: '^(createdDate|endpointId)(,(asc|desc))?$', examples: ['createdDate,desc'] }),
+    Type.String({
+      pattern: '^(createdDate|endpointId)(,(asc|desc))?$',
+      default: 'createdDate,desc',
+      description: 'By what, and `asc` (meant when neither is said) or `desc`.',
+      examples: ['createdDate,desc'],
+    }),
   ),
 });
 
@@ -51,7 +90,7 @@ export const listEndpoints = defineRoute({
   responses: {
     200: {
       description: 'A page of endpoints.',
-      schema: pageOf(Endpoint, true),
+      schema: EndpointPage,
       example: {
         totalElements: 1,
         content: [endpointExample],

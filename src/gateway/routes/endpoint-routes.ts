@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { refuse } from '../../model/errors.js';
 import { headOf } from '../../model/record.js';
 import type { Registration } from '../../register/index.js';
+import { documented, named } from '../table/described.js';
 import { reply, replyJson } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import {
@@ -20,25 +21,40 @@ import { commandOf } from './commands.js';
 import { deleteEndpoints } from './endpoint-deletion.js';
 import { listEndpoints } from './endpoint-list.js';
 import { searchEndpoints } from './endpoint-search.js';
-import { appVersionOf, endpointJson, readInclude } from './endpoint-views.js';
+import {
+  appVersionExample,
+  appVersionOf,
+  endpointExample,
+  endpointJson,
+  readInclude,
+} from './endpoint-views.js';
 
 const tags = ['Endpoints'] as const;
 
-const Registering = closedObject({
-  appVersion: VersionName,
-  metadata: Type.Optional(Metadata),
-  endpointToken: Type.Optional(EndpointToken),
-  endpointId: Type.Optional(EndpointId),
-  relations: Type.Optional(
-    Type.Array(Type.Unknown(), { description: 'Not in this version yet: only an empty list is taken.' }),
-  ),
-});
+const Registering = named(
+  'EndpointRegistration',
+  closedObject({
+    appVersion: VersionName,
+    metadata: Type.Optional(Metadata),
+    endpointToken: Type.Optional(EndpointToken),
+    endpointId: Type.Optional(EndpointId),
+    relations: Type.Optional(
+      documented(
+        Type.Array(Type.Unknown(), { description: 'Not in this version yet: only an empty list is taken.' }),
+        () => ({ maxItems: 0 }),
+      ),
+    ),
+  }),
+);
 
-const Registered = closedObject({
-  token: Type.String(),
-  status: Type.Literal('Inactive'),
-  endpointId: Type.String(),
-});
+const Registered = named(
+  'RegisteredEndpoint',
+  closedObject({
+    token: Type.String({ description: 'Shown this once only when it was made here.' }),
+    status: Type.Literal('Inactive'),
+    endpointId: EndpointId,
+  }),
+);
 
 const register = defineRoute({
   operationId: 'registerEndpoint',
@@ -50,6 +66,7 @@ const register = defineRoute({
   access: {
     scope: 'application:endpoint:create',
     on: (call, { catalogue }) => catalogue().version(call.body.appVersion.name)?.application,
+    resource: 'application-<the one of appVersion>',
   },
   query: EndpointQuery,
   body: {
@@ -119,7 +136,7 @@ const get = defineRoute({
   tags,
   access: { scope: 'endpoint:read', on: 'endpoint' },
   query: closedObject({ ...endpointParameters, include }),
-  responses: { 200: { description: 'The endpoint.', schema: Endpoint } },
+  responses: { 200: { description: 'The endpoint.', schema: Endpoint, example: endpointExample } },
   errors: ['endpoint-not-found'],
   async handle(call, deps) {
     const included = readInclude(call.query.include);
@@ -157,7 +174,13 @@ const getAppVersion = defineRoute({
   tags,
   access: { scope: 'endpoint:read', on: 'endpoint' },
   query: EndpointQuery,
-  responses: { 200: { description: 'The version, and when the endpoint got it.', schema: AppVersion } },
+  responses: {
+    200: {
+      description: 'The version, and when the endpoint got it.',
+      schema: AppVersion,
+      example: appVersionExample,
+    },
+  },
   errors: ['endpoint-not-found'],
   async handle(call, deps) {
     const answer = await deps.register.endpoints.get(call.context, call.path.endpointId);
@@ -180,7 +203,13 @@ const putAppVersion = defineRoute({
     levelsAbove: 1,
   },
   conditional: true,
-  responses: { 200: { description: 'The version, and when the endpoint got it.', schema: AppVersion } },
+  responses: {
+    200: {
+      description: 'The version, and when the endpoint got it.',
+      schema: AppVersion,
+      example: appVersionExample,
+    },
+  },
   errors: ['endpoint-not-found', 'application-version-not-found', 'other-application'],
   async handle(call, deps) {
     const version = deps.register.catalogue().version(call.body.name);

@@ -1,11 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { type Refusal, refuse } from '../../model/errors.js';
-import type { JsonObject, JsonValue } from '../../model/json.js';
+import type { JsonObject } from '../../model/json.js';
 import { defineRoute } from '../table/route.js';
-import { Endpoint, EndpointQuery, closedObject, pageOf } from '../table/schemas.js';
+import { documented, named } from '../table/described.js';
+import { EndpointQuery, closedObject } from '../table/schemas.js';
 import { answerPage, inBody, readWanted, type Wanted } from './endpoint-pages.js';
-import { endpointExample, readInclude } from './endpoint-views.js';
-import { QUERY_LEVELS } from './filter-schemas.js';
+import { EndpointPage, endpointExample, readInclude } from './endpoint-views.js';
+import { MongoQuery, QUERY_LEVELS } from './filter-schemas.js';
 
 const tags = ['Endpoints'] as const;
 
@@ -17,41 +18,49 @@ const texts = (description: string) =>
     description,
   });
 
-const Search = Type.Partial(
-  closedObject({
-    endpointIds: texts('Only these endpoints, at most 10000; with `regex`, one pattern.'),
-    endpointId: texts('As `endpointIds`; give one of the two.'),
-    applicationName: Type.String(),
-    applicationVersionName: Type.String(),
-    filterId: Type.String({ description: 'Only endpoints that match this active filter.' }),
-    metadataFilter: Type.Unsafe<JsonObject | string>({
-      type: ['object', 'string'],
-      description: 'An object over metadata keys, its JSON text, or `key:value,key:value`.',
+const Search = named(
+  'EndpointSearch',
+  Type.Partial(
+    closedObject({
+      endpointIds: texts('Only these endpoints, at most 10000; with `regex`, one pattern.'),
+      endpointId: texts('As `endpointIds`; give one of the two.'),
+      applicationName: Type.String({ description: 'Only endpoints of this application.' }),
+      applicationVersionName: Type.String({ description: 'Only endpoints of this application version.' }),
+      filterId: Type.String({ description: 'Only endpoints that match this active filter.' }),
+      metadataFilter: Type.Unsafe<JsonObject | string>({
+        type: ['object', 'string'],
+        description: 'An object over metadata keys, its JSON text, or `key:value,key:value`.',
+      }),
+      multiFilter: Type.String({ description: 'Text found in the id or in any metadata value.' }),
+      query: MongoQuery,
+      regex: Type.Unsafe<boolean | 'true' | 'false'>({
+        enum: [true, false, 'true', 'false'],
+        description: 'Id, text and values are case-insensitive regular expressions.',
+      }),
+      include: texts('`metadata` and `filters`: a list, or a text with a comma between.'),
+      tenantId: Type.String({ description: 'Only endpoints of this tenant.' }),
+      offset: Type.Unsafe<number | string>({
+        type: ['integer', 'string'],
+        minimum: 0,
+        pattern: '^[0-9]+$',
+        description: 'Endpoints before the page.',
+      }),
+      limit: documented(
+        Type.Unsafe<number | string>({
+          type: ['integer', 'string'],
+          minimum: 1,
+          pattern: '^0*[1-9][0-9]*$',
+          description: 'Endpoints on the page, at most.',
+        }),
+        ({ pageDefault, pageMax }) => ({ default: pageDefault, maximum: pageMax }),
+      ),
+      cursor: Type.String({ description: '`nextCursor` of the page before; not with `offset`.' }),
+      sort: Type.String({
+        pattern: '^(createdDate|endpointId)(,(asc|desc))?$',
+        examples: ['createdDate,desc'],
+      }),
     }),
-    multiFilter: Type.String({ description: 'Text found in the id or in any metadata value.' }),
-    query: Type.Unsafe<JsonValue>({
-      type: ['object', 'string'],
-      description: 'A query in the filter language, as that of a filter: an object, or its JSON text.',
-    }),
-    regex: Type.Unsafe<boolean | 'true' | 'false'>({
-      enum: [true, false, 'true', 'false'],
-      description: 'Id, text and values are case-insensitive regular expressions.',
-    }),
-    include: texts('`metadata` and `filters`: a list, or a text with a comma between.'),
-    tenantId: Type.String({ description: 'Only endpoints of this tenant.' }),
-    offset: Type.Unsafe<number | string>({ type: ['integer', 'string'], minimum: 0, pattern: '^[0-9]+$' }),
-    limit: Type.Unsafe<number | string>({
-      type: ['integer', 'string'],
-      minimum: 1,
-      pattern: '^0*[1-9][0-9]*$',
-      description: 'Default 1000, at most 10000 (configuration).',
-    }),
-    cursor: Type.String({ description: '`nextCursor` of the page before; not with `offset`.' }),
-    sort: Type.String({
-      pattern: '^(createdDate|endpointId)(,(asc|desc))?$',
-      examples: ['createdDate,desc'],
-    }),
-  }),
+  ),
 );
 
 type Body = typeof Search.static;
@@ -85,7 +94,7 @@ export const searchEndpoints = defineRoute({
   responses: {
     200: {
       description: 'A page of endpoints.',
-      schema: pageOf(Endpoint, true),
+      schema: EndpointPage,
       example: {
         totalElements: 1,
         content: [

@@ -7,6 +7,7 @@ import {
   metadataUpdatedOf,
 } from '../../model/record.js';
 import { refuseParameters } from '../table/query-parameters.js';
+import { Endpoint, pageOf } from '../table/schemas.js';
 
 /** What `include` asks for beside the plain endpoint. */
 export interface Included {
@@ -36,11 +37,14 @@ export function appVersionOf(head: RecordHead): { name: string; registeredDate: 
   return { name: head.version, registeredDate: new Date(head.versionSinceMs).toISOString() };
 }
 
+export const EndpointPage = pageOf('EndpointPage', Endpoint, true);
+
 /** An endpoint as the document of the interface shows it. */
+export const appVersionExample = { name: 'smart_kettle-v1', registeredDate: '2017-03-17T11:30:02.643Z' };
 export const endpointExample = {
   endpointId: 'kettle-1',
   createdDate: '2017-03-17T11:30:02.643Z',
-  appVersion: { name: 'smart_kettle-v1', registeredDate: '2017-03-17T11:30:02.643Z' },
+  appVersion: appVersionExample,
 };
 
 const PART_BYTES = 128 * 1024;
@@ -73,7 +77,7 @@ export function endpointJson(record: Uint8Array, included: Included, filters: re
   return Buffer.concat(pieces);
 }
 
-export interface EndpointPage {
+export interface EndpointPageContent {
   total: number;
   records: readonly Uint8Array[];
   /** ids of filters, in the order of the records; `[]` when not asked for */
@@ -82,7 +86,10 @@ export interface EndpointPage {
 }
 
 /** A page as JSON in parts of about 128 KiB, so that a page of 10,000 endpoints is never held twice. */
-export function* endpointPageParts(page: EndpointPage, included: Included): Generator<Uint8Array, void> {
+export function* endpointPageParts(
+  page: EndpointPageContent,
+  included: Included,
+): Generator<Uint8Array, void> {
   let pieces: Uint8Array[] = [Buffer.from(`{"totalElements":${page.total},"content":[`)];
   let size = 0;
   for (let i = 0; i < page.records.length; i++) {

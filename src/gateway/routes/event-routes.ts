@@ -4,8 +4,8 @@ import { refuse } from '../../model/errors.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
 import { closedObject, wordOf } from '../table/schemas.js';
 
-const wanted = (description: string) =>
-  Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description }));
+const wanted = (description: string, example: string) =>
+  Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description, examples: [[example]] }));
 
 const live = defineRoute({
   operationId: 'streamEvents',
@@ -21,10 +21,18 @@ const live = defineRoute({
   tags: ['Events'],
   access: { scope: 'application:read', on: 'each' },
   query: closedObject({
-    application: wanted('Only events of these applications.'),
-    endpointId: wanted('Only events of these endpoints.'),
-    filterId: wanted('Only events of these filters: matched, unmatched, pending, activated, deleted.'),
-    type: Type.Optional(Type.Array(wordOf(...EVENT_KINDS), { description: 'Only events of these types.' })),
+    application: wanted('Only events of these applications.', 'smart_kettle'),
+    endpointId: wanted('Only events of these endpoints.', 'kettle-1'),
+    filterId: wanted(
+      'Only events of these filters: matched, unmatched, pending, activated, deleted.',
+      '2f1c5b1e-7c1c-4a5e-9d2b-0f6f1d0f9a11',
+    ),
+    type: Type.Optional(
+      Type.Array(wordOf(...EVENT_KINDS), {
+        description: 'Only events of these types.',
+        examples: [['metadata-updated']],
+      }),
+    ),
   }),
   responses: {
     200: {

@@ -1,64 +1,84 @@
 import { Type } from '@sinclair/typebox';
 import type { FilterPreview } from '../../register/index.js';
+import { named } from '../table/described.js';
 import { defineRoute } from '../table/route.js';
 import { Endpoint, closedObject, include } from '../table/schemas.js';
 import { readable } from './endpoint-pages.js';
 import { endpointExample, endpointJson, type Included, readInclude } from './endpoint-views.js';
-import { MongoQuery, QUERY_LEVELS } from './filter-schemas.js';
+import { MongoQuery, QUERY_LEVELS, QueryObject } from './filter-schemas.js';
 
 const DEFAULT_SAMPLE = 10;
 const MAX_SAMPLE = 100;
 
-const Wanted = closedObject({
-  mongoQuery: MongoQuery,
-  sampleSize: Type.Optional(
-    Type.Integer({ minimum: 0, maximum: MAX_SAMPLE, description: `Default ${DEFAULT_SAMPLE}.` }),
-  ),
-});
-
-const Query = Type.Unsafe<object>({ type: 'object', additionalProperties: true });
-
-const Explain = closedObject({
-  read: closedObject({
-    list: Type.Literal('application', {
-      description: 'The list along which endpoints were read: that of all endpoints of the application.',
-    }),
-    endpoints: Type.Integer({ description: 'How many were read, one by one: all of them.' }),
+const Wanted = named(
+  'FilterPreviewRequest',
+  closedObject({
+    mongoQuery: MongoQuery,
+    sampleSize: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: MAX_SAMPLE,
+        default: DEFAULT_SAMPLE,
+        description: 'Endpoints in the sample, at most.',
+      }),
+    ),
   }),
-  conditions: Type.Array(
-    closedObject({
-      path: Type.String({ description: 'JSON pointer into `mongoQuery`.' }),
-      condition: Query,
-      letsThrough: Type.Integer({
-        description:
-          'How many endpoints of the application fulfil the condition by itself, `$nor` around it or not.',
+);
+
+const Explain = named(
+  'FilterExplanation',
+  closedObject({
+    read: closedObject({
+      list: Type.Literal('application', {
+        description: 'The list along which endpoints were read: that of all endpoints of the application.',
       }),
-      selectivity: Type.Unsafe<number | null>({
-        type: ['number', 'null'],
-        description: 'That as a share of all, 0 to 1; null when there are none.',
-      }),
-      index: Type.Null({
-        description: 'By which index it was decided: none, it was evaluated on each endpoint that was read.',
-      }),
+      endpoints: Type.Integer({ description: 'How many were read, one by one: all of them.' }),
     }),
-    { description: 'Those that `$and`, `$or` and `$nor` join, in their order; the first 100.' },
-  ),
-  omittedConditions: Type.Integer({ description: 'Conditions beyond the first 100.' }),
-  dependsOn: Type.Object(
-    {
-      metadataKeys: Type.Unsafe<string[] | null>({
-        type: ['array', 'null'],
-        items: { type: 'string' },
-        description: 'null: any key.',
+    conditions: Type.Array(
+      closedObject({
+        path: Type.String({ description: 'JSON pointer into `mongoQuery`.' }),
+        condition: QueryObject,
+        letsThrough: Type.Integer({
+          description:
+            'How many endpoints of the application fulfil the condition by itself, `$nor` around it or not.',
+        }),
+        selectivity: Type.Unsafe<number | null>({
+          type: ['number', 'null'],
+          description: 'That as a share of all, 0 to 1; null when there are none.',
+        }),
+        index: Type.Null({
+          description:
+            'By which index it was decided: none, it was evaluated on each endpoint that was read.',
+        }),
       }),
-      applicationVersion: Type.Boolean(),
-    },
-    {
-      description:
-        'Once it is saved and active, an update that changes none of these does not evaluate the filter.',
-    },
-  ),
-});
+      { description: 'Those that `$and`, `$or` and `$nor` join, in their order; the first 100.' },
+    ),
+    omittedConditions: Type.Integer({ description: 'Conditions beyond the first 100.' }),
+    dependsOn: Type.Object(
+      {
+        metadataKeys: Type.Unsafe<string[] | null>({
+          type: ['array', 'null'],
+          items: { type: 'string' },
+          description: 'null: any key.',
+        }),
+        applicationVersion: Type.Boolean(),
+      },
+      {
+        description:
+          'Once it is saved and active, an update that changes none of these does not evaluate the filter.',
+      },
+    ),
+  }),
+);
+
+const Preview = named(
+  'FilterPreview',
+  closedObject({
+    matchedEndpointsCount: Type.Integer({ minimum: 0 }),
+    sample: Type.Array(Endpoint),
+    explain: Explain,
+  }),
+);
 
 const condition = { metadata: { $elemMatch: { key: 'temp', value: { $gt: 90 } } } };
 
@@ -81,11 +101,7 @@ export const previewFilter = defineRoute({
   responses: {
     200: {
       description: 'What it would match.',
-      schema: closedObject({
-        matchedEndpointsCount: Type.Integer(),
-        sample: Type.Array(Endpoint),
-        explain: Explain,
-      }),
+      schema: Preview,
       example: {
         matchedEndpointsCount: 3,
         sample: [endpointExample],

@@ -2,50 +2,50 @@ import { type Static, Type } from '@sinclair/typebox';
 import { isJsonObject, type JsonValue } from '../../model/json.js';
 import type { FilterView } from '../../register/index.js';
 import { readingCondition } from '../table/entity-tags.js';
+import { named } from '../table/described.js';
 import { readLimit, readOffset } from '../table/paging.js';
 import { type Result, reply } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
-import { IsoDate, closedObject, pageOf, wordOf } from '../table/schemas.js';
+import { IsoDate, closedObject, pageOf, pageParameters, wordOf } from '../table/schemas.js';
 import { previewFilter } from './filter-preview.js';
-import { MongoQuery, QUERY_LEVELS } from './filter-schemas.js';
+import { MongoQuery, QUERY_LEVELS, QueryObject } from './filter-schemas.js';
 
 const tags = ['Filters'] as const;
 
 const Name = Type.String({ minLength: 1, maxLength: 256 });
 const Description = Type.String({ maxLength: 4096 });
 
-const Draft = closedObject({ name: Name, description: Type.Optional(Description), mongoQuery: MongoQuery });
-const Change = Type.Object(
-  {
-    name: Type.Optional(Name),
-    description: Type.Optional(Description),
-    mongoQuery: Type.Optional(MongoQuery),
-  },
-  { additionalProperties: false },
+const Draft = named(
+  'FilterDraft',
+  closedObject({ name: Name, description: Type.Optional(Description), mongoQuery: MongoQuery }),
 );
+const Change = named('FilterChange', Type.Partial(Draft));
 
-const Filter = closedObject({
-  id: Type.String(),
-  name: Type.String(),
-  description: Type.String(),
-  mongoQuery: Type.Unsafe<object>({ type: 'object', additionalProperties: true }),
-  status: wordOf('pending', 'active'),
-  matchedEndpointsCount: Type.Integer({ description: 'Exact when the filter is active.' }),
-  createdDate: IsoDate,
-  updatedDate: IsoDate,
-  fault: Type.Optional(
-    Type.String({
-      description:
-        'Why the query, which another version of the register saved, can not be read. Such a filter stays pending until its query is changed.',
-    }),
-  ),
-  progress: Type.Optional(
-    Type.Object(
-      { evaluated: Type.Integer(), total: Type.Integer() },
-      { description: 'Of a pending filter: endpoints evaluated so far, of how many.' },
+const Filter = named(
+  'Filter',
+  closedObject({
+    id: Type.String(),
+    name: Type.String(),
+    description: Type.String(),
+    mongoQuery: QueryObject,
+    status: wordOf('pending', 'active'),
+    matchedEndpointsCount: Type.Integer({ description: 'Exact when the filter is active.' }),
+    createdDate: IsoDate,
+    updatedDate: IsoDate,
+    fault: Type.Optional(
+      Type.String({
+        description:
+          'Why the query, which another version of the register saved, can not be read. Such a filter stays pending until its query is changed.',
+      }),
     ),
-  ),
-});
+    progress: Type.Optional(
+      Type.Object(
+        { evaluated: Type.Integer(), total: Type.Integer() },
+        { description: 'Of a pending filter: endpoints evaluated so far, of how many.' },
+      ),
+    ),
+  }),
+);
 
 const example = {
   id: '2f1c5b1e-7c1c-4a5e-9d2b-0f6f1d0f9a11',
@@ -100,17 +100,17 @@ const list = defineRoute({
   access: { scope: 'application:endpoint-filter:read', on: 'application' },
   query: closedObject({
     name: Type.Optional(
-      Type.String({ description: 'Only filters whose name contains this, whatever the case.' }),
+      Type.String({
+        description: 'Only filters whose name contains this, whatever the case.',
+        examples: ['hot'],
+      }),
     ),
-    offset: Type.Optional(Type.Integer({ minimum: 0 })),
-    limit: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'Default 1000, at most 10000 (configuration).' }),
-    ),
+    ...pageParameters,
   }),
   responses: {
     200: {
       description: 'A page of filters, by name.',
-      schema: pageOf(Filter, false),
+      schema: pageOf('FilterPage', Filter, false),
       example: { totalElements: 1, content: [example] },
     },
   },

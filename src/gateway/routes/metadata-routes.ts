@@ -4,6 +4,7 @@ import type { JsonObject } from '../../model/json.js';
 import type { Outcome } from '../../model/outcome.js';
 import { createdOf, etagOf, metadataBytesOf, metadataOf, metadataRevisionOf } from '../../model/record.js';
 import { readingCondition } from '../table/entity-tags.js';
+import { named } from '../table/described.js';
 import { type Result, reply, replyJson } from '../table/reply.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
 import {
@@ -54,6 +55,7 @@ const get = defineRoute({
     include: Type.Optional(
       Type.Array(Type.String(), {
         description: 'Keys, comma-separated or repeated: the answer holds only these.',
+        examples: [['city,temp']],
       }),
     ),
   }),
@@ -94,18 +96,30 @@ const put = defineRoute({
 });
 
 const pointer = Type.String({ pattern: '^(/([^~]|~[01])*)?$', description: 'JSON Pointer (RFC 6901).' });
-const JsonPatch = Type.Array(
-  Type.Object({
-    op: wordOf('add', 'remove', 'replace', 'move', 'copy', 'test'),
-    path: pointer,
-    from: Type.Optional(pointer),
-    value: Type.Optional(AnyJson),
+const JsonPatch = named(
+  'JsonPatch',
+  Type.Array(
+    named(
+      'JsonPatchOperation',
+      Type.Object(
+        {
+          op: wordOf('add', 'remove', 'replace', 'move', 'copy', 'test'),
+          path: pointer,
+          from: Type.Optional(pointer),
+          value: Type.Optional(AnyJson),
+        },
+        { description: 'RFC 6902.' },
+      ),
+    ),
+  ),
+);
+const MergePatch = named(
+  'MergePatch',
+  Type.Unsafe<JsonObject>({
+    type: 'object',
+    description: 'RFC 7396: `null` removes a key.',
   }),
 );
-const MergePatch = Type.Unsafe<JsonObject>({
-  type: 'object',
-  description: 'RFC 7396: `null` removes a key.',
-});
 const Patch = Type.Unsafe<Static<typeof JsonPatch> | JsonObject>({});
 
 const patch = defineRoute({
@@ -126,7 +140,7 @@ const patch = defineRoute({
         example: [{ op: 'add', path: '/city', value: 'Kyiv' }],
       },
       'application/merge-patch+json': { schema: MergePatch, example: { city: 'Kyiv', old: null } },
-      'application/json': { schema: JsonPatch, example: [{ op: 'remove', path: '/old' }] },
+      'application/json': { schema: JsonPatch, example: [{ op: 'replace', path: '/city', value: 'Kyiv' }] },
     },
     levelsAbove: 3,
   },

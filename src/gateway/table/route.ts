@@ -30,6 +30,8 @@ export interface RouteDeps {
 /** One request as its handler sees it: everything checked against the route. */
 export interface Call<Names extends string = string, Query = unknown, Body = unknown> {
   path: Readonly<Record<Names, string>>;
+  /** path prefix of the request; `''` is none */
+  prefix: string;
   query: Query;
   body: Body;
   /** the body's JSON text, white space around it removed; `''` when the route takes none */
@@ -53,11 +55,24 @@ export interface Call<Names extends string = string, Query = unknown, Body = unk
 /**
  * What a caller must be granted, and on which resource: the endpoint of the path; the application `{app}` of the path;
  * the application that a function finds (`undefined`: there is none, the handler will say so); or `each`: the handler
- * asks for every item, or shows only what is granted.
+ * asks for every item, or shows only what is granted. `resource` says it to readers of the document.
  */
 export type Requirement<C> =
-  | { scope: Scope; on: 'endpoint' | 'application' | 'each' }
-  | { scope: Scope; on: (call: C, register: Register) => string | undefined };
+  | { scope: Scope; on: 'endpoint' }
+  | { scope: Scope; on: 'application' }
+  | { scope: Scope; on: 'each'; resource?: string }
+  | { scope: Scope; on: (call: C, register: Register) => string | undefined; resource: string };
+
+/** What operations are about, and what the document says of each. */
+export const TAGS = {
+  Endpoints: 'Registered devices: register, find, unregister, and the application version of each.',
+  Batches: 'Many endpoints by one request.',
+  Metadata: 'What is known of an endpoint: any JSON under keys. Every change is an event.',
+  Filters: 'Saved queries over the endpoints of an application, whose members follow every change.',
+  Events: 'What happens, as it happens.',
+  Service: 'About the service itself.',
+} as const;
+export type Tag = keyof typeof TAGS;
 
 export interface MediaSpec {
   schema: TSchema;
@@ -66,6 +81,8 @@ export interface MediaSpec {
   streamed?: true;
   /** checked by the handler, which is faster or has something more exact to say */
   unchecked?: true;
+  /** of a text that is many items, such as NDJSON: the schema of each */
+  itemSchema?: TSchema;
 }
 
 /** A request's body. All media types of one route have one meaning; `levelsAbove` are levels of nesting around a metadata value. */
@@ -81,6 +98,8 @@ export interface ResponseSpec {
   mediaType?: string;
   schema?: TSchema;
   example?: unknown;
+  /** other media types, which the request asks for by its own */
+  also?: Readonly<Record<string, MediaSpec>>;
   headers?: readonly ('ETag' | 'Location')[];
 }
 
@@ -92,7 +111,7 @@ export interface RouteSpec<P extends string, Q extends TObject, B extends TSchem
   path: PathNames<P> extends PathParameter ? P : never;
   summary: string;
   description?: string;
-  tags: readonly [string, ...string[]];
+  tags: readonly [Tag, ...Tag[]];
   /** `public`: anybody, without a token */
   access: 'public' | Requirement<Call<PathNames<P>, Static<Q>, Static<B>>>;
   query?: Q;

@@ -1,6 +1,9 @@
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import { ENDPOINT_ID, ENDPOINT_TOKEN, NAME } from '../../model/endpoint.js';
+import { type ErrorCode, ERRORS } from '../../model/errors.js';
 import type { JsonObject, JsonValue } from '../../model/json.js';
+import type { GatewayLimits } from '../types.js';
+import { documented, named } from './described.js';
 
 const closed = { additionalProperties: false } as const;
 
@@ -13,59 +16,139 @@ export function wordOf<const T extends string>(...words: readonly T[]) {
 }
 
 export const AnyJson = Type.Unsafe<JsonValue>({ description: 'Any JSON value.' });
-export const Metadata = Type.Unsafe<JsonObject>({
-  type: 'object',
-  // else fast-json-stringify writes none of them
-  additionalProperties: true,
-  description: 'Metadata: any JSON under each key.',
+
+/** What the register holds keys and their number to, with better words than a schema has. */
+const metadataLimits = ({ metadataKeys, metadataKeyPattern }: GatewayLimits) => ({
+  maxProperties: metadataKeys,
+  propertyNames: { pattern: metadataKeyPattern, not: { const: '__proto__' } },
 });
-export const IsoDate = Type.String({ format: 'date-time', examples: ['2017-03-17T11:30:02.643Z'] });
-export const EndpointId = Type.String({ pattern: ENDPOINT_ID.source });
-export const EndpointToken = Type.String({ pattern: ENDPOINT_TOKEN.source });
-export const VersionName = closedObject({ name: Type.String({ pattern: NAME.source }) });
-
-export const FaultDetails = Type.Array(closedObject({ path: Type.String(), message: Type.String() }), {
-  description:
-    'Every fault that was found, and where: a JSON pointer into the body or the item, or the name of a parameter.',
-});
-
-export const ErrorBody = closedObject({
-  message: Type.String({ description: 'What is wrong, and what would be right.' }),
-  code: Type.String({ description: 'Stable, for programs.' }),
-  details: Type.Optional(FaultDetails),
-});
-
-export const AppVersion = closedObject({ name: Type.String(), registeredDate: IsoDate });
-
-export const Endpoint = closedObject({
-  endpointId: Type.String(),
-  createdDate: IsoDate,
-  appVersion: AppVersion,
-  metadataUpdatedDate: Type.Optional(IsoDate),
-  metadata: Type.Optional(Metadata),
-  filters: Type.Optional(
-    Type.Array(Type.String(), { description: 'Ids of the active filters that it matches.' }),
+export const Metadata = named(
+  'Metadata',
+  documented(
+    Type.Unsafe<JsonObject>({
+      type: 'object',
+      // else fast-json-stringify writes none of them
+      additionalProperties: true,
+      description: 'Metadata: any JSON under each key.',
+    }),
+    metadataLimits,
   ),
+);
+export const IsoDate = named(
+  'Timestamp',
+  Type.String({ format: 'date-time', description: 'ISO 8601, UTC, with milliseconds.' }),
+);
+export const EndpointId = named(
+  'EndpointId',
+  documented(Type.String({ pattern: ENDPOINT_ID.source, description: 'Id of an endpoint.' }), () => ({
+    not: { enum: ['.', '..'] },
+  })),
+);
+export const EndpointToken = named(
+  'EndpointToken',
+  Type.String({
+    pattern: ENDPOINT_TOKEN.source,
+    description: 'What a device identifies itself with; unique in the application.',
+  }),
+);
+export const VersionName = named(
+  'AppVersionName',
+  closedObject({ name: Type.String({ pattern: NAME.source, description: 'Of the application version.' }) }),
+);
+
+/** What went wrong, for programs. */
+export const Code = named('ErrorCode', wordOf(...(Object.keys(ERRORS) as ErrorCode[])));
+
+const FaultDetail = named(
+  'FaultDetail',
+  closedObject({
+    path: Type.String({ description: 'JSON pointer into the body or the item, or the name of a parameter.' }),
+    message: Type.String(),
+  }),
+);
+export const FaultDetails = Type.Array(FaultDetail, {
+  description: 'Every fault that was found, and where.',
 });
 
-export function pageOf(content: TSchema, cursor: boolean) {
-  const page = { totalElements: Type.Integer(), content: Type.Array(content) };
-  return cursor ? closedObject({ ...page, nextCursor: Type.Optional(Type.String()) }) : closedObject(page);
+export const ErrorBody = named(
+  'Error',
+  closedObject({
+    message: Type.String({ description: 'What is wrong, and what would be right.' }),
+    code: Code,
+    details: Type.Optional(FaultDetails),
+  }),
+);
+
+export const AppVersion = named('AppVersion', closedObject({ name: Type.String(), registeredDate: IsoDate }));
+
+export const Endpoint = named(
+  'Endpoint',
+  closedObject({
+    endpointId: EndpointId,
+    createdDate: IsoDate,
+    appVersion: AppVersion,
+    metadataUpdatedDate: Type.Optional(IsoDate),
+    metadata: Type.Optional(Metadata),
+    filters: Type.Optional(
+      Type.Array(Type.String(), { description: 'Ids of the active filters that it matches.' }),
+    ),
+  }),
+);
+
+/** @param name of the page, among the schemas of the document */
+export function pageOf(name: string, content: TSchema, cursor: boolean) {
+  const page = {
+    totalElements: Type.Integer({ minimum: 0, description: 'Of all pages.' }),
+    content: Type.Array(content),
+  };
+  const nextCursor = Type.Optional(
+    Type.String({ description: 'Of the page that follows; absent on the last.' }),
+  );
+  return named(name, cursor ? closedObject({ ...page, nextCursor }) : closedObject(page));
 }
 
 /** Taken on every endpoint route: clients in the field send them. */
 export const endpointParameters = {
   tenantId: Type.Optional(
-    Type.String({ description: 'Taken for older clients; the tenant is that of the caller.' }),
+    Type.String({
+      description: 'Taken for older clients; the tenant is that of the caller.',
+      examples: ['kaa'],
+    }),
   ),
-  include: Type.Optional(Type.Array(Type.String(), { description: 'Taken for older clients.' })),
-  inheritedMetadata: Type.Optional(Type.String({ description: 'Taken for older clients; changes nothing.' })),
+  include: Type.Optional(
+    Type.Array(Type.String(), { description: 'Taken for older clients.', examples: [['metadata']] }),
+  ),
+  inheritedMetadata: Type.Optional(
+    Type.String({ description: 'Taken for older clients; changes nothing.', examples: ['false'] }),
+  ),
 };
 export const EndpointQuery = closedObject(endpointParameters);
 
+const INCLUDED = '(metadata|filters)';
 export const include = Type.Optional(
-  Type.Array(Type.String(), {
-    description: '`metadata` and `filters`: comma-separated, or the parameter repeated.',
-    examples: [['metadata,filters']],
-  }),
+  Type.Array(
+    documented(Type.String(), () => ({ pattern: `^${INCLUDED}(,${INCLUDED})*$` })),
+    {
+      description: '`metadata` and `filters`: comma-separated, or the parameter repeated.',
+      examples: [['metadata,filters']],
+    },
+  ),
 );
+
+/** Where a page starts and how long it is; `handle` refuses a limit beyond that of the configuration. */
+export const pageParameters = {
+  offset: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      default: 0,
+      description: 'Elements before the page. One past the end makes an empty page.',
+      examples: [0],
+    }),
+  ),
+  limit: Type.Optional(
+    documented(
+      Type.Integer({ minimum: 1, description: 'Elements on the page, at most.', examples: [10] }),
+      ({ pageDefault, pageMax }) => ({ default: pageDefault, maximum: pageMax }),
+    ),
+  ),
+};
