@@ -228,7 +228,7 @@ void t.test('what can’t be opened says why, and leaves the folder free', async
   await env.close();
   for (let i = 0; i < 2; i++) {
     const refused = openEmbeddedStore({ url: `file:${newer}`, durability: 'sync' });
-    await t.rejects(refused, { message: /has format 99; this version .* reads format 1\. Start/ });
+    await t.rejects(refused, { message: /has format 99; this version .* reads format 2\. Start/ });
   }
 
   const damaged = emptyFolder(t);
