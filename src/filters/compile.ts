@@ -42,12 +42,15 @@ const DOCUMENT_ROOT: Root<DocumentView> = {
     const only = byKey[0];
     if (byKey.length === 1 && only !== undefined) {
       const { key, holds } = only;
-      return ({ metadata }) => Object.hasOwn(metadata, key) && holds(metadata[key]!);
+      return (view) => holdsOf(view.value(key), holds);
     }
-    return ({ metadata }) =>
-      byKey.some(({ key, holds }) => Object.hasOwn(metadata, key) && holds(metadata[key]!));
+    return (view) => byKey.some(({ key, holds }) => holdsOf(view.value(key), holds));
   },
 };
+
+function holdsOf(value: JsonValue | undefined, holds: Predicate<JsonValue>): boolean {
+  return value !== undefined && holds(value);
+}
 
 /** A metadata entry `{key, value}` of a known key, given by its value alone: no document is built for it. */
 function entryRoot(key: string): Root<JsonValue> {

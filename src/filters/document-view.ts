@@ -5,18 +5,30 @@ import type { FilterDocument } from './query.js';
 export class DocumentView implements FilterDocument {
   readonly endpointId: string;
   readonly applicationVersion: string;
-  readonly metadata: JsonObject;
+  readonly #doc: FilterDocument;
   #entries: JsonValue[] | undefined;
 
   constructor(doc: FilterDocument) {
     this.endpointId = doc.endpointId;
     this.applicationVersion = doc.applicationVersion;
-    this.metadata = doc.metadata;
+    this.#doc = doc;
+  }
+
+  get metadata(): JsonObject {
+    return this.#doc.metadata;
+  }
+
+  /** The value of a metadata key; undefined where there is none. */
+  value(key: string): JsonValue | undefined {
+    const doc = this.#doc;
+    if (doc.value !== undefined) return doc.value(key);
+    return Object.hasOwn(doc.metadata, key) ? doc.metadata[key] : undefined;
   }
 
   /** The `[{key, value}]` form of the metadata: built when first asked for, once, because few queries need it. */
   entries(): JsonValue[] {
-    return (this.#entries ??= Object.keys(this.metadata).map((key) => ({ key, value: this.metadata[key]! })));
+    const { metadata } = this;
+    return (this.#entries ??= Object.keys(metadata).map((key) => ({ key, value: metadata[key]! })));
   }
 }
 

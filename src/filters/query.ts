@@ -1,4 +1,4 @@
-import type { JsonObject } from '../model/json.js';
+import type { JsonObject, JsonValue } from '../model/json.js';
 
 /**
  * What a query is asked about: stands for
@@ -7,7 +7,9 @@ import type { JsonObject } from '../model/json.js';
 export interface FilterDocument {
   endpointId: string;
   applicationVersion: string;
-  metadata: JsonObject;
+  readonly metadata: JsonObject;
+  /** one value of the metadata, where it is to be had without the others; undefined: there is none */
+  value?(key: string): JsonValue | undefined;
 }
 
 /** One thing that is wrong with a query. */

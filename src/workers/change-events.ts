@@ -9,7 +9,7 @@ import {
 } from '../avro/index.js';
 import type { MetadataDiff } from '../model/diff.js';
 import type { StoredEvent } from '../model/event.js';
-import type { JsonObject, JsonValue } from '../model/json.js';
+import type { MetadataText } from '../model/metadata-text.js';
 import type { RecordHead } from '../model/record.js';
 import type { ApplicationFilters } from './application-filters.js';
 
@@ -36,29 +36,29 @@ export class ChangeEvents {
     cause: Cause,
     head: RecordHead,
     revision: number,
-    initial: { metadata: JsonObject; diff: MetadataDiff },
+    initial: { metadata: MetadataText; diff: MetadataDiff },
   ): void {
     if (!this.settings.withEvents) return;
     this.list.push({ kind: 'registered', revision, payload: encodeRegistered(this.context(cause, head)) });
     if (this.settings.metadataOnRegistration && initial.diff.added.length > 0)
-      this.metadataUpdated(cause, head, revision, {}, initial);
+      this.metadataUpdated(cause, head, revision, initial.metadata, initial);
   }
 
   metadataUpdated(
     cause: Cause,
     head: RecordHead,
     revision: number,
-    before: JsonObject,
-    after: { metadata: JsonObject; diff: MetadataDiff },
+    before: MetadataText,
+    after: { metadata: MetadataText; diff: MetadataDiff },
   ): void {
     if (!this.settings.withEvents) return;
     const added: Record<string, string | null> = {};
     const updated: Record<string, { oldValue: string | null; newValue: string | null }> = {};
     const removed: Record<string, string | null> = {};
-    for (const key of after.diff.added) added[key] = textOf(after.metadata[key]!);
+    for (const key of after.diff.added) added[key] = textOf(after.metadata, key);
     for (const key of after.diff.updated)
-      updated[key] = { oldValue: textOf(before[key]!), newValue: textOf(after.metadata[key]!) };
-    for (const key of after.diff.removed) removed[key] = textOf(before[key]!);
+      updated[key] = { oldValue: textOf(before, key), newValue: textOf(after.metadata, key) };
+    for (const key of after.diff.removed) removed[key] = textOf(before, key);
     const payload = encodeMetadataUpdated(this.context(cause, head), { added, updated, removed });
     this.list.push({ kind: 'metadata-updated', revision, payload });
   }
@@ -127,6 +127,7 @@ export class ChangeEvents {
 }
 
 /** JSON text; Avro null stands for JSON null. */
-function textOf(value: JsonValue): string | null {
-  return value === null ? null : JSON.stringify(value);
+function textOf(metadata: MetadataText, key: string): string | null {
+  const text = metadata.valueText(key)!;
+  return text === 'null' ? null : text;
 }

@@ -3,7 +3,9 @@ import type { MetadataDiff } from '../model/diff.js';
 import { isEmptyDiff, sumOfDiffs } from '../model/diff.js';
 import { refuse } from '../model/errors.js';
 import { encodeEvents } from '../model/event.js';
-import type { JsonObject } from '../model/json.js';
+import type { FilterDocument } from '../filters/index.js';
+import type { JsonObject, JsonValue } from '../model/json.js';
+import { MetadataText } from '../model/metadata-text.js';
 import type { Done } from '../model/outcome.js';
 import {
   ABSENT,
@@ -45,8 +47,7 @@ interface LiveEndpoint {
   createdMs: number;
   metadataRevision: number;
   metadataUpdatedMs: number | undefined;
-  metadata: JsonObject;
-  metadataText: string;
+  metadata: MetadataText;
 }
 
 class EndpointChange {
@@ -85,8 +86,7 @@ class EndpointChange {
         createdMs: record.createdMs,
         metadataRevision: record.metadataRevision,
         metadataUpdatedMs: record.metadataUpdatedMs,
-        metadata: JSON.parse(record.metadataText) as JsonObject,
-        metadataText: record.metadataText,
+        metadata: new MetadataText(record.metadataText),
       };
     }
   }
@@ -105,7 +105,7 @@ class EndpointChange {
       createdMs: this.createdMs,
       metadataRevision: live?.metadataRevision ?? this.revision,
       head,
-      metadataText: live?.metadataText ?? '{}',
+      metadataText: live?.metadata.text ?? '{}',
     };
     if (live?.metadataUpdatedMs !== undefined) record.metadataUpdatedMs = live.metadataUpdatedMs;
     const write: EvaluatedWrite = {
@@ -175,7 +175,6 @@ class EndpointChange {
       metadataRevision: this.revision + 1,
       metadataUpdatedMs: initial.diff.added.length > 0 ? command.timestampMs : undefined,
       metadata: initial.metadata,
-      metadataText: initial.text,
     };
     const filters = this.apply(live);
     this.moved = true;
@@ -190,7 +189,7 @@ class EndpointChange {
     live: LiveEndpoint,
     command: Parameters<typeof changeMetadata>[1],
   ): EvaluatedOutcome {
-    const change = changeMetadata(live, command, this.settings.limits);
+    const change = changeMetadata(live.metadata, command, this.settings.limits);
     if (change.kind === 'refused') return change;
     const answersMetadata =
       command.type === 'replace-metadata' || command.type === 'json-patch' || command.type === 'merge-patch';
@@ -206,7 +205,6 @@ class EndpointChange {
       metadataRevision: this.revision + 1,
       metadataUpdatedMs: command.timestampMs,
       metadata: change.metadata,
-      metadataText: change.text,
     };
     const filters = this.apply(after);
     this.events.metadataUpdated(command, after.head, this.revision, live.metadata, change);
@@ -319,13 +317,34 @@ class EndpointChange {
       createdMs: live.createdMs,
       versionSinceMs: live.head.versionSinceMs,
     };
-    if (withMetadata) done.metadata = Buffer.from(live.metadataText);
+    if (withMetadata) done.metadata = Buffer.from(live.metadata.text);
     return done;
   }
 }
 
 const NO_KEYS: MetadataDiff = { added: [], updated: [], removed: [] };
 
-function documentOf(live: LiveEndpoint) {
-  return { endpointId: live.head.endpointId, applicationVersion: live.head.version, metadata: live.metadata };
+/** An endpoint as filters see it. */
+class LiveDocument implements FilterDocument {
+  constructor(private readonly live: LiveEndpoint) {}
+
+  get endpointId(): string {
+    return this.live.head.endpointId;
+  }
+
+  get applicationVersion(): string {
+    return this.live.head.version;
+  }
+
+  get metadata(): JsonObject {
+    return this.live.metadata.object();
+  }
+
+  value(key: string): JsonValue | undefined {
+    return this.live.metadata.value(key);
+  }
+}
+
+function documentOf(live: LiveEndpoint): FilterDocument {
+  return new LiveDocument(live);
 }

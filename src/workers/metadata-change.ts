@@ -1,5 +1,5 @@
 import type { Command } from '../model/command.js';
-import { diffMetadata, type MetadataDiff } from '../model/diff.js';
+import { diffMetadata, isEmptyDiff, type MetadataDiff } from '../model/diff.js';
 import type { EndpointLimits } from '../model/endpoint.js';
 import { type Refusal, refuse } from '../model/errors.js';
 import {
@@ -11,10 +11,10 @@ import {
   pointerToken,
 } from '../model/json.js';
 import { applyJsonPatch, applyMergePatch } from '../model/json-patch.js';
+import { MetadataText } from '../model/metadata-text.js';
 
-/** Metadata after a command, with its text and what changed; or why not. */
-export type MetadataChange =
-  { kind: 'changed'; metadata: JsonObject; text: string; diff: MetadataDiff } | Refusal;
+/** Metadata after a command, and what changed; or why not. */
+export type MetadataChange = { kind: 'changed'; metadata: MetadataText; diff: MetadataDiff } | Refusal;
 
 type MetadataCommand = Extract<
   Command,
@@ -25,46 +25,71 @@ type MetadataCommand = Extract<
  * What a command makes of an endpoint's metadata; checked against the limits. `before` is not changed. O(metadata).
  */
 export function changeMetadata(
-  { metadata: before, metadataText }: { metadata: JsonObject; metadataText: string },
+  before: MetadataText,
   command: MetadataCommand,
   limits: LimitChecks,
 ): MetadataChange {
-  if (command.type === 'set-key') return setKey(before, metadataText, command, limits);
-  const after = wishedMetadata(before, command, limits);
+  const direct = setValues(before, command, limits);
+  if (direct !== undefined) return direct;
+  const known = before.object();
+  const after = wishedMetadata(known, command, limits);
   if ('kind' in after) return after;
-  const diff = diffMetadata(before, after.metadata);
-  if (command.type !== 'delete-key') keepUnchanged(before, after.metadata, diff);
+  const diff = diffMetadata(known, after.metadata);
+  if (command.type !== 'delete-key') keepUnchanged(known, after.metadata, diff);
   return checkMetadata(after.metadata, diff, limits);
 }
 
-/** The most frequent change: only one key is compared, and only its value is written anew. */
-function setKey(
-  before: JsonObject,
-  textBefore: string,
-  { key, valueText }: Extract<Command, { type: 'set-key' }>,
+/**
+ * The most frequent changes: values of single keys, put into the text as it stands. Undefined for all that is not so
+ * simple, and for what will be refused, so that it is said in one place only.
+ */
+function setValues(
+  before: MetadataText,
+  command: MetadataCommand,
   limits: LimitChecks,
-): MetadataChange {
-  const value = JSON.parse(valueText) as JsonValue;
-  const metadata = { ...before, [key]: value };
-  if (!Object.hasOwn(before, key))
-    return checkMetadata(metadata, { added: [key], updated: [], removed: [] }, limits);
-  if (jsonEquals(before[key]!, value))
-    return checkMetadata(metadata, { added: [], updated: [], removed: [] }, limits, textBefore);
-  const text = replaceValue(textBefore, key, before[key]!, value);
-  return checkMetadata(metadata, { added: [], updated: [key], removed: [] }, limits, text);
+): MetadataChange | undefined {
+  const wished = wishedValues(command);
+  if (wished === undefined) return undefined;
+  const diff: MetadataDiff = { added: [], updated: [], removed: [] };
+  for (const key of wished.keys()) {
+    const text = wished.valueText(key)!;
+    const textBefore = before.valueText(key);
+    if (text === textBefore) continue;
+    // it may be the same object with its keys in another order
+    if (isContainer(text)) {
+      const value = wished.value(key)!;
+      if (textBefore !== undefined && jsonEquals(before.value(key)!, value)) continue;
+      if (nestingOf(value, limits.nesting) > limits.nesting) return undefined;
+    }
+    if (limits.restricted.has(key)) return undefined;
+    if (textBefore !== undefined) diff.updated.push(key);
+    else if (limits.keyPattern.test(key) && key !== '__proto__') diff.added.push(key);
+    else return undefined;
+  }
+  if (isEmptyDiff(diff)) return { kind: 'changed', metadata: before, diff };
+  if (diff.added.length > 0 && before.keys().length + diff.added.length > limits.metadataKeys)
+    return undefined;
+  const metadata = before.with(diff.updated, diff.added, (key) => wished.valueText(key)!);
+  if (metadata === undefined || isTooLarge(metadata.text, limits)) return undefined;
+  return { kind: 'changed', metadata, diff };
 }
 
-/** JSON text with another value of a key; undefined where the key's place is not certain. */
-function replaceValue(text: string, key: string, before: JsonValue, after: JsonValue): string | undefined {
-  // quotes inside of strings are escaped, so that this is a key; when it is the only one, it is not in a nested object
-  const name = `${JSON.stringify(key)}:`;
-  const at = text.indexOf(name);
-  if (at === -1 || text.includes(name, at + 1)) return undefined;
-  const start = at + name.length;
-  const old = JSON.stringify(before);
-  const end = start + old.length;
-  if (!text.startsWith(old, start) || (text[end] !== ',' && text[end] !== '}')) return undefined;
-  return text.slice(0, start) + JSON.stringify(after) + text.slice(end);
+function wishedValues(command: MetadataCommand): MetadataText | undefined {
+  if (command.type === 'change-keys')
+    return command.unset.length === 0 ? new MetadataText(command.setText) : undefined;
+  if (command.type !== 'set-key') return undefined;
+  const value = { [command.key]: JSON.parse(command.valueText) as JsonValue };
+  return new MetadataText(JSON.stringify(value), value);
+}
+
+function isContainer(text: string): boolean {
+  const first = text.charCodeAt(0);
+  return first === 123 || first === 91; // { or [
+}
+
+function isTooLarge(text: string, limits: LimitChecks): boolean {
+  // a UTF-16 unit is at most three bytes of UTF-8
+  return text.length * 3 > limits.endpointBytes && Buffer.byteLength(text) > limits.endpointBytes;
 }
 
 /** The metadata of a registration, checked. */
@@ -88,7 +113,7 @@ export function prepareLimits(limits: EndpointLimits): LimitChecks {
 
 function wishedMetadata(
   before: JsonObject,
-  command: Exclude<MetadataCommand, { type: 'set-key' }>,
+  command: MetadataCommand,
   limits: LimitChecks,
 ): { metadata: JsonObject } | Refusal {
   switch (command.type) {
@@ -117,6 +142,8 @@ function wishedMetadata(
       if (!isJsonObject(merged)) return refuse('invalid-patch', 'A merge patch of metadata is an object.');
       return { metadata: merged };
     }
+    case 'set-key':
+      return { metadata: { ...before, [command.key]: JSON.parse(command.valueText) as JsonValue } };
     case 'delete-key': {
       if (!Object.hasOwn(before, command.key)) {
         return refuse(
@@ -145,13 +172,7 @@ function keepUnchanged(before: JsonObject, after: JsonObject, diff: MetadataDiff
   for (const key of Object.keys(after)) if (!changed.has(key)) after[key] = before[key]!;
 }
 
-/** @param knownText the metadata as JSON, where it is known */
-function checkMetadata(
-  metadata: JsonObject,
-  diff: MetadataDiff,
-  limits: LimitChecks,
-  knownText?: string,
-): MetadataChange {
+function checkMetadata(metadata: JsonObject, diff: MetadataDiff, limits: LimitChecks): MetadataChange {
   const invalid = diff.added.filter((key) => key === '__proto__' || !limits.keyPattern.test(key));
   if (invalid.length > 0) {
     return refuseKeys('invalid-metadata-key', invalid, (key) =>
@@ -187,17 +208,14 @@ function checkMetadata(
       `The endpoint would have ${count} metadata keys; ${limits.metadataKeys} are allowed.`,
     );
   }
-  const text = knownText ?? JSON.stringify(metadata);
-  if (text.length * 3 > limits.endpointBytes && diff.added.length + diff.updated.length > 0) {
-    const bytes = Buffer.byteLength(text);
-    if (bytes > limits.endpointBytes) {
-      return refuse(
-        'endpoint-too-large',
-        `The metadata would be ${bytes} bytes; ${limits.endpointBytes} are allowed.`,
-      );
-    }
+  const text = JSON.stringify(metadata);
+  if (diff.added.length + diff.updated.length > 0 && isTooLarge(text, limits)) {
+    return refuse(
+      'endpoint-too-large',
+      `The metadata would be ${Buffer.byteLength(text)} bytes; ${limits.endpointBytes} are allowed.`,
+    );
   }
-  return { kind: 'changed', metadata, text, diff };
+  return { kind: 'changed', metadata: new MetadataText(text, metadata), diff };
 }
 
 /** Names every bad key in the details (the first 100 of them), and the first few in the message. */
