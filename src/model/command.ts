@@ -54,14 +54,18 @@ const TYPES = [
   'evaluate',
 ] as const satisfies readonly Wish['type'][];
 
-/** Writes a command as bytes for a worker. */
-export function writeCommand(frame: FrameWriter, command: Command): void {
-  frame
-    .u8(TYPES.indexOf(command.type))
-    .text(command.endpointId)
-    .text(command.correlationId)
-    .f64(command.timestampMs);
-  frame.text(command.tenant ?? '').u32(command.ifMatch?.length ?? 0xffffffff);
+const SAME_ORIGIN = 1;
+const SAME_ENDPOINT = 2;
+
+/** Writes a command as bytes for a worker. What it has in common with the one written before it is not said again. */
+export function writeCommand(frame: FrameWriter, command: Command, before: Command | undefined): void {
+  const sameOrigin =
+    before?.correlationId === command.correlationId && before.tenant === command.tenant ? SAME_ORIGIN : 0;
+  const sameEndpoint = before?.endpointId === command.endpointId ? SAME_ENDPOINT : 0;
+  frame.u8(TYPES.indexOf(command.type)).u8(sameOrigin | sameEndpoint);
+  if (sameEndpoint === 0) frame.text(command.endpointId);
+  if (sameOrigin === 0) frame.text(command.correlationId).text(command.tenant ?? '');
+  frame.f64(command.timestampMs).u32(command.ifMatch?.length ?? 0xffffffff);
   for (const tag of command.ifMatch ?? []) frame.text(tag);
   switch (command.type) {
     case 'register':
@@ -98,19 +102,28 @@ export function writeCommand(frame: FrameWriter, command: Command): void {
   }
 }
 
-/** Reads what {@link writeCommand} wrote. */
-export function readCommand(frame: FrameReader): Command {
+/** Reads what {@link writeCommand} wrote. `before`: the command read before it. */
+export function readCommand(frame: FrameReader, before: Command | undefined): Command {
   const type = TYPES[frame.u8()]!;
-  const head: CommandHead = {
-    endpointId: frame.text(),
-    correlationId: frame.text(),
-    timestampMs: frame.f64(),
-  };
-  const tenant = frame.text();
-  if (tenant !== '') head.tenant = tenant;
+  const same = frame.u8();
+  const endpointId = (same & SAME_ENDPOINT) === 0 ? frame.text() : before!.endpointId;
+  let correlationId = before?.correlationId;
+  let tenant = before?.tenant;
+  if ((same & SAME_ORIGIN) === 0) {
+    correlationId = frame.text();
+    tenant = frame.text() || undefined;
+  }
+  const timestampMs = frame.f64();
   const tags = frame.u32();
-  if (tags !== 0xffffffff) head.ifMatch = readTexts(frame, tags);
-  return { ...head, ...readWish(frame, type) };
+  const ifMatch = tags === 0xffffffff ? undefined : readTexts(frame, tags);
+  // put together in place: this runs for every change of a loaded service, and a copy of two objects is slow
+  const command = readWish(frame, type) as Command;
+  command.endpointId = endpointId;
+  command.correlationId = correlationId!;
+  command.timestampMs = timestampMs;
+  if (tenant !== undefined) command.tenant = tenant;
+  if (ifMatch !== undefined) command.ifMatch = ifMatch;
+  return command;
 }
 
 function readWish(frame: FrameReader, type: Wish['type']): Wish {
@@ -168,7 +181,9 @@ export function textLengthOf(command: Command): number {
 }
 
 function readTexts(frame: FrameReader, count: number): string[] {
-  return Array.from({ length: count }, () => frame.text());
+  const texts: string[] = [];
+  for (let i = 0; i < count; i++) texts.push(frame.text());
+  return texts;
 }
 
 function writeVersion(frame: FrameWriter, version: VersionRef): void {

@@ -90,10 +90,15 @@ export function encodeRecord(record: EndpointRecord, headBytes?: Uint8Array): Ui
   return bytes;
 }
 
+/** Throws at a record of another version's. */
+export function requireLayout(bytes: Uint8Array): void {
+  if (bytes[0] !== LAYOUT)
+    throw new Error(`A stored record has layout ${bytes[0]}; this version reads ${LAYOUT}.`);
+}
+
 export function decodeRecord(bytes: Uint8Array): EndpointRecord {
   const buffer = bufferOf(bytes);
-  if (buffer[0] !== LAYOUT)
-    throw new Error(`A stored record has layout ${buffer[0]}; this version reads ${LAYOUT}.`);
+  requireLayout(buffer);
   const metadataAt = HEAD_AT + buffer.readUInt32LE(24);
   const metadataUpdatedMs = metadataUpdatedOf(bytes);
   return {
@@ -146,8 +151,14 @@ export function metadataBytesOf(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(HEAD_AT + bufferOf(bytes).readUInt32LE(24));
 }
 
+/** The metadata as JSON text. */
+export function metadataTextOf(bytes: Uint8Array): string {
+  const buffer = bufferOf(bytes);
+  return buffer.toString('utf8', HEAD_AT + buffer.readUInt32LE(24));
+}
+
 export function metadataOf(bytes: Uint8Array): JsonObject {
-  return JSON.parse(bufferOf(metadataBytesOf(bytes)).toString('utf8')) as JsonObject;
+  return JSON.parse(metadataTextOf(bytes)) as JsonObject;
 }
 
 /**

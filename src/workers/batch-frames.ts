@@ -1,7 +1,8 @@
-import { readCommand, writeCommand } from '../model/command.js';
+import { type Command, readCommand, writeCommand } from '../model/command.js';
 import { type ErrorCode, type FaultDetail } from '../model/errors.js';
 import type { MetadataDiff } from '../model/diff.js';
 import { FrameReader, FrameWriter } from '../model/frames.js';
+import type { Done } from '../model/outcome.js';
 import type { EvaluatedGroup, EvaluatedOutcome, EvaluatedWrite, EvaluateGroup } from './messages.js';
 
 /** The groups of a batch as the bytes of one message. O(bytes). */
@@ -10,11 +11,15 @@ export function encodeGroups(groups: readonly EvaluateGroup[]): Uint8Array<Array
   for (const group of groups) size += 512 * group.commands.length + (group.record?.length ?? 0);
   const frame = new FrameWriter(size);
   frame.u32(groups.length);
+  let before: Command | undefined;
   for (const group of groups) {
     frame.u8(group.record === undefined ? 0 : 1);
     if (group.record !== undefined) frame.bytes(group.record);
     frame.u32(group.commands.length);
-    for (const command of group.commands) writeCommand(frame, command);
+    for (const command of group.commands) {
+      writeCommand(frame, command, before);
+      before = command;
+    }
   }
   return frame.finish();
 }
@@ -22,11 +27,18 @@ export function encodeGroups(groups: readonly EvaluateGroup[]): Uint8Array<Array
 /** Records are views of `bytes`. */
 export function decodeGroups(bytes: Uint8Array): EvaluateGroup[] {
   const frame = new FrameReader(bytes);
-  return Array.from({ length: frame.u32() }, () => {
+  const groups: EvaluateGroup[] = [];
+  let before: Command | undefined;
+  for (let left = frame.u32(); left > 0; left--) {
     const record = frame.u8() === 1 ? frame.bytes() : undefined;
-    const commands = Array.from({ length: frame.u32() }, () => readCommand(frame));
-    return record === undefined ? { commands } : { record, commands };
-  });
+    const commands: Command[] = [];
+    for (let i = frame.u32(); i > 0; i--) {
+      before = readCommand(frame, before);
+      commands.push(before);
+    }
+    groups.push(record === undefined ? { commands } : { record, commands });
+  }
+  return groups;
 }
 
 export function encodeEvaluated(groups: readonly EvaluatedGroup[]): Uint8Array<ArrayBuffer> {
@@ -54,10 +66,15 @@ export function encodeEvaluated(groups: readonly EvaluatedGroup[]): Uint8Array<A
 /** Records, metadata and events are views of `bytes`. */
 export function decodeEvaluated(bytes: Uint8Array): EvaluatedGroup[] {
   const frame = new FrameReader(bytes);
-  return Array.from({ length: frame.u32() }, () => {
-    const outcomes = Array.from({ length: frame.u32() }, () => readOutcome(frame));
+  const groups: EvaluatedGroup[] = [];
+  for (let left = frame.u32(); left > 0; left--) {
+    const outcomes: EvaluatedOutcome[] = [];
+    for (let i = frame.u32(); i > 0; i--) outcomes.push(readOutcome(frame));
     const written = frame.u8();
-    if (written === 0) return { outcomes };
+    if (written === 0) {
+      groups.push({ outcomes });
+      continue;
+    }
     const record = frame.bytes();
     const flags = frame.u8();
     const write: EvaluatedWrite = {
@@ -68,8 +85,9 @@ export function decodeEvaluated(bytes: Uint8Array): EvaluatedGroup[] {
     };
     if ((flags & WITH_KEYS) !== 0) write.keys = readKeys(frame);
     if (written === 2) write.events = frame.bytes();
-    return { outcomes, write };
-  });
+    groups.push({ outcomes, write });
+  }
+  return groups;
 }
 
 const MOVED = 1;
@@ -117,12 +135,13 @@ function readOutcome(frame: FrameReader): EvaluatedOutcome {
     const details = frame.text();
     return details === '' ? refusal : { ...refusal, details: JSON.parse(details) as FaultDetail[] };
   }
-  const done = {
-    kind: kind === APPLIED ? ('applied' as const) : ('unchanged' as const),
+  const done: Done = {
+    kind: kind === APPLIED ? 'applied' : 'unchanged',
     revision: frame.f64(),
     metadataRevision: frame.f64(),
     createdMs: frame.f64(),
     versionSinceMs: frame.f64(),
   };
-  return frame.u8() === 1 ? { ...done, metadata: frame.bytes() } : done;
+  if (frame.u8() === 1) done.metadata = frame.bytes();
+  return done;
 }

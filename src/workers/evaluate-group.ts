@@ -9,14 +9,19 @@ import { MetadataText } from '../model/metadata-text.js';
 import type { Done } from '../model/outcome.js';
 import {
   ABSENT,
-  decodeRecord,
+  createdOf,
   encodeRecord,
   type EndpointRecord,
   etagOf,
   guardOf,
   headBytesOf,
+  headOf,
   isTombstone,
+  metadataRevisionOf,
+  metadataTextOf,
+  metadataUpdatedOf,
   type RecordHead,
+  requireLayout,
 } from '../model/record.js';
 import { type ApplicationFilters, filtersOf, type HeldFilters } from './application-filters.js';
 import { ChangeEvents, type EventSettings } from './change-events.js';
@@ -77,16 +82,17 @@ class EndpointChange {
     this.revision = guard.revision;
     this.filterSet = guard.filterSet;
     if (bytes !== undefined && !isTombstone(bytes)) {
-      const record = decodeRecord(bytes);
-      this.head = record.head;
-      this.createdMs = record.createdMs;
+      requireLayout(bytes);
+      const head = headOf(bytes);
+      this.head = head;
+      this.createdMs = createdOf(bytes);
       this.live = {
-        head: record.head,
+        head,
         headBytes: headBytesOf(bytes),
-        createdMs: record.createdMs,
-        metadataRevision: record.metadataRevision,
-        metadataUpdatedMs: record.metadataUpdatedMs,
-        metadata: new MetadataText(record.metadataText),
+        createdMs: this.createdMs,
+        metadataRevision: metadataRevisionOf(bytes),
+        metadataUpdatedMs: metadataUpdatedOf(bytes),
+        metadata: new MetadataText(metadataTextOf(bytes)),
       };
     }
   }
@@ -116,9 +122,11 @@ class EndpointChange {
     };
     if (!this.moved && this.diffs.length > 0) write.keys = sumOfDiffs(this.diffs);
     const events = this.events.list;
-    if (events.length === 0) return { outcomes, write };
-    const group = { source: head.endpointId, tenant: head.tenant, application: head.application, events };
-    return { outcomes, write: { ...write, events: encodeEvents(group) } };
+    if (events.length > 0) {
+      const { endpointId: source, tenant, application } = head;
+      write.events = encodeEvents({ source, tenant, application, events });
+    }
+    return { outcomes, write };
   }
 
   private carryOut(command: Command): EvaluatedOutcome {
@@ -201,7 +209,9 @@ class EndpointChange {
     this.catchUp(live, command);
     this.diffs.push(change.diff);
     const after: LiveEndpoint = {
-      ...live,
+      head: live.head,
+      headBytes: live.headBytes,
+      createdMs: live.createdMs,
       metadataRevision: this.revision + 1,
       metadataUpdatedMs: command.timestampMs,
       metadata: change.metadata,

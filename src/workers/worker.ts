@@ -1,12 +1,14 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
 import { applyUpdate, holdNoFilters } from './application-filters.js';
 import { decodeGroups, encodeEvaluated } from './batch-frames.js';
-import { evaluateGroup } from './evaluate-group.js';
-import type { WorkerRequest, WorkerResponse } from './messages.js';
+import { evaluateGroup, type EvaluateSettings } from './evaluate-group.js';
+import type { WorkerRequest, WorkerResponse, WorkerSettings } from './messages.js';
 import { prepareLimits } from './metadata-change.js';
 
 /** The filter sets of this thread; a worker is behind until it is told. */
 const held = holdNoFilters();
+/** Each message has its own copy of the settings, the same nearly always. */
+let prepared: { text: string; settings: EvaluateSettings } | undefined;
 
 /** The task of a worker thread: one message in, one out. A throw is a fault of ours; the pool's caller decides what next. */
 export default function work(request: WorkerRequest): unknown {
@@ -18,11 +20,18 @@ export default function work(request: WorkerRequest): unknown {
 function evaluate(request: WorkerRequest): WorkerResponse {
   if (request.update !== undefined) applyUpdate(held, request.update);
   if (held.epoch !== request.epoch) return { kind: 'behind', epoch: held.epoch };
-  const settings = { ...request, limits: prepareLimits(request.limits) };
+  const settings = prepare(request);
   return {
     kind: 'evaluated',
     groups: encodeEvaluated(
       decodeGroups(request.groups).map((group) => evaluateGroup(group, held, settings)),
     ),
   };
+}
+
+function prepare({ limits, originatorReplicaId, metadataOnRegistration, withEvents }: WorkerSettings) {
+  const settings = { originatorReplicaId, metadataOnRegistration, withEvents };
+  const text = JSON.stringify([limits, settings]);
+  if (prepared?.text !== text) prepared = { text, settings: { limits: prepareLimits(limits), ...settings } };
+  return prepared.settings;
 }

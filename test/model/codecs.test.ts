@@ -1,6 +1,6 @@
 import t from 'tap';
 import fc from 'fast-check';
-import { readCommand, type Wish, writeCommand } from '../../src/model/command.js';
+import { type Command, readCommand, type Wish, writeCommand } from '../../src/model/command.js';
 import { diffMetadata, isEmptyDiff } from '../../src/model/diff.js';
 import {
   decodeEvents,
@@ -139,13 +139,19 @@ void t.test('commands of every type come back as they were', async (t) => {
   const seen = new Set<string>();
   fc.assert(
     fc.property(fc.array(fc.tuple(head, wish), { minLength: 1, maxLength: 5 }), (pairs) => {
-      const commands = pairs.map(([one, other]) => ({ ...one, ...other }));
+      // some have everything in common with the one before them but the wish, or all but the endpoint
+      const commands = pairs.map(([one, other], i) => {
+        const { endpointId } = i % 2 === 0 ? one : pairs[0]![0];
+        return i % 3 === 0 ? { ...one, ...other } : { ...pairs[i - 1]![0], endpointId, ...other };
+      });
       const frame = new FrameWriter(8);
-      for (const command of commands) writeCommand(frame, command);
+      commands.forEach((command, i) => writeCommand(frame, command, commands[i - 1]));
       const reader = new FrameReader(frame.finish());
+      let before: Command | undefined;
       for (const command of commands) {
         seen.add(command.type);
-        if (!jsonEquals(readCommand(reader) as never, command as never)) return false;
+        before = readCommand(reader, before);
+        if (!jsonEquals(before as never, command as never)) return false;
       }
       return reader.done;
     }),

@@ -38,21 +38,27 @@ export function readMetadataItem(value: JsonValue, call: BatchCall, timestampMs:
   if (unset !== undefined && !(Array.isArray(unset) && unset.every((key) => typeof key === 'string'))) {
     return badItem('/unset', '"unset" must be an array of metadata keys.');
   }
-  const command: Command = {
-    endpointId,
-    correlationId: call.context.correlationId,
-    timestampMs,
-    type: 'change-keys',
-    setText: set === undefined ? '{}' : JSON.stringify(set),
-    unset: unset ?? [],
-  };
-  if (call.context.tenant !== undefined) command.tenant = call.context.tenant;
+  const setText = set === undefined ? '{}' : JSON.stringify(set);
+  const command = changeKeys(endpointId, setText, unset ?? [], call, timestampMs);
   if (ifMatch === undefined) return command;
   if (typeof ifMatch !== 'string')
     return badItem('/ifMatch', '"ifMatch" must be a text as in the header If-Match.');
   const tags = readIfMatch(ifMatch);
   if ('kind' in tags) return tags;
   return { ...command, ifMatch: tags.tags };
+}
+
+/** @param setText as `JSON.stringify` writes it */
+export function changeKeys(
+  endpointId: string,
+  setText: string,
+  unset: readonly string[],
+  { context: { correlationId, tenant } }: BatchCall,
+  timestampMs: number,
+): Command {
+  const command: Command = { endpointId, correlationId, timestampMs, type: 'change-keys', setText, unset };
+  if (tenant !== undefined) command.tenant = tenant;
+  return command;
 }
 
 function badItem(path: string, message: string): Refusal {

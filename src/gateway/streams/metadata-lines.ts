@@ -9,13 +9,16 @@ import type { Exchange } from '../wire/exchange.js';
 import { type Line, LineSplitter } from './line-splitter.js';
 import {
   ITEMS_IN_FLIGHT,
+  changeKeys,
   decideItems,
   idOf,
   readMetadataItem,
   resultJson,
   submitItem,
 } from './metadata-items.js';
+import { readPlainItem } from './plain-item.js';
 
+const NOTHING: readonly string[] = [];
 const OUTPUT_BYTES = 64 * 1024;
 const PROBE_MS = 20;
 const STOPPING = refuse(
@@ -137,6 +140,11 @@ class MetadataLines {
         'body-too-large',
         `The line is longer than the ${this.deps.limits().ndjsonLineBytes} bytes that are allowed; it was passed over.`,
       );
+    }
+    const plain = readPlainItem(line, this.#nesting);
+    if (plain !== undefined) {
+      slot.endpointId = plain.endpointId;
+      return changeKeys(plain.endpointId, plain.setText, NOTHING, this.call, Date.now());
     }
     const parsed = parseStrictJson(line, this.#nesting);
     if (!parsed.ok) {
