@@ -1,6 +1,7 @@
 import type { MetadataDiff } from '../model/diff.js';
 import type { Guard } from '../model/record.js';
 import type { SavedFilter } from '../model/filter.js';
+import type { Relation, RelationDirection, RelationEnd } from '../model/relation.js';
 import type { Query } from '../filters/index.js';
 
 /**
@@ -67,6 +68,40 @@ export interface Store {
     limit: number,
     after?: string,
   ): Promise<{ records: Uint8Array[]; next?: string }>;
+
+  /** When the endpoints of these ids were registered, Unix ms, in the order of `ids`; `undefined`: no such endpoint now. */
+  registered(ids: readonly string[]): Promise<(number | undefined)[]>;
+
+  /**
+   * Tombstones, the longest unregistered first, after what was answered as `next`, which is absent when there are no
+   * more. Those made or forgotten meanwhile may shift others: housekeeping, not a list.
+   */
+  scanTombstones(limit: number, after?: string): Promise<{ records: Uint8Array[]; next?: string }>;
+
+  /** How many changes of a tenant's relations there were: 0, 1, 2, ... What is read of them later is not of before. */
+  relationsRevision(tenant: string): Promise<number>;
+
+  /**
+   * Links and unlinks, with their outbox entries, all or nothing: `conflict` when the tenant's relations were changed
+   * since `expectedRevision`, and nothing happened; else the revision is one more. `rejected` as in {@link commit}.
+   * A reader that comes after the answer sees all of it; one before, some of it, maybe. Whether the ends are endpoints
+   * is not looked at.
+   */
+  commitRelations(write: RelationsWrite): Promise<RelationsCommitResult>;
+
+  /** Whether each is there, in the order of `relations`. */
+  linked(tenant: string, relations: readonly Relation[]): Promise<boolean[]>;
+
+  /** Links of any of the ends in a direction, in no order, at most `limit`; `more`: there are others. */
+  related(
+    tenant: string,
+    ends: readonly RelationEnd[],
+    direction: RelationDirection,
+    limit: number,
+  ): Promise<{ relations: Relation[]; more: boolean }>;
+
+  /** A page of the other ends of one end's links: newest first, ids ascending within a date. */
+  findRelations(query: RelationQuery): Promise<RelationPage>;
 
   /** Entries that were committed and not cleared: oldest first, one source's in the order of its revisions. `after` continues. */
   readOutbox(limit: number, after?: OutboxPosition): Promise<OutboxEntry[]>;
@@ -164,6 +199,44 @@ export interface FilterWrite {
 
 export type FilterCommitResult =
   { kind: 'written'; outbox?: OutboxPosition } | { kind: 'conflict' } | { kind: 'name-taken' };
+
+export interface RelationsWrite {
+  tenant: string;
+  expectedRevision: number;
+  /** not there as of the expected revision */
+  link: readonly Relation[];
+  /** there as of the expected revision */
+  unlink: readonly Relation[];
+  /**
+   * outbox entries (`encodeEvents`) of one event each, whose source is `relationSourceOf(tenant)` and whose revisions
+   * are `relationEventRevision(expectedRevision + 1, place)`
+   */
+  events: readonly Uint8Array[];
+}
+
+export type RelationsCommitResult =
+  | { kind: 'written'; outbox: OutboxPosition[] }
+  | { kind: 'conflict' }
+  | { kind: 'rejected'; message: string };
+
+export interface RelationQuery {
+  tenant: string;
+  end: RelationEnd;
+  direction: RelationDirection;
+  /** links passed over before the page; not with `after` */
+  offset: number;
+  limit: number;
+  /** start right after this other end, at a cost that does not grow with depth */
+  after?: RelationEnd;
+}
+
+export interface RelationPage {
+  ends: RelationEnd[];
+  /** all links of the end in this direction */
+  total: number;
+  /** where the next page starts; absent at the end */
+  next?: RelationEnd;
+}
 
 /** Names one outbox entry. `order` grows from entry to entry of one source. */
 export interface OutboxPosition {

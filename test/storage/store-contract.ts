@@ -7,6 +7,7 @@ import { membershipContract } from './contract/memberships.js';
 import { outboxContract } from './contract/outbox.js';
 import { randomContract } from './contract/random.js';
 import { recordContract } from './contract/records.js';
+import { relationContract } from './contract/relations.js';
 import { scanContract } from './contract/scans.js';
 import type { OpenStore } from './contract/building.js';
 
@@ -23,6 +24,7 @@ export function storeContract(t: Test, open: OpenStore): void {
   void t.test('metadata keys', async (t) => metadataKeyContract(t, open));
   void t.test('memberships', async (t) => membershipContract(t, open));
   void t.test('outbox', async (t) => outboxContract(t, open));
+  void t.test('relations', async (t) => relationContract(t, open));
   void t.test('filters, tasks, secrets', async (t) => filterContract(t, open));
   void t.test('answers', async (t) => answerContract(t, open));
   void t.test('any sequence of writes', async (t) => randomContract(t, open));

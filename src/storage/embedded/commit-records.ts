@@ -215,7 +215,13 @@ export function leave(
   counts.add(list, -1);
 }
 
-function enter(changes: Changes, counts: CountChanges, list: List, createdMs: number, id: string): void {
+export function enter(
+  changes: Changes,
+  counts: CountChanges,
+  list: List,
+  createdMs: number,
+  id: string,
+): void {
   changes.put('lists', entryOf(list, createdMs, id), NOTHING);
   counts.add(list, 1);
 }

@@ -2,7 +2,7 @@ import { bufferOf } from '../../model/bytes.js';
 import type { Key, Table, Tables } from './tables.js';
 
 /** Tables that a draft reads single values of. */
-type ReadName = 'records' | 'counts' | 'keyCounts' | 'memberships' | 'tokens';
+type ReadName = 'records' | 'counts' | 'keyCounts' | 'memberships' | 'tokens' | 'relationRevisions';
 
 /** How writes are planned: what is read includes all that was planned before, here or in drafts under way. */
 export interface Changes {
@@ -28,6 +28,7 @@ export function noUnseenValues(): UnseenValues {
     keyCounts: new Map(),
     memberships: new Map(),
     tokens: new Map(),
+    relationRevisions: new Map(),
   };
 }
 

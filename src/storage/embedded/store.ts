@@ -14,9 +14,17 @@ import { countRecords, findRecords, scanStaleRecords } from './find-records.js';
 import { readMetadataKeys } from './key-counts.js';
 import { openFolder } from './open-folder.js';
 import { openOutbox } from './outbox.js';
+import {
+  commitRelations,
+  findLinked,
+  findRelated,
+  findRelations,
+  registeredAt,
+  relationsRevision,
+} from './relations.js';
 import { isKey, numbersOf, PURPOSES, type View } from './tables.js';
 import { expireTasks, getTask, openTasks, putTask } from './tasks.js';
-import { purgeTombstones } from './tombstones.js';
+import { purgeTombstones, scanTombstones } from './tombstones.js';
 import { createWriter } from './writer.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -104,6 +112,15 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       writes.length === 0
         ? read(() => [])
         : writer.draft((changes) => commitRecords(changes, outbox, writes)),
+
+    registered: (ids) => read((view) => registeredAt(tables, view, ids)),
+    scanTombstones: (limit, after) => read((view) => scanTombstones(tables, view, limit, after)),
+    relationsRevision: (tenant) => read((view) => relationsRevision(tables, view, tenant)),
+    commitRelations: (write) => writer.draft((changes) => commitRelations(changes, outbox, write)),
+    linked: (_tenant, relations) => read((view) => findLinked(tables, view, relations)),
+    related: (_tenant, ends, direction, limit) =>
+      read((view) => findRelated(tables, view, ends, direction, limit)),
+    findRelations: (query) => read((view) => findRelations(tables, view, query)),
 
     readOutbox: (limit, after) => read(() => outbox.read(limit, after)),
     clearOutbox: (positions) =>

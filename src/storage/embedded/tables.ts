@@ -1,4 +1,5 @@
 import type { Database, RootDatabase } from 'lmdb';
+import type { RelationDirection, RelationEnd } from '../../model/relation.js';
 import type { Scope } from '../port.js';
 
 export type Part = string | number;
@@ -37,10 +38,12 @@ export interface Table {
 /** Each table with its purpose, in one line. */
 export const PURPOSES = {
   records: 'endpoint id -> record or tombstone',
-  lists: 'records of all, of a tenant, application, version and filter, newest first: lists and pages',
-  counts: 'how many records a list has: totals without a scan',
+  lists:
+    'records of all, of a tenant, application, version and filter, and the links of an endpoint both ways, newest first: lists and pages',
+  counts: 'how many entries a list has: totals without a scan',
   keyCounts:
     'application, version and metadata key -> how many records have it: metadata keys without a scan',
+  relationRevisions: 'tenant -> how many changes of its relations there were: what guards the next one',
   memberships: 'endpoint id -> filters it is a member of',
   tokens: 'application and token hash -> endpoint: a token is held once',
   outbox: 'events that are not known to be published, in the order of their commit',
@@ -78,7 +81,7 @@ export function isKey(text: string): boolean {
   return text.length > 0 && text.length <= 300;
 }
 
-/** A list of records, and the head of its keys. */
+/** A list of records, or of the ends of links, and the head of its keys. */
 export type List = Part[];
 
 export const ALL: List = ['*'];
@@ -87,6 +90,12 @@ export const listOf = {
   application: (application: string): List => ['a', application],
   version: (application: string, version: string): List => ['v', application, version],
   filter: (application: string, filterNumber: number): List => ['f', application, filterNumber],
+  /** the other ends of its links */
+  related: ({ endpointId, createdMs }: RelationEnd, direction: RelationDirection): List => [
+    direction === 'contains' ? 'rc' : 'ri',
+    endpointId,
+    createdMs,
+  ],
 };
 
 /** Not a list, but counted like one: whether an application is whole in one tenant. */

@@ -147,6 +147,42 @@ export async function readMemberships(endpoints: Endpoints, ids: readonly string
   return ids.map((id) => [...(members.get(id) ?? [])].sort((a, b) => a - b));
 }
 
+/** Tombstones have no such date. */
+export async function readRegistered(
+  endpoints: Endpoints,
+  ids: readonly string[],
+): Promise<(number | undefined)[]> {
+  if (ids.length === 0) return [];
+  const found = await endpoints
+    .find({ _id: { $in: [...new Set(ids)] } })
+    .project<Pick<EndpointDocument, '_id' | 'created'>>({ created: 1 })
+    .toArray();
+  const created = new Map(found.map((document) => [document._id, document.created]));
+  return ids.map((id) => created.get(id));
+}
+
+export async function scanTombstones(
+  endpoints: Endpoints,
+  limit: number,
+  after: string | undefined,
+): Promise<{ records: Uint8Array[]; next?: string }> {
+  // the index has the date only, and many may have one date: how many of it were read goes with it
+  const [fromMs, toPassOver] = after === undefined ? [0, 0] : (JSON.parse(after) as [number, number]);
+  const found = await endpoints
+    .find({ deletedAt: { $gte: fromMs } })
+    .project<Required<Pick<EndpointDocument, '_id' | 'record' | 'deletedAt'>>>({ record: 1, deletedAt: 1 })
+    .sort({ deletedAt: 1 })
+    .skip(toPassOver)
+    .limit(limit)
+    .toArray();
+  const records = found.map(({ record }) => record);
+  const last = found.at(-1);
+  if (last === undefined || found.length < limit) return { records };
+  const ofDate = found.filter(({ deletedAt }) => deletedAt === last.deletedAt).length;
+  const next = [last.deletedAt, last.deletedAt === fromMs ? toPassOver + ofDate : ofDate];
+  return { records, next: JSON.stringify(next) };
+}
+
 /** In steps, so that no command runs long; what is done stays done. */
 export async function dropMemberships(
   endpoints: Endpoints,

@@ -9,7 +9,7 @@ import {
 import { isUnavailable } from './errors.js';
 
 interface IndexPlan {
-  collection: 'endpoints' | 'filters' | 'tasks' | 'answers';
+  collection: 'endpoints' | 'filters' | 'relations' | 'relationGuards' | 'tasks' | 'answers';
   name: string;
   purpose: string;
   keys: IndexSpecification;
@@ -27,7 +27,7 @@ const REFUSED_FOR_GOOD = new Set([2, 9, 67, 72, 85, 86, 11000, 11001]);
 const SPARSE_ONLY_SMALLER =
   'It works, but is larger and slower to write than need be. Remedy: a server that has sparse indexes.';
 
-/** Order and fields follow the queries of lists.ts, metadata-keys.ts, outbox.ts, filters.ts and tasks.ts; nothing else is indexed. */
+/** Order and fields follow the queries of lists.ts, metadata-keys.ts, relations.ts, outbox.ts, filters.ts and tasks.ts; nothing else is indexed. */
 const PLANS: readonly IndexPlan[] = [
   {
     collection: 'endpoints',
@@ -93,7 +93,7 @@ const PLANS: readonly IndexPlan[] = [
   {
     collection: 'endpoints',
     name: 'tombstones',
-    purpose: 'unregistered endpoints whose day is over',
+    purpose: 'unregistered endpoints, and those whose day is over',
     keys: { deletedAt: 1 },
     options: { sparse: true },
     without: SPARSE_ONLY_SMALLER,
@@ -113,6 +113,34 @@ const PLANS: readonly IndexPlan[] = [
     collection: 'filters',
     name: 'outbox',
     purpose: 'filters with events to publish',
+    keys: { due: 1 },
+    options: { sparse: true },
+    without: SPARSE_ONLY_SMALLER,
+  },
+  {
+    collection: 'relations',
+    name: 'contents',
+    purpose: 'what an endpoint contains, newest first, page by page',
+    keys: { tenant: 1, from: 1, fromCreated: 1, toCreated: -1, to: 1 },
+  },
+  {
+    collection: 'relations',
+    name: 'containers',
+    purpose: 'what an endpoint is contained in, newest first, page by page',
+    keys: { tenant: 1, to: 1, toCreated: 1, fromCreated: -1, from: 1 },
+  },
+  {
+    collection: 'relations',
+    name: 'gone',
+    purpose: 'links that were taken away, to be forgotten',
+    keys: { gone: 1 },
+    options: { sparse: true },
+    without: SPARSE_ONLY_SMALLER,
+  },
+  {
+    collection: 'relationGuards',
+    name: 'outbox',
+    purpose: 'tenants with events of relations to publish',
     keys: { due: 1 },
     options: { sparse: true },
     without: SPARSE_ONLY_SMALLER,

@@ -19,6 +19,7 @@ import {
 } from './metadata-keys.js';
 import { clearOutbox, readOutbox, unmarkEmpty } from './outbox.js';
 import { RecordCache } from './record-cache.js';
+import { createMongoRelations, relationGuards } from './relations.js';
 import * as taskStore from './tasks.js';
 
 const CLEAR_EVERY_MS = 1_000;
@@ -36,9 +37,10 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
   const endpoints = db.collection<EndpointDocument>('endpoints');
   const filters = db.collection<filterStore.FilterDocument>('filters');
   const keys = db.collection<KeyDocument>('metadata-keys');
-  const outboxes = [endpoints, filters] as unknown as Collection<GuardedDocument>[];
   const cache = new RecordCache();
   const cleared = createClearedEntries(options.clearIdleMs);
+  const relations = createMongoRelations(db, cleared);
+  const outboxes = [endpoints, filters, relationGuards(db)] as unknown as Collection<GuardedDocument>[];
   const calls = trackCalls();
 
   const closeAndThrow = async (error: unknown): Promise<never> => {
@@ -76,6 +78,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
         await unmarkEmpty(outboxes);
         await endpointStore.purgeTombstones(endpoints, Date.now());
         await purgeKeys(keys, endpoints, Date.now());
+        await relations.purge(Date.now());
       })
       .catch(() => undefined);
   };
@@ -94,6 +97,14 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     metadataKeys: (application) => calls.run(() => readMetadataKeys(keys, endpoints, application)),
     scanStale: (application, filterSet, limit, after) =>
       calls.run(() => scanStale(endpoints, application, filterSet, limit, after)),
+    registered: (ids) => calls.run(() => endpointStore.readRegistered(endpoints, ids)),
+    scanTombstones: (limit, after) => calls.run(() => endpointStore.scanTombstones(endpoints, limit, after)),
+    relationsRevision: (tenant) => calls.run(() => relations.revision(tenant)),
+    commitRelations: (write) => calls.run(() => relations.commit(newCommitId(), write)),
+    linked: (tenant, links) => calls.run(() => relations.linked(tenant, links)),
+    related: (tenant, ends, direction, limit) =>
+      calls.run(() => relations.related(tenant, ends, direction, limit)),
+    findRelations: (query) => calls.run(() => relations.find(query)),
     readOutbox: (limit, after) => calls.run(() => readOutbox(outboxes, settledReads, cleared, limit, after)),
     clearOutbox: (positions) =>
       calls.run(async () => {
