@@ -11,7 +11,6 @@ import { isGranted } from './authorization.js';
 import type { Pages } from './pages/index.js';
 import { readIfMatch, readIfNoneMatch } from './table/entity-tags.js';
 import { handleOnce, readIdempotencyKey } from './table/idempotency.js';
-import { isNotYet } from './table/not-yet.js';
 import { pathParameter } from './table/path-parameters.js';
 import type { Call, Route, RouteDeps } from './table/route.js';
 import { createRouter } from './table/router.js';
@@ -77,12 +76,6 @@ export function createDispatcher(
       );
     }
     const match = router.match(head.method, segments);
-    if (match.kind !== 'found' && isNotYet(head.method, head.path.slice(mount.base.length))) {
-      return sendFault(
-        exchange,
-        refuse('not-found', `${head.method} ${head.path.slice(0, 200)} is not in this version yet.`),
-      );
-    }
     if (match.kind === 'none') return sendFault(exchange, notFound(head));
     if (match.kind === 'method') {
       const allowed = match.allowed.join(', ');

@@ -21,7 +21,15 @@ interface CommandHead {
 
 /** What a command wishes. Texts named `...Text` are JSON that was parsed strictly before. */
 export type Wish =
-  | { type: 'register'; version: VersionRef; metadataText: string; tokenHash: string; task?: string }
+  /** `relations`: endpoints that it is linked with already, for its event */
+  | {
+      type: 'register';
+      version: VersionRef;
+      metadataText: string;
+      tokenHash: string;
+      task?: string;
+      relations?: readonly string[];
+    }
   | { type: 'replace-metadata'; metadataText: string }
   /** RFC 6902 */
   | { type: 'json-patch'; patchText: string }
@@ -73,7 +81,9 @@ export function writeCommand(frame: FrameWriter, command: Command, before: Comma
       frame
         .text(command.metadataText)
         .text(command.tokenHash)
-        .text(command.task ?? '');
+        .text(command.task ?? '')
+        .u32(command.relations?.length ?? 0);
+      for (const endpointId of command.relations ?? []) frame.text(endpointId);
       break;
     case 'replace-metadata':
       frame.text(command.metadataText);
@@ -129,14 +139,17 @@ export function readCommand(frame: FrameReader, before: Command | undefined): Co
 function readWish(frame: FrameReader, type: Wish['type']): Wish {
   switch (type) {
     case 'register': {
-      const wish: Wish = {
+      const wish: Extract<Wish, { type: 'register' }> = {
         type,
         version: readVersion(frame),
         metadataText: frame.text(),
         tokenHash: frame.text(),
       };
       const task = frame.text();
-      return task === '' ? wish : { ...wish, task };
+      if (task !== '') wish.task = task;
+      const relations = readTexts(frame, frame.u32());
+      if (relations.length > 0) wish.relations = relations;
+      return wish;
     }
     case 'replace-metadata':
       return { type, metadataText: frame.text() };
@@ -163,6 +176,7 @@ function readWish(frame: FrameReader, type: Wish['type']): Wish {
 export function textLengthOf(command: Command): number {
   switch (command.type) {
     case 'register':
+      return (command.relations ?? []).reduce((sum, id) => sum + id.length, command.metadataText.length);
     case 'replace-metadata':
       return command.metadataText.length;
     case 'json-patch':

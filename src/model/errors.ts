@@ -42,6 +42,12 @@ export const ERRORS = {
     409,
     'The Idempotency-Key was given with another request within the last 24 h. Nothing was done: give each request a key of its own.',
   ],
+  'relation-to-itself': [409, 'An endpoint can not contain itself.'],
+  'relation-cycle': [409, 'An endpoint would contain itself by way of others.'],
+  'too-many-containers': [
+    409,
+    'More containers, direct or not, would have to be looked through than is allowed.',
+  ],
   'precondition-failed': [412, 'The state has changed: If-Match does not name the present ETag.'],
   'body-too-large': [413, 'The body is larger than is allowed.'],
   'endpoint-too-large': [413, 'The endpoint would become larger than is allowed.'],

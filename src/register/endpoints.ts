@@ -2,13 +2,17 @@ import { randomUUID } from 'node:crypto';
 import type { QueryLimits } from '../filters/index.js';
 import { ENDPOINT_TOKEN, isEndpointId } from '../model/endpoint.js';
 import { refuse } from '../model/errors.js';
-import { type Answer, ok, retry } from '../model/outcome.js';
+import { ok, type Outcome } from '../model/outcome.js';
 import { headOf, isTombstone } from '../model/record.js';
-import { type RecordQuery, type Scope, StorageUnavailable, type Store } from '../storage/index.js';
+import type { RecordQuery, Scope, Store } from '../storage/index.js';
 import type { Catalogue } from '../model/catalogue.js';
+import type { Command } from '../model/command.js';
 import type { FilterIndex } from './filter-index.js';
+import { guarded } from './guarded.js';
 import { conditionsOf } from './list-query.js';
 import type { Pipeline } from './pipeline.js';
+import type { RunningRelations } from './relations.js';
+import type { RegistrationRelation } from './relation-types.js';
 import type { Tokens } from './tokens.js';
 import type { CallContext, Endpoints, ListQuery, Registration } from './types.js';
 
@@ -18,6 +22,7 @@ export interface EndpointsDeps {
   catalogue: () => Catalogue;
   filters: FilterIndex;
   tokens: Tokens;
+  relations: Pick<RunningRelations, 'attach' | 'detach' | 'drop'>;
   /** of queries and patterns in lists */
   limits: () => QueryLimits;
   now: () => number;
@@ -38,7 +43,7 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     const token = registration.endpointToken ?? madeToken(context);
     const fault = registrationFault({ ...registration, endpointId, endpointToken: token });
     if (fault !== undefined) return fault;
-    const outcome = await pipeline.submit({
+    const outcome = await submitWith(registration.relations ?? [], {
       type: 'register',
       endpointId,
       correlationId: context.correlationId,
@@ -55,6 +60,35 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
   function madeToken({ requestId }: CallContext): string {
     return requestId === undefined ? deps.tokens.make() : deps.tokens.makeFor(requestId);
   }
+
+  /**
+   * Links first, to the very registration that is to come: until it is there nobody sees them, and a crash in between
+   * leaves nothing that anybody sees. So an endpoint is registered with all of its relations, or not at all.
+   */
+  async function submitWith(
+    relations: readonly RegistrationRelation[],
+    command: Extract<Command, { type: 'register' }>,
+  ): Promise<Outcome> {
+    if (relations.length === 0) return inRegistration(await pipeline.submit(command));
+    const { tenant } = command.version;
+    const end = { endpointId: command.endpointId, createdMs: command.timestampMs };
+    const attached = await deps.relations.attach(tenant, end, relations, command.task);
+    if (attached.kind !== 'ok') return attached;
+    const others = attached.value.map(({ from, to }) =>
+      from.endpointId === end.endpointId ? to.endpointId : from.endpointId,
+    );
+    const outcome = await pipeline.submit({ ...command, relations: [...new Set(others)] });
+    if (isUndone(outcome)) await deps.relations.detach(tenant, attached.value);
+    return inRegistration(outcome);
+  }
+
+  const submit: Endpoints['submit'] = async (command) => {
+    const outcome = await pipeline.submit(command);
+    if (command.type !== 'unregister' || outcome.kind !== 'applied') return outcome;
+    const { endpointId } = command;
+    await deps.relations.drop({ endpointId, createdMs: outcome.createdMs }, command);
+    return outcome;
+  };
 
   const get: Endpoints['get'] = (context, endpointId) =>
     guarded(async () => {
@@ -136,12 +170,25 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
 
   return {
     register,
-    submit: (command) => pipeline.submit(command),
+    submit,
     get,
     filterIds,
     list,
     metadataKeys,
   };
+}
+
+/** Whether it is certain that this very registration did not come to be. Of other failures nothing is known. */
+function isUndone(outcome: Outcome): boolean {
+  if (outcome.kind === 'retry') return outcome.code === 'overloaded' || outcome.code === 'stopping';
+  return outcome.kind !== 'applied';
+}
+
+/** What the pipeline says is about the metadata. */
+function inRegistration(outcome: Outcome): Outcome {
+  if (outcome.kind !== 'refused' || outcome.details === undefined) return outcome;
+  const details = outcome.details.map(({ path, message }) => ({ path: `/metadata${path}`, message }));
+  return { ...outcome, details };
 }
 
 /** What is wrong with the form of a registration's id and token, if anything. */
@@ -159,14 +206,4 @@ export function registrationFault(registration: Pick<Registration, 'endpointId' 
 
 function isOf(record: Uint8Array, context: CallContext): boolean {
   return context.tenant === undefined || headOf(record).tenant === context.tenant;
-}
-
-/** Makes a storage that is away an answer. */
-export async function guarded<T>(work: () => Promise<Answer<T>>): Promise<Answer<T>> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof StorageUnavailable)) throw error;
-    return retry('storage-unavailable', error.message);
-  }
 }

@@ -6,7 +6,7 @@ import type { SavedFilter } from '../model/filter.js';
 import type { JsonValue } from '../model/json.js';
 import { type Answer, ok, retry, type Retry } from '../model/outcome.js';
 import type { Store } from '../storage/index.js';
-import { guarded } from './endpoints.js';
+import { guarded } from './guarded.js';
 import type { Changed, Decision, FilterChange, FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
 import { previewQuery } from './preview.js';

@@ -1,3 +1,4 @@
+export * from './relation-types.js';
 export * from './types.js';
 export {
   createRegister,

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { refuse } from '../model/errors.js';
 import { ok, retry } from '../model/outcome.js';
 import type { Store } from '../storage/index.js';
-import { guarded } from './endpoints.js';
+import { guarded } from './guarded.js';
 import type { KeyedRequests } from './types.js';
 
 export interface KeyedRequestsDeps {

@@ -57,3 +57,14 @@ export function createPipelineMetrics(registry: Registry, load: () => number): P
     }),
   };
 }
+
+export function watchRelations(registry: Registry, rounds: { readonly load: number }): void {
+  new Gauge({
+    name: 'epr_relation_changes_pending',
+    help: 'Changes of relations that wait or are under way.',
+    registers: [registry],
+    collect() {
+      this.set(rounds.load);
+    },
+  });
+}

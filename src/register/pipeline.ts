@@ -282,7 +282,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   };
 }
 
-function retryFor(error: unknown): Retry {
+/** What is answered when a write was given up for this. */
+export function retryFor(error: unknown): Retry {
   if (error instanceof StorageUnavailable)
     return retry(
       'storage-unavailable',

@@ -13,9 +13,11 @@ import { createFilterSetLog } from './filter-set-log.js';
 import { createFilters } from './filters.js';
 import { createLiveEvents } from './live-events.js';
 import { createKeyedRequests } from './keyed-requests.js';
-import { createPipelineMetrics } from './metrics.js';
+import { createPipelineMetrics, watchRelations } from './metrics.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
 import { createRecalculation } from './recalculation.js';
+import { createRelationRounds } from './relation-rounds.js';
+import { createRelations } from './relations.js';
 import { faultOfSaved, SET_ASIDE, setAside, takeBack } from './saved-queries.js';
 import { createTokens } from './tokens.js';
 import type { EventSink, Register } from './types.js';
@@ -119,6 +121,16 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     ...readableAgain.map((filter) => takeBack(filter, savedQueries)),
   ]);
   const tokens = createTokens(await store.secret('endpoint-tokens'));
+  const rounds = createRelationRounds({
+    store,
+    queueLimit: () => settings().queueLimit,
+    committed,
+    doubt,
+    now,
+    log,
+  });
+  watchRelations(deps.metrics, rounds);
+  const relations = createRelations({ store, rounds, catalogue, now, log });
   const batches = createBatchTasks({
     store,
     pipeline,
@@ -140,6 +152,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       catalogue,
       filters: index,
       tokens,
+      relations,
       limits: () => settings().filters,
       now,
     }),
@@ -152,6 +165,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       limits: () => settings().filters,
       now,
     }),
+    relations,
     batches,
     live,
     async resume() {
@@ -159,12 +173,15 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       recalculation.cleanUp(saved.map((filter) => index.byId(filter.id) ?? filter));
       requests.resume();
       await batches.resume();
+      relations.resume();
     },
     async stop() {
       const stopped = Promise.all([batches.stop(), recalculation.stop()]);
       requests.stop();
       changes.stop();
       await pipeline.stop();
+      // after the last unregistration: what it leaves is dropped
+      await relations.stop();
       await stopped;
     },
   };

@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue } from '../model/json.js';
 import type { Answer, Outcome } from '../model/outcome.js';
 import type { Catalogue } from '../model/catalogue.js';
 import type { OutboxEntry, PagePlace } from '../storage/index.js';
+import type { RegistrationRelation, Relations } from './relation-types.js';
 
 /**
  * What every operation of the register means, whoever asks: the gateway and the messaging room call only this.
@@ -15,6 +16,7 @@ export interface Register {
   readonly catalogue: () => Catalogue;
   readonly endpoints: Endpoints;
   readonly filters: Filters;
+  readonly relations: Relations;
   readonly batches: BatchTasks;
   readonly live: LiveEvents;
   readonly requests: KeyedRequests;
@@ -49,11 +51,14 @@ export interface KeyedRequests {
 }
 
 export interface Endpoints {
-  /** Registers one endpoint; makes id and token where they are missing. Checks of form are done here, not by the caller. */
+  /**
+   * Registers one endpoint, with all of its relations or not at all; makes id and token where they are missing. Checks of
+   * form are done here, not by the caller. Details of a refusal point into the registration.
+   */
   register(context: CallContext, registration: Registration): Promise<Answer<Registered>>;
   /**
    * The way of every other change. Commands on one endpoint take effect in the order of the calls. Answers when the
-   * change is durable. Never rejects.
+   * change is durable; with an unregistration go the endpoint's relations. Never rejects.
    */
   submit(command: Command): Promise<Outcome>;
   /** The record's bytes (`model/record.ts`), as stored now; `endpoint-not-found` for another tenant's. */
@@ -71,6 +76,7 @@ export interface Registration {
   versionName: string;
   /** JSON object; keys and limits are checked by the pipeline */
   metadata: JsonObject;
+  relations?: readonly RegistrationRelation[];
 }
 
 export interface Registered {

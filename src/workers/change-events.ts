@@ -4,6 +4,7 @@ import {
   encodeMatched,
   encodeMetadataUpdated,
   encodeRegistered,
+  encodeRelationsUpdated,
   encodeUnmatched,
   encodeUnregistered,
 } from '../avro/index.js';
@@ -42,6 +43,15 @@ export class ChangeEvents {
     this.list.push({ kind: 'registered', revision, payload: encodeRegistered(this.context(cause, head)) });
     if (this.settings.metadataOnRegistration && initial.diff.added.length > 0)
       this.metadataUpdated(cause, head, revision, initial.metadata, initial);
+  }
+
+  relationsUpdated(cause: Cause, revision: number, endpointIds: readonly string[]): void {
+    if (!this.settings.withEvents) return;
+    this.list.push({
+      kind: 'relations-updated',
+      revision,
+      payload: encodeRelationsUpdated(cause, endpointIds),
+    });
   }
 
   metadataUpdated(

@@ -189,6 +189,8 @@ class EndpointChange {
     this.caughtUp = true;
     this.filterSet = filters.version;
     this.events.registered(command, head, this.revision, initial);
+    if (command.relations !== undefined)
+      this.events.relationsUpdated(command, this.revision, [command.endpointId, ...command.relations]);
     this.flip(command, filters, filters.set.matchAll(documentOf(live)), []);
     return this.done('applied', live);
   }

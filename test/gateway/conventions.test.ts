@@ -41,15 +41,6 @@ void t.test('prefixes, Location, unknown paths and methods', async (t) => {
     t.equal(answer.json.code, 'method-not-allowed');
     t.equal(answer.headers.get('allow'), allow);
   }
-  for (const [method, path] of [
-    ['PUT', '/relations/link'],
-    ['PUT', '/relations/unlink'],
-    ['GET', '/endpoints/k1/relations'],
-  ] as const) {
-    const answer = await h.call(method, path);
-    t.equal(answer.json.code, 'not-found', `${method} ${path}`);
-    t.match(answer.json.message, /not in this version yet/);
-  }
 });
 
 void t.test('ids that look like paths', async (t) => {

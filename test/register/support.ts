@@ -29,10 +29,11 @@ export const SETTINGS: RegisterSettings = {
   batchTaskRetentionMs: 60_000,
 };
 
-const CATALOGUE = createCatalogue([
-  { name: 'app', tenant: 'kaa', versions: ['v1', 'v2'], metadataInheritance: false },
-  { name: 'other', tenant: 'acme', versions: ['w1'], metadataInheritance: false },
-]);
+const catalogueOf = (metadataInheritance: boolean) =>
+  createCatalogue([
+    { name: 'app', tenant: 'kaa', versions: ['v1', 'v2'], metadataInheritance },
+    { name: 'other', tenant: 'acme', versions: ['w1'], metadataInheritance },
+  ]);
 
 export const CONTEXT = { correlationId: 'test' };
 
@@ -56,6 +57,8 @@ export interface StartOptions {
   /** whether it goes on with what is left; true unless said */
   resume?: boolean;
   threads?: number;
+  /** whether the applications inherit metadata */
+  inherits?: boolean;
   /** small batches computed without a thread; not unless it is wished, so that the threads are tried */
   inPlace?: boolean;
   log?: Logger;
@@ -74,6 +77,7 @@ async function startIn(t: Test, folder: string, options: StartOptions): Promise<
   const events: EventGroup[] = [];
   let doubts = 0;
   const settings = { ...SETTINGS, ...options.settings };
+  const catalogue = catalogueOf(options.inherits ?? false);
   const register = await createRegister({
     store: options.wrap?.(store) ?? store,
     pool,
@@ -81,7 +85,7 @@ async function startIn(t: Test, folder: string, options: StartOptions): Promise<
       committed: (entries) => events.push(...entries.map((entry) => decodeEvents(entry.events))),
       doubt: () => doubts++,
     },
-    catalogue: () => CATALOGUE,
+    catalogue: () => catalogue,
     settings: () => settings,
     log: options.log ?? pino({ level: 'silent' }),
     metrics: new Registry(),

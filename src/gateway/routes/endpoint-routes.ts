@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { refuse } from '../../model/errors.js';
 import { headOf } from '../../model/record.js';
-import type { Registration } from '../../register/index.js';
+import type { Registration, RegistrationRelation } from '../../register/index.js';
 import { documented, named } from '../table/described.js';
 import { reply, replyJson } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
@@ -16,6 +16,7 @@ import {
   closedObject,
   endpointParameters,
   include,
+  wordOf,
 } from '../table/schemas.js';
 import { commandOf } from './commands.js';
 import { deleteEndpoints } from './endpoint-deletion.js';
@@ -28,8 +29,26 @@ import {
   endpointJson,
   readInclude,
 } from './endpoint-views.js';
+import { refuseUngranted } from './relation-access.js';
+import { MAX_RELATIONS } from './relation-routes.js';
 
 const tags = ['Endpoints'] as const;
+
+const OwnRelation = named(
+  'OwnRelation',
+  documented(
+    Type.Object(
+      { type: wordOf('contains'), from: Type.Optional(EndpointId), to: Type.Optional(EndpointId) },
+      {
+        additionalProperties: false,
+        minProperties: 2,
+        maxProperties: 2,
+        description: 'Its container, or what it contains.',
+      },
+    ),
+    () => ({ oneOf: [{ required: ['from'] }, { required: ['to'] }] }),
+  ),
+);
 
 const Registering = named(
   'EndpointRegistration',
@@ -39,10 +58,11 @@ const Registering = named(
     endpointToken: Type.Optional(EndpointToken),
     endpointId: Type.Optional(EndpointId),
     relations: Type.Optional(
-      documented(
-        Type.Array(Type.Unknown(), { description: 'Not in this version yet: only an empty list is taken.' }),
-        () => ({ maxItems: 0 }),
-      ),
+      Type.Array(OwnRelation, {
+        maxItems: MAX_RELATIONS,
+        description:
+          'Its containers (`from`) and what it contains (`to`): registered with all of them, or not at all.',
+      }),
     ),
   }),
 );
@@ -61,7 +81,9 @@ const register = defineRoute({
   method: 'POST',
   path: '/endpoints',
   summary: 'Register an endpoint',
-  description: 'A missing id is made (a UUID), and so is a missing token, which is answered this once only.',
+  description:
+    'A missing id is made (a UUID), and so is a missing token, which is answered this once only. `relations` need ' +
+    '`endpoint:update` on every endpoint that they name.',
   tags,
   access: {
     scope: 'application:endpoint:create',
@@ -78,6 +100,7 @@ const register = defineRoute({
           appVersion: { name: 'smart_kettle-v1' },
           metadata: { city: 'Kyiv' },
           endpointId: 'kettle-1',
+          relations: [{ type: 'contains', from: 'kitchen' }],
         },
       },
     },
@@ -99,26 +122,31 @@ const register = defineRoute({
     'application-version-not-found',
     'endpoint-exists',
     'token-taken',
+    'endpoint-not-found',
+    'relation-to-itself',
+    'relation-cycle',
+    'too-many-containers',
     'endpoint-too-large',
   ],
   async handle(call, deps) {
     const { body } = call;
-    if (body.relations !== undefined && body.relations.length > 0) {
-      return refuse(
-        'invalid-body',
-        'Relations are not in this version yet: leave "relations" out. Nothing was registered.',
-        [{ path: '/relations', message: 'is not in this version yet.' }],
-      );
-    }
-    const registration: Registration = { versionName: body.appVersion.name, metadata: body.metadata ?? {} };
+    const relations = (body.relations ?? []).map(({ from, to }): RegistrationRelation =>
+      from === undefined ? { to: to! } : { from },
+    );
+    const named = relations.map(({ from, to }, i) => ({
+      endpointId: from ?? to,
+      path: `/relations/${i}/${from === undefined ? 'to' : 'from'}`,
+    }));
+    const refused = await refuseUngranted(call, named, deps);
+    if (refused !== undefined) return refused;
+    const registration: Registration = {
+      versionName: body.appVersion.name,
+      metadata: body.metadata ?? {},
+      relations,
+    };
     if (body.endpointId !== undefined) registration.endpointId = body.endpointId;
     if (body.endpointToken !== undefined) registration.endpointToken = body.endpointToken;
     const answer = await deps.register.endpoints.register(call.context, registration);
-    if (answer.kind === 'refused' && answer.details !== undefined) {
-      // what the register says is about the metadata
-      const details = answer.details.map(({ path, message }) => ({ path: `/metadata${path}`, message }));
-      return { ...answer, details };
-    }
     if (answer.kind !== 'ok') return answer;
     const { endpointId, token } = answer.value;
     return {

@@ -9,6 +9,7 @@ import { endpointRoutes } from './endpoint-routes.js';
 import { eventRoutes } from './event-routes.js';
 import { filterRoutes } from './filter-routes.js';
 import { metadataRoutes } from './metadata-routes.js';
+import { relationRoutes } from './relation-routes.js';
 
 /** The one table of routes. `describe` writes it as an OpenAPI document for the path prefix of a request. */
 export function createRoutes(describe: Describe): readonly Route[] {
@@ -39,6 +40,7 @@ export function createRoutes(describe: Describe): readonly Route[] {
     ...endpointRoutes,
     ...batchRoutes,
     ...metadataRoutes,
+    ...relationRoutes,
     ...applicationRoutes,
     ...filterRoutes,
     ...eventRoutes,

@@ -16,6 +16,7 @@ import {
   wordOf,
 } from '../table/schemas.js';
 import { commandOf } from './commands.js';
+import { replyIncluded } from './included-metadata.js';
 
 const tags = ['Metadata'] as const;
 const example = { city: 'Kyiv', temp: 20.5 };
@@ -48,34 +49,34 @@ const get = defineRoute({
   method: 'GET',
   path: '/endpoints/{endpointId}/metadata',
   summary: 'Get the metadata of an endpoint',
+  description:
+    'An answer with inherited values has an ETag of its own, for `If-None-Match`; `If-Match` of a write takes that of the ' +
+    "endpoint's own metadata. Of equally near containers the one with the smallest id counts, and only those count " +
+    'whose metadata the caller may read.',
   tags,
   access: { scope: 'endpoint:read', on: 'endpoint' },
   query: closedObject({
     ...endpointParameters,
     include: Type.Optional(
       Type.Array(Type.String(), {
-        description: 'Keys, comma-separated or repeated: the answer holds only these.',
-        examples: [['city,temp']],
+        description:
+          '`inherited`, or keys, or both; comma-separated or repeated. With keys the answer holds only these. Either way, ' +
+          'what the endpoint lacks is shown as its nearest container has it, where the application inherits metadata.',
+        examples: [['inherited'], ['city,temp']],
       }),
     ),
   }),
   conditional: true,
   responses: { 200: { description: 'The metadata.', schema: Metadata, headers: ['ETag'], example } },
-  errors: ['endpoint-not-found'],
+  errors: ['endpoint-not-found', 'too-many-containers'],
   async handle(call, deps) {
     const found = await load(call, deps);
     if ('kind' in found) return found;
-    if (found.instead !== undefined) return found.instead;
-    const keys = (call.query.include ?? []).flatMap((text) => text.split(',')).filter((key) => key !== '');
-    if (keys.length === 0 || keys.includes('inherited'))
-      return replyJson(metadataBytesOf(found.record), found.etag);
-    return replyJson(narrow(metadataOf(found.record), new Set(keys)), found.etag);
+    if (call.query.include === undefined)
+      return found.instead ?? replyJson(metadataBytesOf(found.record), found.etag);
+    return replyIncluded(call, call.query.include, found, deps);
   },
 });
-
-function narrow(metadata: JsonObject, keys: ReadonlySet<string>): string {
-  return JSON.stringify(Object.fromEntries(Object.entries(metadata).filter(([key]) => keys.has(key))));
-}
 
 const put = defineRoute({
   operationId: 'replaceMetadata',

@@ -46,6 +46,15 @@ function detailOf(error: ErrorObject): FaultDetail {
         path: error.instancePath,
         message: `must be ${JSON.stringify(params['allowedValue'])}; found ${describe(error.data)}.`,
       };
+    case 'minProperties':
+    case 'maxProperties': {
+      const known = Object.keys((error.parentSchema?.['properties'] ?? {}) as object).join(', ');
+      const size = error.keyword === 'minProperties' ? 'at least' : 'at most';
+      return {
+        path: error.instancePath,
+        message: `must have ${size} ${String(params['limit'])} of: ${known}; found ${Object.keys(error.data as object).length}.`,
+      };
+    }
     default:
       return {
         path: error.instancePath,

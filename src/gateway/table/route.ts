@@ -68,6 +68,7 @@ export const TAGS = {
   Endpoints: 'Registered devices: register, find, unregister, and the application version of each.',
   Batches: 'Many endpoints by one request.',
   Metadata: 'What is known of an endpoint: any JSON under keys. Every change is an event.',
+  Relations: 'Which endpoints contain which.',
   Filters: 'Saved queries over the endpoints of an application, whose members follow every change.',
   Events: 'What happens, as it happens.',
   Service: 'About the service itself.',

@@ -1,0 +1,12 @@
+import { type Answer, retry } from '../model/outcome.js';
+import { StorageUnavailable } from '../storage/index.js';
+
+/** Makes a storage that is away an answer. */
+export async function guarded<T>(work: () => Promise<Answer<T>>): Promise<Answer<T>> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof StorageUnavailable)) throw error;
+    return retry('storage-unavailable', error.message);
+  }
+}
