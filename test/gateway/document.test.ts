@@ -135,6 +135,8 @@ function exampleRequests({ path, parameters, requestBody, method }: Operation, i
 
 void t.test('every example is a request that works', async (t) => {
   const h = await startHarness(t);
+  const container = { appVersion: { name: 'smart_kettle-v1' }, endpointId: 'kitchen' };
+  t.equal((await h.call('POST', '/endpoints', container)).status, 201);
   const { operations } = await readDescribed(h);
   const ids: Record<string, string> = {};
   const order = ['registerEndpoint', 'replaceMetadata', 'createFilter', 'startBatch'];

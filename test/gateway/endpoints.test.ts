@@ -74,13 +74,6 @@ void t.test('registration refuses what it does not know', async (t) => {
     (await h.call('POST', '/endpoints', { appVersion: { name: 'unknown' } })).json.code,
     'application-version-not-found',
   );
-  const relations = await h.call('POST', '/endpoints', {
-    appVersion: { name: 'kettle-v1' },
-    relations: [{ type: 'contains', from: 'a' }],
-  });
-  t.equal(relations.status, 400);
-  t.equal(relations.json.code, 'invalid-body');
-  t.match(relations.json.message, /not in this version yet/);
   const empty = { appVersion: { name: 'kettle-v1' }, endpointId: 'empty', relations: [] };
   t.equal((await h.call('POST', '/endpoints', empty)).status, 201);
   t.equal((await h.call('DELETE', '/endpoints/empty')).status, 204);

@@ -79,6 +79,7 @@ export async function startHarness(
       metadataInheritance: false,
     },
     { name: 'other', tenant: 'kaa', versions: ['other-v1'], metadataInheritance: false },
+    { name: 'heir', tenant: 'kaa', versions: ['heir-v1'], metadataInheritance: true },
   ]);
   const register = await createRegister({
     store,

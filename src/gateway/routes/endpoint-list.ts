@@ -1,19 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import { refuse } from '../../model/errors.js';
 import { defineRoute } from '../table/route.js';
-import { documented } from '../table/described.js';
-import { encodeCursor } from '../table/paging.js';
+import { cursorParameter } from '../table/paging.js';
 import { closedObject, endpointParameters, include, pageParameters } from '../table/schemas.js';
 import { answerPage, readWanted } from './endpoint-pages.js';
 import { EndpointPage, endpointExample, readInclude } from './endpoint-views.js';
 
 const tags = ['Endpoints'] as const;
-
-const exampleCursor = encodeCursor(
-  { by: 'createdDate', direction: 'desc' },
-  { createdMs: 1489750202643, endpointId: 'kettle-1' },
-  '',
-);
 
 const ListParameters = closedObject({
   ...endpointParameters,
@@ -58,15 +51,7 @@ const ListParameters = closedObject({
     }),
   ),
   ...pageParameters,
-  cursor: Type.Optional(
-    documented(
-      Type.String({
-        description: '`nextCursor` of the page before; not with `offset`.',
-        examples: [exampleCursor],
-      }),
-      () => ({ pattern: '^[A-Za-z0-9_-]+$' }),
-    ),
-  ),
+  cursor: cursorParameter,
   sort: Type.Optional(
     Type.String({
       pattern: '^(createdDate|endpointId)(,(asc|desc))?$',

@@ -14,7 +14,7 @@ const live = defineRoute({
   summary: 'Live events',
   description:
     'Server-Sent Events: `id` as the `Nats-Msg-Id` of the published event, `event` its type, `data` a JSON object with ' +
-    '`type`, `source` (the endpoint or filter), `application` and the fields of the published record. Each parameter may be ' +
+    '`type`, `source` (the endpoint or filter, or the relations of a tenant), `application` and the fields of the published record. Each parameter may be ' +
     'repeated; an event must fit all of them. A comment every 15 s keeps the connection alive. A reader that is more than ' +
     '1 MiB behind gets a last event `dropped` with the reason. Events that happen while nobody is connected are not kept: ' +
     '`Last-Event-ID` is taken and ignored in this version.',
@@ -22,7 +22,7 @@ const live = defineRoute({
   access: { scope: 'application:read', on: 'each' },
   query: closedObject({
     application: wanted('Only events of these applications.', 'smart_kettle'),
-    endpointId: wanted('Only events of these endpoints.', 'kettle-1'),
+    endpointId: wanted('Only events of these endpoints, and of their relations.', 'kettle-1'),
     filterId: wanted(
       'Only events of these filters: matched, unmatched, pending, activated, deleted.',
       '2f1c5b1e-7c1c-4a5e-9d2b-0f6f1d0f9a11',

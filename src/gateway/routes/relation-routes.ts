@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox';
 import type { Answer } from '../../model/outcome.js';
 import type { RelationItem, RelationStatus } from '../../register/index.js';
 import { named } from '../table/described.js';
-import { encodeCursor, readPaging } from '../table/paging.js';
+import { cursorParameter, encodeCursor, readPaging } from '../table/paging.js';
 import { type Result, reply } from '../table/reply.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
 import {
@@ -140,9 +140,7 @@ const list = defineRoute({
     ...endpointParameters,
     relation: Direction,
     ...pageParameters,
-    cursor: Type.Optional(
-      Type.String({ description: '`nextCursor` of the page before; not with `offset`.' }),
-    ),
+    cursor: cursorParameter,
   }),
   responses: {
     200: {

@@ -99,7 +99,16 @@ function wants(interest: EventInterest, group: EventGroup, event: StoredEvent): 
     (event.filterId === undefined || !interest.filterIds.has(event.filterId))
   )
     return false;
-  return interest.endpointIds === undefined || interest.endpointIds.has(group.source);
+  return interest.endpointIds === undefined || isAbout(interest.endpointIds, group, event);
+}
+
+/** An event of relations is about all that it names. */
+function isAbout(endpointIds: ReadonlySet<string>, group: EventGroup, event: StoredEvent): boolean {
+  if (endpointIds.has(group.source)) return true;
+  if (event.kind !== 'relations-updated') return false;
+  return (decodeEvent(event.kind, event.payload)['endpointIds'] as string[]).some((id) =>
+    endpointIds.has(id),
+  );
 }
 
 function eventText(group: EventGroup, event: StoredEvent): string {

@@ -1,7 +1,9 @@
+import { Type } from '@sinclair/typebox';
 import { type Refusal, refuse } from '../../model/errors.js';
 import type { ListQuery } from '../../register/index.js';
 import type { PagePlace } from '../../storage/index.js';
 import type { GatewayLimits } from '../types.js';
+import { documented } from './described.js';
 import { refuseParameters } from './query-parameters.js';
 
 type Sort = ListQuery['sort'];
@@ -110,3 +112,19 @@ function decodeCursor(text: string): { sort: Sort; after: PagePlace; filters: un
     return undefined;
   return { sort: { by, direction }, after: { createdMs, endpointId }, filters };
 }
+
+export const cursorParameter = Type.Optional(
+  documented(
+    Type.String({
+      description: '`nextCursor` of the page before; not with `offset`.',
+      examples: [
+        encodeCursor(
+          { by: 'createdDate', direction: 'desc' },
+          { createdMs: 1489750202643, endpointId: 'kettle-1' },
+          '',
+        ),
+      ],
+    }),
+    () => ({ pattern: '^[A-Za-z0-9_-]+$' }),
+  ),
+);
