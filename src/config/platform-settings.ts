@@ -34,7 +34,7 @@ export const platformSettings: readonly Setting[] = [
     type: types.boolean,
     default: false,
     live: true,
-    doc: 'A request with `include=inherited` shows the value of the nearest container for keys that an endpoint lacks.',
+    doc: 'A reading of metadata with `include=inherited`, or with a list of keys, shows the value of the nearest container for keys that the endpoint lacks.',
   }),
   setting('kaa.tekton.enabled', 'kaa.tekton.enabled', {
     type: types.boolean,

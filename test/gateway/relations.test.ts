@@ -1,7 +1,7 @@
 /* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
 import type { Access } from '../../src/security/index.js';
-import { type Harness, openRaw, registerKettle, startHarness } from './harness.js';
+import { type Answer, type Harness, openRaw, registerKettle, startHarness } from './harness.js';
 
 const of = (...texts: string[]) =>
   texts.map((text) => {
@@ -13,9 +13,15 @@ async function registerAll(h: Harness, ...ids: string[]): Promise<void> {
   await Promise.all(ids.map((id) => registerKettle(h, id)));
 }
 
+/** Ids on a page. */
+function idsIn({ json }: Answer): string[] {
+  return (json as { content: { endpointId: string }[] }).content.map(({ endpointId }) => endpointId);
+}
+
 async function related(h: Harness, id: string, relation = 'contains'): Promise<string[]> {
-  const { json } = await h.call('GET', `/endpoints/${id}/relations?relation=${encodeURIComponent(relation)}`);
-  return json.content.map(({ endpointId }: { endpointId: string }) => endpointId).sort();
+  return idsIn(
+    await h.call('GET', `/endpoints/${id}/relations?relation=${encodeURIComponent(relation)}`),
+  ).sort();
 }
 
 void t.test('link, unlink, and what is said of it', async (t) => {
@@ -107,13 +113,13 @@ void t.test('pages by offset and by cursor, both ways', async (t) => {
     const byOffset: string[] = [];
     let cursor = '';
     for (let offset = 0; offset < 23; offset += 5) {
-      const page = (await h.call('GET', `${path}&limit=5${cursor}`)).json;
+      const answer = await h.call('GET', `${path}&limit=5${cursor}`);
+      const page = answer.json;
       t.equal(page.totalElements, 23);
-      byCursor.push(...page.content.map(({ endpointId }: { endpointId: string }) => endpointId));
+      byCursor.push(...idsIn(answer));
       t.equal(page.nextCursor === undefined, offset === 20, 'a cursor while more follows');
       cursor = `&cursor=${page.nextCursor}`;
-      const at = (await h.call('GET', `${path}&limit=5&offset=${offset}`)).json;
-      byOffset.push(...at.content.map(({ endpointId }: { endpointId: string }) => endpointId));
+      byOffset.push(...idsIn(await h.call('GET', `${path}&limit=5&offset=${offset}`)));
     }
     t.same(byCursor, order, 'in the order of every list');
     t.same(byOffset, order);
@@ -302,7 +308,9 @@ void t.test('live events of relations reach who watches either end', async (t) =
   await h.call('PUT', '/relations/link', of('a>b'), { 'x-correlation-id': 'yes' });
   await h.call('DELETE', '/endpoints/a', undefined, { 'x-correlation-id': 'gone' });
   const text = await raw.until(/"correlationId":"gone"/);
-  const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, json]) => JSON.parse(json!));
+  const events = [...text.matchAll(/^data: (.*)$/gm)].map(
+    ([, json]) => JSON.parse(json!) as { type: string; correlationId: string; endpointIds: string[] },
+  );
   t.same(
     events.map(({ type, correlationId }) => [type, correlationId]),
     [
@@ -311,5 +319,5 @@ void t.test('live events of relations reach who watches either end', async (t) =
     ],
   );
   t.match(events[0], { source: 'relations:kaa', application: 'kettle', endpointIds: ['a', 'b'] });
-  t.same(events[1].endpointIds.slice().sort(), ['a', 'b', 'c']);
+  t.same(events[1]!.endpointIds.toSorted(), ['a', 'b', 'c']);
 });
