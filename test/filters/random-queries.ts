@@ -49,7 +49,7 @@ const flatObject: fc.Arbitrary<JsonObject> = fc
   .map((pairs) => Object.fromEntries(pairs));
 
 /** Arrays of scalars and documents; no array directly in an array. */
-const value: fc.Arbitrary<JsonValue> = fc.oneof(
+export const value: fc.Arbitrary<JsonValue> = fc.oneof(
   { weight: 5, arbitrary: scalar },
   { weight: 2, arbitrary: fc.array(scalar, { maxLength: 3 }) },
   { weight: 2, arbitrary: flatObject },

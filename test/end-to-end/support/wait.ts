@@ -22,7 +22,11 @@ export async function until<T>({
   look,
 }: Wait<T>): Promise<T> {
   const deadline = performance.now() + limitMs;
-  for (let againMs = FIRST_AGAIN_MS; ; againMs = Math.min(longestAgainMs, againMs * 1.5)) {
+  for (
+    let againMs = Math.min(FIRST_AGAIN_MS, longestAgainMs);
+    ;
+    againMs = Math.min(longestAgainMs, againMs * 1.5)
+  ) {
     const seen = await look();
     if ('value' in seen) return seen.value;
     if (performance.now() > deadline)
