@@ -32,7 +32,7 @@ function readSettings(): Settings {
 }
 
 /** Ample for the runs of a test on a machine that is not busy; then what was tried so far is the result. */
-const TIME_LIMIT_MS = 30_000;
+const TIME_LIMIT_MS = 10_000;
 
 /**
  * Tries a property on both keepers. Few runs and a limit of time, unless the settings say how many; a failure says how
@@ -78,7 +78,7 @@ function report<T>(t: Test, name: string, keeper: Keeper, details: fc.RunDetails
   const { failed, numRuns, seed, counterexamplePath, counterexample, errorInstance, interrupted } = details;
   t.comment(`seed ${seed}, ${numRuns} runs${interrupted ? ', interrupted by the limit of time' : ''}`);
   if (!failed) return void t.pass(`${numRuns} runs`);
-  const steps = (counterexample?.[0] ?? []) as unknown[];
+  const steps = [counterexample?.[0]].flat() as unknown[];
   const replay = `npm run test:contract -- ${name} --keeper ${keeper} --seed ${seed} --path ${counterexamplePath}`;
   t.fail(
     [

@@ -31,7 +31,7 @@ export async function startContractService(t: Test, keeper: Keeper): Promise<Con
     'management.port': '0',
     'storage.url': mongo?.url ?? `file:${folder}/data`,
     'storage.durability': 'async',
-    'workers.threads': '1',
+    'workers.threads': '2',
     'logging.level': 'warn',
     'limits.metadata-keys': String(METADATA_KEYS),
     'kaa.epr.restricted-metadata-keys': RESTRICTED,
