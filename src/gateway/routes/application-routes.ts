@@ -3,6 +3,7 @@ import { named } from '../table/described.js';
 import { replyJson } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import { closedObject } from '../table/schemas.js';
+import { listApplications } from './application-list.js';
 
 const KeysByVersion = named(
   'MetadataKeysByVersion',
@@ -38,4 +39,4 @@ const getKeys = defineRoute({
   },
 });
 
-export const applicationRoutes: readonly Route[] = [getKeys];
+export const applicationRoutes: readonly Route[] = [listApplications, getKeys];

@@ -1,0 +1,62 @@
+import { Type } from '@sinclair/typebox';
+import { named } from '../table/described.js';
+import { readLimit, readOffset } from '../table/paging.js';
+import { reply } from '../table/reply.js';
+import { defineRoute } from '../table/route.js';
+import { closedObject, pageOf, pageParameters } from '../table/schemas.js';
+
+const Application = named(
+  'Application',
+  closedObject({
+    name: Type.String(),
+    versions: Type.Array(closedObject({ name: Type.String() }), {
+      description: 'In the order of the configuration.',
+    }),
+  }),
+);
+
+/** Not in the published interface; without it, who looks at a register for the first time has no name to ask for. */
+export const listApplications = defineRoute({
+  operationId: 'listApplications',
+  method: 'GET',
+  path: '/applications',
+  summary: 'List the applications and their versions',
+  tags: ['Applications'],
+  access: { scope: 'application:read', on: 'each' },
+  query: closedObject(pageParameters),
+  responses: {
+    200: {
+      description: 'A page of those that the caller may read, by name.',
+      schema: pageOf('ApplicationPage', Application, false),
+      example: {
+        totalElements: 1,
+        content: [{ name: 'smart_kettle', versions: [{ name: 'smart_kettle-v1' }] }],
+      },
+    },
+  },
+  errors: [],
+  async handle(call, deps) {
+    const limit = readLimit(call.query.limit, deps.limits());
+    if (typeof limit !== 'number') return limit;
+    const offset = readOffset(call.query.offset);
+    const { tenant } = call.caller;
+    const known = deps.register
+      .catalogue()
+      .applications()
+      .filter((application) => tenant === undefined || application.tenant === tenant);
+    const granted = deps.access.authenticates
+      ? await deps.access.decide(
+          call.caller,
+          'application:read',
+          known.map(({ name }) => `application-${name}`),
+        )
+      : known.map(() => true);
+    const applications = known
+      .filter((_application, i) => granted[i] === true)
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    const content = applications
+      .slice(offset, offset + limit)
+      .map(({ name, versions }) => ({ name, versions: versions.map((version) => ({ name: version })) }));
+    return reply(200, { totalElements: applications.length, content });
+  },
+});
