@@ -7,4 +7,5 @@
  * ```
  */
 export { startNats, type NatsServer, type NatsOptions } from './nats.js';
+export { startChromium } from './chromium.js';
 export { startMongo, type MongoServer, type MongoOptions } from './mongo.js';

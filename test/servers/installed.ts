@@ -47,8 +47,8 @@ export function fetchedMongo(): FetchedMongo | undefined {
  * Marks the test as skipped, in one line that says how to get the server.
  * @throws Error instead when EPR_TESTS_REQUIRE_SERVERS is 1, as in continuous integration
  */
-export function skipWithout(t: Test, server: string): undefined {
-  const reason = `no ${server} here; run: npm run test:servers`;
+export function skipWithout(t: Test, server: string, remedy = 'run: npm run test:servers'): undefined {
+  const reason = `no ${server} here; ${remedy}`;
   if (process.env['EPR_TESTS_REQUIRE_SERVERS'] === '1')
     throw new Error(`EPR_TESTS_REQUIRE_SERVERS=1, but ${reason}`);
   t.pass(server, { skip: reason });
