@@ -21,7 +21,7 @@ export const listApplications = defineRoute({
   method: 'GET',
   path: '/applications',
   summary: 'List the applications and their versions',
-  tags: ['Applications'],
+  tags: ['Service'],
   access: { scope: 'application:read', on: 'each' },
   query: closedObject(pageParameters),
   responses: {
