@@ -5,17 +5,24 @@ export interface LosingProxy {
   url: string;
   /** answers that are lost from now on: the command is done, and the connection breaks instead of the answer */
   lose: (answers: number, before?: () => Promise<void>) => void;
+  /** The next command waits for `held`, and is sent on then, or lost with its connection. */
+  hold: (held: () => Promise<'send' | 'cut'>) => void;
   /** how many were */
   readonly lost: number;
 }
 
-/** Stands before a MongoDB server and loses answers to write commands on `endpoints`, when told. */
-export async function startLosingProxy(t: Test, serverUrl: string): Promise<LosingProxy> {
+/** Stands before a MongoDB server and loses answers to write commands on one collection, or the commands, when told. */
+export async function startLosingProxy(
+  t: Test,
+  serverUrl: string,
+  collection = 'endpoints',
+): Promise<LosingProxy> {
   const target = new URL(serverUrl);
   const serverPort = Number(target.port);
   let toLose = 0;
   let lost = 0;
   let beforeLoss: (() => Promise<void>) | undefined;
+  let holding: (() => Promise<'send' | 'cut'>) | undefined;
   const sockets = new Set<Socket>();
 
   const server = createServer((client) => {
@@ -31,7 +38,12 @@ export async function startLosingProxy(t: Test, serverUrl: string): Promise<Losi
       });
     }
     client.on('data', (data) => {
-      if (toLose > 0 && isWrite(data)) {
+      if (holding !== undefined && isWrite(data, collection)) {
+        const held = holding();
+        holding = undefined;
+        return void held.then((how) => (how === 'send' ? upstream.write(data) : client.destroy()));
+      }
+      if (toLose > 0 && isWrite(data, collection)) {
         toLose--;
         losing = true;
       }
@@ -55,6 +67,7 @@ export async function startLosingProxy(t: Test, serverUrl: string): Promise<Losi
       toLose = answers;
       beforeLoss = before;
     },
+    hold: (held) => (holding = held),
     get lost() {
       return lost;
     },
@@ -62,11 +75,11 @@ export async function startLosingProxy(t: Test, serverUrl: string): Promise<Losi
 }
 
 /** The command is the first key of its document, and the collection that key's value: a string, its length before it. */
-function isWrite(message: Buffer): boolean {
+function isWrite(message: Buffer, collection: string): boolean {
   const start = message.subarray(0, 200);
-  const collection = Buffer.from('endpoints\0');
-  const length = Buffer.from([collection.length, 0, 0, 0]);
+  const value = Buffer.from(`${collection}\0`);
+  const length = Buffer.from([value.length, 0, 0, 0]);
   return ['insert\0', 'update\0'].some((name) =>
-    start.includes(Buffer.concat([Buffer.from(name), length, collection])),
+    start.includes(Buffer.concat([Buffer.from(name), length, value])),
   );
 }
