@@ -66,6 +66,11 @@ const appVersionUpdated = typeOf('AppVersionUpdatedEvent', [
   ...texts('appVersionName', 'previousAppVersionName', 'endpointId', 'originatorReplicaId'),
 ]);
 
+const relationsUpdated = typeOf('EndpointRelationsUpdated', [
+  ...HEAD,
+  { name: 'endpointIds', type: { type: 'array', items: 'string' }, default: [] },
+]);
+
 const connected = typeOf('ConnectedEvent', [
   ...HEAD,
   { name: 'endpoints', type: { type: 'map', values: 'string' } },
@@ -82,6 +87,17 @@ export function readMetadataUpdated(data: Uint8Array): MetadataUpdatedEvent {
 
 export function readAppVersionUpdated(data: Uint8Array): AppVersionUpdatedEvent {
   return appVersionUpdated.fromBuffer(Buffer.from(data)) as AppVersionUpdatedEvent;
+}
+
+export interface RelationsUpdatedEvent {
+  correlationId: string;
+  timestamp: number;
+  timeout: number;
+  endpointIds: string[];
+}
+
+export function readRelationsUpdated(data: Uint8Array): RelationsUpdatedEvent {
+  return relationsUpdated.fromBuffer(Buffer.from(data)) as RelationsUpdatedEvent;
 }
 
 export function writeConnected(endpoints: Record<string, string>, timestamp: number): Buffer {
