@@ -1,13 +1,15 @@
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Config, describeChanges } from './config/index.js';
 import { type HealthReport, startGateway } from './gateway/index.js';
+import { openLiveEvents, outboxBehindLog } from './live/index.js';
 import { createMessaging, createNoBroker, type MessagingOptions } from './messaging/index.js';
 import { type Catalogue, createCatalogue } from './model/catalogue.js';
 import type { Command } from './model/command.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
 import { openAccess } from './security/index.js';
-import { openStore, type Store, type StoreOptions } from './storage/index.js';
+import { dataFolder, openStore, type Store, type StoreOptions } from './storage/index.js';
 import { ownVersion } from './version.js';
 import { createWorkerPool } from './workers/index.js';
 
@@ -43,10 +45,20 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     for (const { name, purpose } of store.indexes) log.debug({ index: name }, purpose);
     for (const note of store.notes) log.warn(note);
 
+    const folder = dataFolder(config.storage.url);
+    const live = await openLiveEvents({
+      ...(folder === undefined ? {} : { folder: join(folder, 'live-events') }),
+      store,
+      bounds: () => ({ bytes: config.liveEvents.recentBytes, ageMs: config.liveEvents.recentAgeMs }),
+      log,
+      metrics,
+    });
+    undo.push(() => live.close());
+
     const pool = createWorkerPool(config.workers.threads);
     undo.push(() => pool.close());
 
-    const broker = createBroker(config, store, log, metrics, {
+    const broker = createBroker(config, outboxBehindLog(store, live), log, metrics, {
       submit: (commands) => Promise.all(commands.map((command) => register.endpoints.submit(command))),
       catalogue: () => catalogue,
     });
@@ -54,6 +66,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       store,
       pool,
       sink: broker,
+      live,
       catalogue: () => catalogue,
       settings: () => settings,
       log,
@@ -90,7 +103,13 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       managementUrl: urlOf(config.management.host, gateway.managementPort),
       reload(next) {
         const { restart } = describeChanges(config, next);
-        config = { ...config, limits: next.limits, applications: next.applications, logging: next.logging };
+        config = {
+          ...config,
+          limits: next.limits,
+          liveEvents: next.liveEvents,
+          applications: next.applications,
+          logging: next.logging,
+        };
         catalogue = catalogueOf(config);
         settings = registerSettings(config);
         log.level = config.logging.level;
@@ -117,7 +136,7 @@ interface ConsumerDeps {
 
 function createBroker(
   config: Config,
-  store: Store,
+  store: Pick<Store, 'readOutbox' | 'clearOutbox'>,
   log: Logger,
   metrics: Registry,
   deps: ConsumerDeps,

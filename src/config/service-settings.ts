@@ -183,6 +183,18 @@ export const serviceSettings: readonly Setting[] = [
     defaultText: 'processors - 1, at least 1',
     doc: 'Threads that compute differences, match filters and encode events, beside the main thread. More than processors gains nothing.',
   }),
+  setting('live-events.recent-size', 'liveEvents.recentBytes', {
+    type: types.size(1024 ** 2, 1024 ** 4, '256MiB'),
+    default: 64 * 1024 ** 2,
+    live: true,
+    doc: 'How much of the newest live events is kept, so that a reader that lost its connection can go on after the last event that it had. With `file:` storage they are in the folder `live-events` beside the data and outlive restarts; with MongoDB they are in memory.',
+  }),
+  setting('live-events.recent-age', 'liveEvents.recentAgeMs', {
+    type: types.duration(60_000, 30 * 24 * 3_600_000, '6h'),
+    default: 3_600_000,
+    live: true,
+    doc: 'Live events that are older are kept no longer, whatever their size.',
+  }),
   setting('logging.level', 'logging.level', {
     type: types.oneOf('info', 'trace', 'debug', 'warn', 'error', 'fatal', 'silent'),
     default: 'info',

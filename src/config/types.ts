@@ -92,6 +92,8 @@ export interface Config {
     readonly gracefulShutdownMs: number;
   };
   readonly workers: { readonly threads: number };
+  /** What is kept of the live events, for who resumes. */
+  readonly liveEvents: { readonly recentBytes: number; readonly recentAgeMs: number };
   readonly limits: LimitsConfig;
   readonly applications: Readonly<Record<string, ApplicationConfig>>;
   readonly kaa: {

@@ -17,11 +17,14 @@ import { createRouter } from './table/router.js';
 import { type BodyBudget, BodyStream } from './wire/body.js';
 import { Exchange } from './wire/exchange.js';
 import { type RequestHead, readHead } from './wire/request-head.js';
+import { asksForWebSocket, type OriginRules, refuseUpgrade, type UpgradeContext } from './wire/upgrade.js';
 import { internalFault, sendFault, sendReply } from './wire/send-result.js';
 
 export interface DispatcherOptions {
   pathPrefixes: readonly string[];
   publicUrl: string | undefined;
+  /** only programs of this machine can connect */
+  onLoopback: boolean;
   /** `host:port`, for a request whose `Host` can't be used */
   listening: () => string;
   streamIdleMs: number;
@@ -30,7 +33,8 @@ export interface DispatcherOptions {
 }
 
 export interface Dispatcher {
-  handle(response: HttpResponse, request: HttpRequest): void;
+  /** `context`: the request may ask for a WebSocket. */
+  handle(response: HttpResponse, request: HttpRequest, context?: UpgradeContext): void;
   /** From now on every request is answered with 503. */
   stop(): void;
 }
@@ -51,9 +55,13 @@ export function createDispatcher(
     .map((prefix) => ({ prefix, base: prefix + API }))
     .sort((a, b) => b.base.length - a.base.length);
   const budget: BodyBudget = { limitBytes: options.bodiesBytes, usedBytes: 0 };
+  const origins: OriginRules = {
+    publicUrl: options.publicUrl,
+    isOpenOnLoopback: options.onLoopback && !deps.access.authenticates,
+  };
   let stopping = false;
 
-  function handle(response: HttpResponse, request: HttpRequest): void {
+  function handle(response: HttpResponse, request: HttpRequest, context?: UpgradeContext): void {
     const head = readHead(request);
     let counted: RouteMetrics = unknownRoute;
     metrics.begin();
@@ -86,6 +94,12 @@ export function createDispatcher(
       );
     }
     counted = match.route.metrics;
+    // where no WebSocket is to be had the request is answered as if it had not asked (RFC 9110, 7.8)
+    if (context !== undefined && match.route.route.webSocket !== undefined && asksForWebSocket(head)) {
+      const refusal = refuseUpgrade(head, origins);
+      if (refusal !== undefined) return sendFault(exchange, refusal, [['Sec-WebSocket-Version', '13']]);
+      exchange.upgradeTo = { key: head.webSocketKey!, context };
+    }
     const call = prepareCall(exchange, match.route, match.values, mount.prefix);
     if ('code' in call) return sendFault(exchange, call);
     serve(exchange, match.route, call).catch((error: unknown) => {
@@ -141,6 +155,7 @@ export function createDispatcher(
       ifNoneMatch: undefined,
       idempotencyKey: undefined,
       receivedMs: Date.now(),
+      lastEventId: prepared.route.resumable === true ? head.lastEventId : undefined,
       stream: undefined,
     };
     if (prepared.route.idempotent && head.idempotencyKey !== undefined) {

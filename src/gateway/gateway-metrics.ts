@@ -9,7 +9,8 @@ export interface RouteMetrics {
 export interface GatewayMetrics {
   forRoute(method: string, path: string): RouteMetrics;
   begin(): void;
-  droppedSubscriber(): void;
+  /** readers of live events: too slow, come back, told of a gap */
+  readonly subscribers: { dropped: Counter; resumed: Counter; gaps: Counter };
   /** requests that are not answered yet, live streams included */
   readonly inFlight: number;
 }
@@ -71,11 +72,23 @@ export function createGatewayMetrics(registry: Registry, subscribers: () => numb
       }
     },
   });
-  const dropped = new Counter({
-    name: 'epr_http_event_subscribers_dropped_total',
-    help: 'Live event readers that were too slow.',
-    registers,
-  });
+  const readers = {
+    dropped: new Counter({
+      name: 'epr_http_event_subscribers_dropped_total',
+      help: 'Live event readers that were too slow.',
+      registers,
+    }),
+    resumed: new Counter({
+      name: 'epr_http_event_subscribers_resumed_total',
+      help: 'Live event readers that came with the id of the last event that they had.',
+      registers,
+    }),
+    gaps: new Counter({
+      name: 'epr_http_event_gaps_total',
+      help: 'Times that a live event reader was told that events may be missing.',
+      registers,
+    }),
+  };
   new Gauge({
     name: 'epr_http_requests_in_flight',
     help: 'Requests that are not answered yet, live streams included.',
@@ -99,7 +112,7 @@ export function createGatewayMetrics(registry: Registry, subscribers: () => numb
     begin() {
       inFlight++;
     },
-    droppedSubscriber: () => dropped.inc(),
+    subscribers: readers,
     forRoute(method, route) {
       const labels = { route, method };
       const duration = durations.labels(labels);

@@ -9,6 +9,7 @@ import { createDescribe } from './openapi/document.js';
 import { createPages } from './pages/index.js';
 import { createRoutes } from './routes/index.js';
 import { type EventHub, createEventHub } from './streams/event-hub.js';
+import { socketBehavior } from './streams/web-socket-channel.js';
 import { createOpenStreams } from './streams/open-streams.js';
 import type { Gateway, GatewayDeps } from './types.js';
 
@@ -33,7 +34,9 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     live: register.live,
     maxSubscribers: options.eventSubscribers ?? EVENT_SUBSCRIBERS,
     heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
-    onDropped: () => metrics.droppedSubscriber(),
+    onDropped: () => metrics.subscribers.dropped.inc(),
+    onResumed: () => metrics.subscribers.resumed.inc(),
+    onGap: () => metrics.subscribers.gaps.inc(),
     onFault: (error) => log.error({ err: error }, 'an event could not be read for the live stream'),
   });
   const streams = createOpenStreams();
@@ -49,6 +52,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     {
       pathPrefixes,
       publicUrl: options.publicUrl,
+      onLoopback: isLoopback(options.host),
       listening: () => `${options.host}:${port}`,
       streamIdleMs: options.streamIdleMs ?? STREAM_IDLE_MS,
       bodiesBytes: options.bodiesBytes ?? BODIES_BYTES,
@@ -56,7 +60,13 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     pages,
   );
   let stopping = false;
-  const app = uWS.App().any('/*', (response, request) => dispatcher.handle(response, request));
+  const app = uWS
+    .App()
+    .ws('/*', {
+      ...socketBehavior,
+      upgrade: (response, request, context) => dispatcher.handle(response, request, context),
+    })
+    .any('/*', (response, request) => dispatcher.handle(response, request));
   const management = createManagement(deps, () => stopping);
 
   const main = await listen(app, options.host, options.port, 'server.port');
@@ -94,4 +104,8 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     managementPort: side.port,
     stop: (graceMs) => (stopped ??= stop(graceMs)),
   };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

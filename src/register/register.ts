@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { QueryLimits } from '../filters/index.js';
+import type { LiveEventLog } from '../live/index.js';
 import type { Catalogue } from '../model/catalogue.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { OutboxEntry, Store } from '../storage/index.js';
@@ -11,7 +12,6 @@ import { createFilterChanges } from './filter-changes.js';
 import { createFilterIndex } from './filter-index.js';
 import { createFilterSetLog } from './filter-set-log.js';
 import { createFilters } from './filters.js';
-import { createLiveEvents } from './live-events.js';
 import { createKeyedRequests } from './keyed-requests.js';
 import { createPipelineMetrics, watchRelations } from './metrics.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
@@ -27,6 +27,8 @@ export interface RegisterDeps {
   pool: WorkerPool;
   /** publishes what is committed */
   sink: EventSink;
+  /** the sequence of live events; told before `sink` is, so that it lacks nothing that `sink` has cleared */
+  live: LiveEventLog;
   catalogue: () => Catalogue;
   /** read whenever needed, so that a reload is taken up */
   settings: () => RegisterSettings;
@@ -52,9 +54,9 @@ export interface RunningRegister extends Register {
 export async function createRegister(deps: RegisterDeps): Promise<RunningRegister> {
   const { store, pool, catalogue, settings, log } = deps;
   const now = deps.now ?? Date.now;
-  const live = createLiveEvents(log);
+  const { live } = deps;
   const committed = (entries: readonly OutboxEntry[]) => {
-    for (const sink of [deps.sink, live]) {
+    for (const sink of [live, deps.sink]) {
       try {
         sink.committed(entries);
       } catch (error) {
@@ -63,7 +65,10 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       }
     }
   };
-  const doubt = () => deps.sink.doubt();
+  const doubt = () => {
+    live.doubt();
+    deps.sink.doubt();
+  };
 
   const index = createFilterIndex();
   const sets = createFilterSetLog();

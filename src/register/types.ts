@@ -1,6 +1,6 @@
 import type { Command } from '../model/command.js';
 import type { ErrorCode } from '../model/errors.js';
-import type { EventGroup } from '../model/event.js';
+import type { LiveEvents } from '../live/index.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { JsonObject, JsonValue } from '../model/json.js';
 import type { Answer, Outcome } from '../model/outcome.js';
@@ -18,6 +18,7 @@ export interface Register {
   readonly filters: Filters;
   readonly relations: Relations;
   readonly batches: BatchTasks;
+  /** what was committed, as it becomes durable */
   readonly live: LiveEvents;
   readonly requests: KeyedRequests;
 }
@@ -227,12 +228,6 @@ export interface FailedItem {
   /** stable, where the reason's words are not */
   code: ErrorCode;
   statusReason: string;
-}
-
-/** Events as they become durable, for whoever watches. Nothing is kept for who is not there. */
-export interface LiveEvents {
-  /** `listener` must be quick. Answers how to end it. */
-  subscribe(listener: (group: EventGroup) => void): () => void;
 }
 
 /** Who publishes events. Both are cheap, and return at once. */

@@ -1,2 +1,2 @@
 export * from './port.js';
-export { openStore, type StoreOptions } from './open-store.js';
+export { dataFolder, openStore, type StoreOptions } from './open-store.js';

@@ -1,5 +1,5 @@
 import type { Store } from './port.js';
-import { openEmbeddedStore } from './embedded/index.js';
+import { folderOf, openEmbeddedStore } from './embedded/index.js';
 import { openMongoStore } from './mongodb/index.js';
 
 export interface StoreOptions {
@@ -14,4 +14,9 @@ export interface StoreOptions {
 /** Opens the keeper that the URL names, and makes its indexes. Rejects with a message that says the remedy. */
 export function openStore(options: StoreOptions): Promise<Store> {
   return options.url.startsWith('file:') ? openEmbeddedStore(options) : openMongoStore(options);
+}
+
+/** The folder of the keeper that the URL names, where others may keep what belongs to its data. Absent: it has none. */
+export function dataFolder(url: string): string | undefined {
+  return url.startsWith('file:') ? folderOf(url) : undefined;
 }

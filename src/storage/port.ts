@@ -107,6 +107,12 @@ export interface Store {
   readOutbox(limit: number, after?: OutboxPosition): Promise<OutboxEntry[]>;
 
   /**
+   * Where the keeper numbers the entries of all sources in one sequence (`order`), without holes but for writes that
+   * failed: the newest number that it gave to an entry, cleared or not. Absent: it numbers those of each source.
+   */
+  newestOrder?(): number;
+
+  /**
    * Forgets entries that were published. Unknown positions are ignored. Many at a time; may be late, never early. From
    * now on this store reads them no more; a keeper may take them out of the storage later, at the latest when it closes,
    * so that after a crash they are read again.

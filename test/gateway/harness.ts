@@ -3,6 +3,7 @@ import { type Logger, pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { type Gateway, type GatewayDeps, type GatewayLimits, startGateway } from '../../src/gateway/index.js';
+import { type LiveEventLog, openLiveEvents } from '../../src/live/index.js';
 import { createCatalogue } from '../../src/model/catalogue.js';
 import type { Command } from '../../src/model/command.js';
 import { type RunningRegister, createRegister } from '../../src/register/index.js';
@@ -26,9 +27,11 @@ export interface Harness {
   gateway: Gateway;
   register: RunningRegister;
   store: Store;
+  live: LiveEventLog;
   /** `http://127.0.0.1:<port>` */
   origin: string;
   managementOrigin: string;
+  stop(): Promise<void>;
   /** lines that were logged at `warn` and above */
   logged: string[];
   /** a GET of a path as it stands */
@@ -55,6 +58,10 @@ export async function startHarness(
     settings?: { queueLimit: number };
     /** asked whenever they are needed */
     changeLimits?: (limits: GatewayLimits) => GatewayLimits;
+    /** of the data; one of its own unless given */
+    folder?: string;
+    /** of what is kept for who resumes */
+    recentBytes?: number;
   } = {},
 ): Promise<Harness> {
   const {
@@ -62,12 +69,21 @@ export async function startHarness(
     wrap = (register) => register,
     settings = { queueLimit: 20_000 },
     changeLimits = (unchanged) => unchanged,
+    folder = `${t.testdir()}/data`,
+    recentBytes = 64 * 1024 * 1024,
     ...options
   } = change;
   const logged: string[] = [];
   const log: Logger = pino({ level: 'warn' }, { write: (line: string) => void logged.push(line) });
   const metrics = new Registry();
-  const store = await openStore({ url: `file:${t.testdir()}/data`, durability: 'async' });
+  const store = await openStore({ url: `file:${folder}`, durability: 'async' });
+  const live = await openLiveEvents({
+    folder: `${folder}/live-events`,
+    store,
+    bounds: () => ({ bytes: recentBytes, ageMs: 3_600_000 }),
+    log,
+    metrics,
+  });
   const pool = createWorkerPool(1);
   const catalogue = createCatalogue([
     { name: 'kettle', tenant: 'kaa', versions: ['kettle-v1', 'kettle-v2'], metadataInheritance: false },
@@ -85,6 +101,7 @@ export async function startHarness(
     store,
     pool,
     sink: { committed: () => undefined, doubt: () => undefined },
+    live,
     catalogue: () => catalogue,
     settings: () => ({
       limits: {
@@ -120,17 +137,23 @@ export async function startHarness(
     metrics,
     health: async () => ({ components: { storage: { status: 'UP' } } }),
   });
-  t.teardown(async () => {
-    await gateway.stop(2000);
-    await register.stop();
-    await pool.close();
-    await store.close();
-  });
+  let stopped: Promise<void> | undefined;
+  const stop = () =>
+    (stopped ??= (async () => {
+      await gateway.stop(2000);
+      await register.stop();
+      await live.close();
+      await pool.close();
+      await store.close();
+    })());
+  t.teardown(stop);
   const origin = `http://127.0.0.1:${gateway.port}`;
   return {
     gateway,
     register,
     store,
+    live,
+    stop,
     origin,
     managementOrigin: `http://127.0.0.1:${gateway.managementPort}`,
     logged,

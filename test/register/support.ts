@@ -5,6 +5,7 @@ import pino, { type Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { parseQuery } from '../../src/filters/index.js';
+import { openLiveEvents } from '../../src/live/index.js';
 import { createCatalogue } from '../../src/model/catalogue.js';
 import type { Command, Wish } from '../../src/model/command.js';
 import { decodeEvents, type EventGroup } from '../../src/model/event.js';
@@ -78,7 +79,16 @@ async function startIn(t: Test, folder: string, options: StartOptions): Promise<
   let doubts = 0;
   const settings = { ...SETTINGS, ...options.settings };
   const catalogue = catalogueOf(options.inherits ?? false);
+  const metrics = new Registry();
+  const live = await openLiveEvents({
+    // without numbers of its entries: in memory
+    store: { readOutbox: (limit, after) => store.readOutbox(limit, after) },
+    bounds: () => ({ bytes: 1024 ** 2, ageMs: 60_000 }),
+    log: pino({ level: 'silent' }),
+    metrics,
+  });
   const register = await createRegister({
+    live,
     store: options.wrap?.(store) ?? store,
     pool,
     sink: {
@@ -88,7 +98,7 @@ async function startIn(t: Test, folder: string, options: StartOptions): Promise<
     catalogue: () => catalogue,
     settings: () => settings,
     log: options.log ?? pino({ level: 'silent' }),
-    metrics: new Registry(),
+    metrics,
     ...(options.now === undefined ? {} : { now: options.now }),
   });
   if (options.resume !== false) await register.resume();
@@ -96,6 +106,7 @@ async function startIn(t: Test, folder: string, options: StartOptions): Promise<
   const stop = () =>
     (stopped ??= (async () => {
       await register.stop();
+      await live.close();
       await pool.close();
       await store.close();
     })());

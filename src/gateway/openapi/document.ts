@@ -93,7 +93,8 @@ function createOpenApi(routes: readonly Route[], prefix: string, options: Descri
 
 function operationOf(route: Route, components: Components, queryParameters: QueryParameters): Json {
   const operation: Json = { operationId: route.operationId, summary: route.summary };
-  if (route.description !== undefined) operation['description'] = route.description;
+  const texts = [route.description, route.webSocket].filter((text) => text !== undefined);
+  if (texts.length > 0) operation['description'] = texts.join('\n\n');
   operation['tags'] = route.tags;
   if (route.access === 'public') operation['security'] = [];
   else {
@@ -129,6 +130,11 @@ function successesOf(route: Route, components: Components): Json {
       ...(spec.schema === undefined ? {} : { content: contentOf(mediaOf(spec, spec.schema), components) }),
     };
   }
+  if (route.webSocket !== undefined)
+    responses['101'] = {
+      description: 'A WebSocket, to a request that asks for one.',
+      headers: headersOf([], components),
+    };
   if (route.conditional !== undefined && route.method === 'GET') {
     responses['304'] = components.refer('responses', 'NotModified', {
       description: 'Not changed.',

@@ -1,4 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox';
+import { PLACE_EXAMPLE, PLACE_PATTERN } from '../../live/index.js';
 import type { Route } from '../table/route.js';
 import type { Components, Json } from './components.js';
 
@@ -51,8 +52,10 @@ export function headersOf(names: readonly AnsweredHeader[], components: Componen
 
 const CONDITION = `^(\\*|(W/)?${TAG}(, ?(W/)?${TAG})*)$`;
 
+type AskedHeader = 'X-Correlation-ID' | 'If-Match' | 'If-None-Match' | 'Idempotency-Key' | 'Last-Event-ID';
+
 /** Headers of requests. */
-const ASKED: Record<'X-Correlation-ID' | 'If-Match' | 'If-None-Match' | 'Idempotency-Key', HeaderText> = {
+const ASKED: Record<AskedHeader, HeaderText> = {
   'X-Correlation-ID': {
     ...CORRELATION_ID,
     description: 'Carried into events and logs, and answered; made when there is none.',
@@ -74,6 +77,11 @@ const ASKED: Record<'X-Correlation-ID' | 'If-Match' | 'If-None-Match' | 'Idempot
     schema: Type.String({ pattern: '^[\\x20-\\x7E]{1,255}$' }),
     example: '7d3f0c1e-order-66',
   },
+  'Last-Event-ID': {
+    description: 'The id of the last event that the reader has: what came behind it is sent first.',
+    schema: Type.String({ pattern: PLACE_PATTERN }),
+    example: PLACE_EXAMPLE,
+  },
 };
 
 export function headerParameters(route: Route, components: Components): Json[] {
@@ -83,6 +91,7 @@ export function headerParameters(route: Route, components: Components): Json[] {
     if (route.method === 'GET') names.push('If-None-Match');
   }
   if (route.idempotent !== undefined) names.push('Idempotency-Key');
+  if (route.resumable !== undefined) names.push('Last-Event-ID');
   return names.map((name) =>
     components.refer('parameters', name, { name, in: 'header', required: false, ...ASKED[name] }),
   );

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
+import { parsePlace, PLACE_FORM, type Place } from '../../live/index.js';
 import { EVENT_KINDS } from '../../model/event.js';
-import { refuse } from '../../model/errors.js';
+import { type Refusal, refuse } from '../../model/errors.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
 import { closedObject, wordOf } from '../table/schemas.js';
 
@@ -13,11 +14,17 @@ const live = defineRoute({
   path: '/events',
   summary: 'Live events',
   description:
-    'Server-Sent Events: `id` as the `Nats-Msg-Id` of the published event, `event` its type, `data` a JSON object with ' +
-    '`type`, `source` (the endpoint or filter, or the relations of a tenant), `application` and the fields of the published record. Each parameter may be ' +
-    'repeated; an event must fit all of them. A comment every 15 s keeps the connection alive. A reader that is more than ' +
-    '1 MiB behind gets a last event `dropped` with the reason. Events that happen while nobody is connected are not kept: ' +
-    '`Last-Event-ID` is taken and ignored in this version.',
+    'Server-Sent Events: `event` is the type, `data` a JSON object with `type`, `messageId` (the `Nats-Msg-Id` of the ' +
+    'published event), `source` (the endpoint or filter, or the relations of a tenant), `application` and the fields of the published record. Each ' +
+    'parameter may be repeated; an event must fit all of them.\n\n' +
+    '`id` is a place in the sequence of all events: a reader that comes back with it, in the header `Last-Event-ID` (as ' +
+    'browsers do by themselves) or the parameter `lastEventId`, gets what came behind it and then what happens, nothing ' +
+    'missed and nothing twice, restarts of the register included. Where events may be missing, there is an event `gap` ' +
+    'with a `reason` (`unknown-id`, `too-old`, `unclean-stop`, `uncertain-write`) and a `message`: then read again what ' +
+    'you follow. How much is kept: `live-events.recent-size` and `live-events.recent-age`.\n\n' +
+    'Every 15 s a comment shows that the connection is there, with an `id` that moves the place along events that were ' +
+    'not wanted. A reader that is more than 1 MiB behind what happens, or takes nothing for a minute, gets a last event ' +
+    '`dropped` with the reason, and may come back.',
   tags: ['Events'],
   access: { scope: 'application:read', on: 'each' },
   query: closedObject({
@@ -33,14 +40,26 @@ const live = defineRoute({
         examples: [['metadata-updated']],
       }),
     ),
+    lastEventId: Type.Optional(
+      Type.String({
+        description:
+          'As the header `Last-Event-ID`, for clients that can not send it. The header counts where both are given.',
+      }),
+    ),
   }),
+  resumable: true,
+  webSocket:
+    'As a WebSocket (the same URL with `ws:`, the same parameters), each event is a message with one JSON object: `id` and ' +
+    'what is in `data` above. `{"id", "type": "welcome"}` is the first, `{"id", "type": "heartbeat"}` comes every 15 s. The ' +
+    'register closes with 1001 (stopping), 1008 (it takes no messages) or 1013 (too slow; come back), and a reason. A page ' +
+    'of another host may not open it: 403.',
   responses: {
     200: {
       description: 'Events until one side closes.',
       mediaType: 'text/event-stream',
       schema: Type.String(),
       example:
-        'id: kettle-1.2.metadata-updated\nevent: metadata-updated\ndata: {"type":"metadata-updated","source":"kettle-1","application":"smart_kettle"}\n\n',
+        'id: 7f3a9c1e04d2-1041.0\nevent: metadata-updated\ndata: {"type":"metadata-updated","messageId":"kettle-1.2.metadata-updated","source":"kettle-1","application":"smart_kettle"}\n\n',
     },
   },
   errors: ['application-not-found', 'overloaded'],
@@ -52,6 +71,8 @@ const live = defineRoute({
         return refuse('application-not-found', `There is no application "${name.slice(0, 200)}".`);
       }
     }
+    const from = placeOf(call.lastEventId, call.query.lastEventId);
+    if (from !== undefined && 'kind' in from) return from;
     const interest = {
       tenant: call.caller.tenant,
       applications: await readableApplications(call, application, deps),
@@ -64,11 +85,26 @@ const live = defineRoute({
     return {
       kind: 'takeover',
       begin(exchange) {
-        deps.events.subscribe(exchange, interest);
+        deps.events.subscribe(exchange, interest, from);
       },
     };
   },
 });
+
+/** Where a reader goes on. An empty id is none: it is what a browser has that got no event. */
+function placeOf(header: string | undefined, parameter: string | undefined): Place | Refusal | undefined {
+  const inHeader = header !== undefined && header !== '';
+  const text = inHeader ? header : parameter;
+  if (text === undefined || text === '') return undefined;
+  const place = parsePlace(text);
+  if (place !== undefined) return place;
+  const found = `must be ${PLACE_FORM}; found "${text.slice(0, 80)}".`;
+  return inHeader
+    ? refuse('invalid-header', `Last-Event-ID ${found}`)
+    : refuse('invalid-parameter', `Parameter "lastEventId" ${found}`, [
+        { path: 'lastEventId', message: found },
+      ]);
+}
 
 function setOf(values: readonly string[] | undefined): ReadonlySet<string> | undefined {
   return values === undefined || values.length === 0 ? undefined : new Set(values);

@@ -1,24 +1,18 @@
-import { decodeEvent } from '../../avro/index.js';
-import { type EventGroup, type StoredEvent, messageIdOf } from '../../model/event.js';
-import type { LiveEvents } from '../../register/index.js';
+import type { LiveEvents, LiveItem, Place } from '../../live/index.js';
 import type { Exchange } from '../wire/exchange.js';
+import { type EventInterest, tellablesOf } from './event-text.js';
+import { createServerSentChannel } from './server-sent-channel.js';
 import { Subscriber } from './subscriber.js';
-
-/** Which events a subscriber wants: all that fit every part that is given. */
-export interface EventInterest {
-  tenant: string | undefined;
-  /** applications the caller may read; absent: all */
-  applications: ReadonlySet<string> | undefined;
-  endpointIds: ReadonlySet<string> | undefined;
-  filterIds: ReadonlySet<string> | undefined;
-  types: ReadonlySet<string> | undefined;
-}
+import { createWebSocketChannel } from './web-socket-channel.js';
 
 export interface EventHub {
   /** there are as many subscribers as are allowed, or the service is stopping */
   readonly full: boolean;
-  /** Begins a stream on an exchange that was not answered yet. Ask {@link full} right before. */
-  subscribe(exchange: Exchange, interest: EventInterest): void;
+  /**
+   * Begins a stream on an exchange that was not answered yet, behind a place, or with what happens from now on; as
+   * messages of a WebSocket where the exchange asks for one. Ask {@link full} right before.
+   */
+  subscribe(exchange: Exchange, interest: EventInterest, from: Place | undefined): void;
   readonly subscribers: number;
   /** Ends all streams and takes no more. */
   close(): void;
@@ -30,38 +24,57 @@ export interface EventHubOptions {
   heartbeatMs: number;
   /** told for every subscriber that was too slow */
   onDropped: () => void;
+  onResumed: () => void;
+  /** told for every gap that a subscriber was told of */
+  onGap: () => void;
   onFault: (error: unknown) => void;
 }
 
-/** Hands live events to subscribers. Listens to the register only while somebody is there; an event is decoded once for all. */
+/**
+ * Hands live events to subscribers. Listens only while somebody is live; an event is decoded and written once for all
+ * of them. Replays take turns, one step in a turn of the event loop, so that many who come back at once do not keep
+ * others waiting.
+ */
 export function createEventHub(options: EventHubOptions): EventHub {
-  const subscribers = new Map<Subscriber, EventInterest>();
+  const { live } = options;
+  const subscribers = new Set<Subscriber>();
+  const listening = new Set<Subscriber>();
+  const steps: (() => Promise<void>)[] = [];
+  let stepping = false;
   let unsubscribe: (() => void) | undefined;
   let heartbeat: NodeJS.Timeout | undefined;
   let closed = false;
 
-  function deliver(group: EventGroup): void {
-    for (const event of group.events) {
-      let text: string | undefined;
-      for (const [subscriber, interest] of subscribers) {
-        if (!wants(interest, group, event)) continue;
-        try {
-          text ??= eventText(group, event);
-        } catch (error) {
-          options.onFault(error);
-          break;
-        }
-        subscriber.send(text);
-      }
-    }
+  function deliver(items: readonly LiveItem[]): void {
+    const told = items.flatMap(tellablesOf);
+    for (const subscriber of [...listening]) subscriber.deliver(told);
+  }
+
+  function listen(subscriber: Subscriber): void {
+    listening.add(subscriber);
+    unsubscribe ??= live.subscribe(deliver);
   }
 
   function leave(subscriber: Subscriber): void {
     subscribers.delete(subscriber);
-    if (subscribers.size > 0) return;
-    unsubscribe?.();
-    unsubscribe = undefined;
-    clearInterval(heartbeat);
+    listening.delete(subscriber);
+    if (listening.size === 0) {
+      unsubscribe?.();
+      unsubscribe = undefined;
+    }
+    if (subscribers.size === 0) clearInterval(heartbeat);
+  }
+
+  function takeTurn(step: () => Promise<void>): void {
+    steps.push(step);
+    if (!stepping) runSteps();
+  }
+
+  function runSteps(): void {
+    const step = steps.shift();
+    stepping = step !== undefined;
+    // a step does not reject
+    if (step !== undefined) setImmediate(() => void step().then(runSteps));
   }
 
   return {
@@ -71,13 +84,28 @@ export function createEventHub(options: EventHubOptions): EventHub {
     get full() {
       return closed || subscribers.size >= options.maxSubscribers;
     },
-    subscribe(exchange, interest) {
-      const subscriber = new Subscriber(exchange, () => leave(subscriber), options.onDropped);
-      subscribers.set(subscriber, interest);
+    subscribe(exchange, interest, from) {
+      const { onDropped, onGap, onFault } = options;
+      if (from !== undefined) options.onResumed();
+      const subscriber = new Subscriber({
+        channel:
+          exchange.upgradeTo === undefined
+            ? createServerSentChannel(exchange)
+            : createWebSocketChannel(exchange),
+        interest,
+        replay: from === undefined ? undefined : live.replay(from),
+        now: () => live.now(),
+        onLive: () => listen(subscriber),
+        onLeave: () => leave(subscriber),
+        onDropped,
+        onGap,
+        onFault,
+        takeTurn,
+      });
+      subscribers.add(subscriber);
       if (subscribers.size === 1) {
-        unsubscribe = options.live.subscribe(deliver);
         heartbeat = setInterval(() => {
-          for (const each of [...subscribers.keys()]) each.send(': heartbeat\n\n');
+          for (const each of [...subscribers]) each.heartbeat();
         }, options.heartbeatMs);
         heartbeat.unref();
       }
@@ -85,38 +113,7 @@ export function createEventHub(options: EventHubOptions): EventHub {
     },
     close() {
       closed = true;
-      for (const subscriber of [...subscribers.keys()]) subscriber.end('the service is stopping');
+      for (const subscriber of [...subscribers]) subscriber.end('stopping', 'the service is stopping');
     },
   };
-}
-
-function wants(interest: EventInterest, group: EventGroup, event: StoredEvent): boolean {
-  if (interest.tenant !== undefined && interest.tenant !== group.tenant) return false;
-  if (interest.applications !== undefined && !interest.applications.has(group.application)) return false;
-  if (interest.types !== undefined && !interest.types.has(event.kind)) return false;
-  if (
-    interest.filterIds !== undefined &&
-    (event.filterId === undefined || !interest.filterIds.has(event.filterId))
-  )
-    return false;
-  return interest.endpointIds === undefined || isAbout(interest.endpointIds, group, event);
-}
-
-/** An event of relations is about all that it names. */
-function isAbout(endpointIds: ReadonlySet<string>, group: EventGroup, event: StoredEvent): boolean {
-  if (endpointIds.has(group.source)) return true;
-  if (event.kind !== 'relations-updated') return false;
-  return (decodeEvent(event.kind, event.payload)['endpointIds'] as string[]).some((id) =>
-    endpointIds.has(id),
-  );
-}
-
-function eventText(group: EventGroup, event: StoredEvent): string {
-  const data = {
-    type: event.kind,
-    source: group.source,
-    application: group.application,
-    ...decodeEvent(event.kind, event.payload),
-  };
-  return `id: ${messageIdOf(group.source, event)}\nevent: ${event.kind}\ndata: ${JSON.stringify(data)}\n\n`;
 }

@@ -1,91 +1,172 @@
-import type { Exchange } from '../wire/exchange.js';
+import type { Replay } from '../../live/index.js';
+import type { EndCause, EventChannel } from './event-channel.js';
+import { type EventInterest, isWanted, type Tellable, tellablesOf } from './event-text.js';
 
 /** Events that wait for one slow reader; beyond it the reader is dropped. */
 const QUEUE_BYTES = 1024 * 1024;
 /** how long a dropped reader has to take the word that it is dropped */
 const FAREWELL_MS = 10_000;
+/** a reader that takes nothing for so long is taken for dead */
+const PATIENCE_MS = 60_000;
 
-/** One client of the event stream. Never holds more than {@link QUEUE_BYTES} for it, beside the socket's own buffers. */
+export interface SubscriberDeps {
+  channel: EventChannel;
+  interest: EventInterest;
+  /** what is read before the live events; absent: nothing is */
+  replay: Replay | undefined;
+  /** Where the live events stand. */
+  now: () => string;
+  /** Called in the turn in which all before is written: from now on {@link Subscriber.deliver} is to be called. */
+  onLive: () => void;
+  onLeave: () => void;
+  onDropped: () => void;
+  onGap: () => void;
+  onFault: (error: unknown) => void;
+  /** Runs a step of a replay when it is its turn. */
+  takeTurn: (step: () => Promise<void>) => void;
+}
+
+/**
+ * One client of the event stream. First what is replayed, at the speed of the client; then what happens. Never holds more
+ * than {@link QUEUE_BYTES} for it, beside the socket's own buffers and what one write was too much.
+ */
 export class Subscriber {
   #queue: string[] = [];
   #queuedBytes = 0;
-  #blocked = false;
-  #ending = false;
+  #blockedSinceMs: number | undefined;
+  #live = false;
+  #ending: { cause: EndCause; reason: string } | undefined;
   #farewell: NodeJS.Timeout | undefined;
 
-  constructor(
-    private readonly exchange: Exchange,
-    private readonly onLeave: () => void,
-    private readonly onDropped: () => void,
-  ) {}
+  constructor(private readonly deps: SubscriberDeps) {}
 
   begin(): void {
-    const before = this.exchange.onGone;
-    this.exchange.onGone = () => {
-      before?.();
-      this.#leave();
-    };
-    this.exchange.start(200, [
-      ['Content-Type', 'text/event-stream'],
-      ['Cache-Control', 'no-store'],
-      // nginx holds answers back unless it is told
-      ['X-Accel-Buffering', 'no'],
-    ]);
-    this.send(': welcome\n\n');
+    const { channel, replay, now } = this.deps;
+    channel.onGone = () => this.#leave();
+    channel.begin(replay?.place ?? now());
+    if (replay === undefined) this.#goLive();
+    else this.#replaySoon();
   }
 
-  send(text: string): void {
-    if (this.#ending || !this.exchange.open) return;
-    if (!this.#blocked) {
-      this.#write(text);
-      return;
-    }
-    this.#queue.push(text);
-    this.#queuedBytes += text.length;
-    if (this.#queuedBytes > QUEUE_BYTES) {
-      this.onDropped();
-      this.end('the reader is too slow: more than 1 MiB of events wait for it');
-    }
+  /** Live events, or what stands between them. */
+  deliver(told: readonly Tellable[]): void {
+    const texts = this.#textsOf(told);
+    if (texts.length > 0) this.#send(texts);
+  }
+
+  /** Shows that the connection is there, and moves the client's place along events that it did not want. */
+  heartbeat(): void {
+    const { channel, replay, now } = this.deps;
+    if (this.#blockedSinceMs === undefined)
+      this.#send([channel.heartbeat(this.#live ? now() : replay!.place)]);
+    else if (performance.now() - this.#blockedSinceMs > PATIENCE_MS)
+      this.#drop(`the reader took nothing for ${PATIENCE_MS / 1000} s`);
   }
 
   /** Says why, and ends the stream. What waits is not sent any more. */
-  end(reason: string): void {
-    if (this.#ending || !this.exchange.open) return;
-    this.#ending = true;
-    this.onLeave();
-    this.#queue = [`event: dropped\ndata: ${JSON.stringify({ type: 'dropped', reason })}\n\n`];
-    if (!this.#blocked) return this.#drain();
-    this.#farewell = setTimeout(() => this.exchange.destroy(), FAREWELL_MS);
+  end(cause: EndCause, reason: string): void {
+    if (this.#ending !== undefined || !this.deps.channel.open) return;
+    this.#ending = { cause, reason };
+    this.deps.onLeave();
+    this.#queue = [];
+    if (this.#blockedSinceMs === undefined) return this.#finish();
+    this.#farewell = setTimeout(() => this.deps.channel.destroy(), FAREWELL_MS);
     this.#farewell.unref();
   }
 
-  #write(text: string): boolean {
-    if (this.exchange.write(text)) return true;
-    this.#blocked = true;
-    this.exchange.whenWritable(() => {
-      this.#blocked = false;
+  #goLive(): void {
+    this.#live = true;
+    this.deps.onLive();
+  }
+
+  #replaySoon(): void {
+    this.deps.takeTurn(() => this.#replayStep());
+  }
+
+  /** One part of the replay; the next one when the client has taken it. */
+  async #replayStep(): Promise<void> {
+    const { channel, replay } = this.deps;
+    if (this.#ending !== undefined || !channel.open) return;
+    try {
+      if (replay!.atEnd) return this.#goLive();
+      const texts = (await replay!.next()).flatMap((item) => this.#textsOf(tellablesOf(item)));
+      if (this.#isEnding() || !channel.open) return;
+      if (texts.length === 0 || this.#write(texts)) this.#replaySoon();
+    } catch (error) {
+      this.deps.onFault(error);
+      this.end('failed', 'something went wrong here; it is logged');
+    }
+  }
+
+  #isEnding(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  #textsOf(told: readonly Tellable[]): string[] {
+    const { interest, channel, onGap, onFault } = this.deps;
+    const texts: string[] = [];
+    for (const each of told) {
+      if (!isWanted(each, interest)) continue;
+      if (each.event === undefined) onGap();
+      try {
+        texts.push(channel.textOf(each.text()));
+      } catch (error) {
+        onFault(error);
+      }
+    }
+    return texts;
+  }
+
+  #send(texts: readonly string[]): void {
+    if (this.#ending !== undefined || !this.deps.channel.open) return;
+    if (this.#blockedSinceMs === undefined) {
+      this.#write(texts);
+      return;
+    }
+    for (const text of texts) {
+      this.#queue.push(text);
+      this.#queuedBytes += text.length;
+    }
+    if (this.#queuedBytes > QUEUE_BYTES) this.#drop('more than 1 MiB of events wait for it');
+  }
+
+  #drop(why: string): void {
+    this.deps.onDropped();
+    this.end('too-slow', `the reader is too slow: ${why}`);
+  }
+
+  #write(texts: readonly string[]): boolean {
+    const { channel } = this.deps;
+    if (channel.write(texts)) return true;
+    this.#blockedSinceMs = performance.now();
+    channel.whenWritable(() => {
+      this.#blockedSinceMs = undefined;
       this.#drain();
     });
     return false;
   }
 
   #drain(): void {
+    if (this.#ending !== undefined) return this.#finish();
+    if (!this.deps.channel.open) return;
+    if (!this.#live) return this.#replaySoon();
+    if (this.#queue.length === 0) return;
     // all at once: it is no more than QUEUE_BYTES, and one write is one call into the socket
-    if (this.#queue.length > 0) {
-      const text = this.#queue.join('');
-      this.#queue = [];
-      this.#queuedBytes = 0;
-      if (!this.#write(text) && !this.#ending) return;
-    }
-    if (this.#ending) {
-      clearTimeout(this.#farewell);
-      this.exchange.finish();
-    }
+    const texts = this.#queue;
+    this.#queue = [];
+    this.#queuedBytes = 0;
+    this.#write(texts);
+  }
+
+  #finish(): void {
+    clearTimeout(this.#farewell);
+    const { cause, reason } = this.#ending!;
+    this.deps.channel.end(cause, reason);
   }
 
   #leave(): void {
     clearTimeout(this.#farewell);
     this.#queue = [];
-    this.onLeave();
+    this.deps.onLeave();
   }
 }

@@ -48,6 +48,8 @@ export interface Call<Names extends string = string, Query = unknown, Body = unk
   idempotencyKey: string | undefined;
   /** Unix ms */
   receivedMs: number;
+  /** `Last-Event-ID`, of a route that goes on from there */
+  lastEventId: string | undefined;
   /** the body of a route that streams it */
   stream: BodyStream | undefined;
 }
@@ -121,6 +123,10 @@ export interface RouteSpec<P extends string, Q extends TObject, B extends TSchem
   conditional?: true;
   /** takes `Idempotency-Key`: a repeated call is answered as the first was; its reply is a value or a JSON text */
   idempotent?: true;
+  /** takes `Last-Event-ID` */
+  resumable?: true;
+  /** also answers a request for a WebSocket: what is sent there, in words */
+  webSocket?: string;
   responses: Readonly<Record<number, ResponseSpec>>;
   /** beyond those that every route can answer */
   errors: readonly ErrorCode[];

@@ -1,6 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js';
 import { statusLine } from './status-lines.js';
 import type { RequestHead } from './request-head.js';
+import type { UpgradeTo } from './upgrade.js';
 
 export type Header = readonly [name: string, value: string];
 
@@ -17,6 +18,8 @@ export class Exchange {
   /** the answer has begun */
   status = 0;
   correlationId = '';
+  /** the request asks for a WebSocket, and may have it */
+  upgradeTo: UpgradeTo | undefined;
   /** bytes of the body that were read */
   bytesIn = 0;
   /** bytes of the answer's body */
@@ -104,6 +107,22 @@ export class Exchange {
   finish(): void {
     if (!this.open) return;
     this.response.cork(() => this.response.end());
+    this.#finish(this.status);
+  }
+
+  /** Makes the connection a WebSocket, which has `data` with it; {@link closed} is to be called when that is closed. */
+  upgrade(data: object): void {
+    const { upgradeTo, response } = this;
+    if (!this.open || upgradeTo === undefined) return;
+    this.status = 101;
+    response.cork(() => {
+      this.#begin(this.status, []);
+      response.upgrade(data, upgradeTo.key, '', '', upgradeTo.context);
+    });
+  }
+
+  /** The WebSocket that this became is closed. */
+  closed(): void {
     this.#finish(this.status);
   }
 

@@ -24,6 +24,11 @@ export interface RequestHead {
   correlationId: string | undefined;
   host: string | undefined;
   forwardedProto: string | undefined;
+  origin: string | undefined;
+  lastEventId: string | undefined;
+  upgrade: string | undefined;
+  webSocketKey: string | undefined;
+  webSocketVersion: string | undefined;
 }
 
 export function readHead(request: HttpRequest): RequestHead {
@@ -43,6 +48,11 @@ export function readHead(request: HttpRequest): RequestHead {
     correlationId: undefined,
     host: undefined,
     forwardedProto: undefined,
+    origin: undefined,
+    lastEventId: undefined,
+    upgrade: undefined,
+    webSocketKey: undefined,
+    webSocketVersion: undefined,
   };
   // getHeader answers '' for absent and for empty, and only the first of two: forEach tells
   request.forEach((name, value) => readHeader(head, name, value));
@@ -93,6 +103,21 @@ function readHeader(head: RequestHead, name: string, value: string): void {
       break;
     case 'x-forwarded-proto':
       head.forwardedProto ??= value;
+      break;
+    case 'origin':
+      head.origin = single(head, 'Origin', head.origin, value);
+      break;
+    case 'last-event-id':
+      head.lastEventId = single(head, 'Last-Event-ID', head.lastEventId, value);
+      break;
+    case 'upgrade':
+      head.upgrade = value;
+      break;
+    case 'sec-websocket-key':
+      head.webSocketKey = single(head, 'Sec-WebSocket-Key', head.webSocketKey, value);
+      break;
+    case 'sec-websocket-version':
+      head.webSocketVersion = single(head, 'Sec-WebSocket-Version', head.webSocketVersion, value);
       break;
   }
 }

@@ -30,7 +30,8 @@ export interface OpenFolder {
   close(): Promise<void>;
 }
 
-function folderOf(url: string): string {
+/** The folder of a `file:` URL. */
+export function folderOf(url: string): string {
   return resolve(url.startsWith('file://') ? fileURLToPath(url) : url.slice('file:'.length));
 }
 

@@ -123,6 +123,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     findRelations: (query) => read((view) => findRelations(tables, view, query)),
 
     readOutbox: (limit, after) => read(() => outbox.read(limit, after)),
+    newestOrder: () => outbox.last(),
     clearOutbox: (positions) =>
       positions.length === 0
         ? read(() => undefined)
