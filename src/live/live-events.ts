@@ -120,7 +120,7 @@ function createLiveEvents(
   function schedule(): void {
     if (pending.length === 0 || writing !== undefined || immediate !== undefined) return;
     if (listeners.size > 0 || pendingBytes > SOON_BYTES) immediate = setImmediate(flush);
-    else timer ??= setTimeout(flush, LATER_MS).unref();
+    else timer ??= setTimeout(flush, LATER_MS);
   }
 
   function flush(): void {
