@@ -95,10 +95,10 @@ export function createDispatcher(
     }
     counted = match.route.metrics;
     // where no WebSocket is to be had the request is answered as if it had not asked (RFC 9110, 7.8)
-    if (context !== undefined && match.route.route.webSocket !== undefined && asksForWebSocket(head)) {
+    if (match.route.route.webSocket !== undefined && asksForWebSocket(head)) {
       const refusal = refuseUpgrade(head, origins);
       if (refusal !== undefined) return sendFault(exchange, refusal, [['Sec-WebSocket-Version', '13']]);
-      exchange.upgradeTo = { key: head.webSocketKey!, context };
+      if (context !== undefined) exchange.upgradeTo = { key: head.webSocketKey!, context };
     }
     const call = prepareCall(exchange, match.route, match.values, mount.prefix);
     if ('code' in call) return sendFault(exchange, call);

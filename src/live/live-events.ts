@@ -15,6 +15,8 @@ import { findUnlogged, type OutboxToCompare } from './unlogged.js';
 export interface LiveEvents {
   /** The place behind all that was told to listeners. */
   now(): string;
+  /** The number that the group gets which is committed next. Those before it may still have to be told. */
+  readonly following: number;
   /** `listener` must be quick, and must not throw. Answers how to end it. */
   subscribe(listener: (items: readonly LiveItem[]) => void): () => void;
   /** Reads on from a place. */
@@ -101,6 +103,8 @@ function createLiveEvents(
   const listeners = new Set<(items: readonly LiveItem[]) => void>();
   let pending: Pending[] = [];
   let pendingBytes = 0;
+  /** groups that were given and are not written */
+  let unwritten = 0;
   /** items that were given, and those of them that are written */
   let given = 0;
   let written = 0;
@@ -146,7 +150,8 @@ function createLiveEvents(
     writing = task()
       .catch((error: unknown) => {
         log.error({ err: error }, 'events could not be handed to the live stream');
-        settle(given - written);
+        unwritten = pending.filter((each) => !('gap' in each)).length;
+        settle(given - pending.length - written);
       })
       .finally(() => {
         writing = undefined;
@@ -186,6 +191,7 @@ function createLiveEvents(
     const run = runs.current.id;
     const first = next;
     next += groups.length;
+    unwritten -= groups.length;
     if (listeners.size > 0)
       tell(groups.map((each, i) => ({ kind: 'group', run, number: first + i, skip: 0, events: each })));
     if (isFile && !isWhole) await beginRun('uncertain-write');
@@ -251,6 +257,9 @@ function createLiveEvents(
 
   return {
     now: () => placeText(runs.current.id, next, 0),
+    get following() {
+      return next + unwritten;
+    },
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -275,6 +284,7 @@ function createLiveEvents(
         pendingBytes += entry.events.length;
       }
       given += entries.length;
+      unwritten += entries.length;
       schedule();
     },
     doubt() {

@@ -95,6 +95,7 @@ export function createEventHub(options: EventHubOptions): EventHub {
         interest,
         replay: from === undefined ? undefined : live.replay(from),
         now: () => live.now(),
+        following: live.following,
         onLive: () => listen(subscriber),
         onLeave: () => leave(subscriber),
         onDropped,

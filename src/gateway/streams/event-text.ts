@@ -37,6 +37,8 @@ export class EventText {
 
 /** An event of an item, and its text when somebody wants it. */
 export interface Tellable {
+  /** of the group in the sequence; of a gap, of the group behind it */
+  number: number;
   group?: EventGroup;
   event?: StoredEvent;
   text(): EventText;
@@ -44,12 +46,12 @@ export interface Tellable {
 
 /** What an item tells, in its order. Decodes what stands around the events; an event only when its text is asked for. */
 export function tellablesOf(item: LiveItem): Tellable[] {
-  if (item.kind === 'gap') return [{ text: () => gapText(item) }];
+  if (item.kind === 'gap') return [{ number: item.number, text: () => gapText(item) }];
   const group = decodeEvents(item.events);
   const all = group.events.map((event, i): Tellable => {
     let text: EventText | undefined;
     const id = placeBehind(item.run, item.number, i, group.events.length);
-    return { group, event, text: () => (text ??= eventText(id, group, event)) };
+    return { number: item.number, group, event, text: () => (text ??= eventText(id, group, event)) };
   });
   return item.skip === 0 ? all : all.slice(item.skip);
 }

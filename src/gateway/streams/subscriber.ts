@@ -14,8 +14,9 @@ export interface SubscriberDeps {
   interest: EventInterest;
   /** what is read before the live events; absent: nothing is */
   replay: Replay | undefined;
-  /** Where the live events stand. */
+  /** where the live events stand, and the number of the first group that is not over yet */
   now: () => string;
+  following: number;
   /** Called in the turn in which all before is written: from now on {@link Subscriber.deliver} is to be called. */
   onLive: () => void;
   onLeave: () => void;
@@ -50,7 +51,10 @@ export class Subscriber {
 
   /** Live events, or what stands between them. */
   deliver(told: readonly Tellable[]): void {
-    const texts = this.#textsOf(told);
+    // who asked for what happens gets nothing that had happened, though it is told a moment later
+    const { replay, following } = this.deps;
+    const due = replay === undefined ? told.filter(({ number }) => number >= following) : told;
+    const texts = this.#textsOf(due);
     if (texts.length > 0) this.#send(texts);
   }
 
