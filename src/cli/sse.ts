@@ -7,10 +7,17 @@ export interface ServerSentEvent {
   data: string;
 }
 
+/** What came at once: events, and the id that a reader which comes back goes on from, which may move without an event. */
+export interface EventBatch {
+  events: ServerSentEvent[];
+  lastId: string | undefined;
+}
+
 /** Comments, such as heartbeats, are passed over. Memory: one event. */
-export async function* readEvents(stream: Readable): AsyncGenerator<ServerSentEvent[]> {
+export async function* readEvents(stream: Readable): AsyncGenerator<EventBatch> {
   let rest = '';
   let id: string | undefined;
+  let lastId: string | undefined;
   let event = '';
   let data: string[] = [];
   stream.setEncoding('utf8');
@@ -18,10 +25,12 @@ export async function* readEvents(stream: Readable): AsyncGenerator<ServerSentEv
     const lines = (rest + (chunk as string)).split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop()!;
     const events: ServerSentEvent[] = [];
+    const before = lastId;
     for (const line of lines) {
       if (line === '') {
         if (data.length > 0)
           events.push({ id, event: event === '' ? 'message' : event, data: data.join('\n') });
+        lastId = id;
         event = '';
         data = [];
         continue;
@@ -33,6 +42,6 @@ export async function* readEvents(stream: Readable): AsyncGenerator<ServerSentEv
       else if (field === 'event') event = value;
       else if (field === 'id') id = value;
     }
-    if (events.length > 0) yield events;
+    if (events.length > 0 || lastId !== before) yield { events, lastId };
   }
 }

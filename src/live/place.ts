@@ -9,20 +9,22 @@ export interface Place {
   events: number;
 }
 
-const PLACE = /^([0-9a-f]{12})-([1-9][0-9]{0,14})\.(0|[1-9][0-9]{0,8})$/;
+/** The text of a place; the empty text is none. */
+export const PLACE_PATTERN = '^(([0-9a-f]{12})-([1-9][0-9]{0,14})\\.(0|[1-9][0-9]{0,8}))?$';
+export const PLACE_EXAMPLE = '7f3a9c1e04d2-1041.0';
 
-/** What a place looks like to people. */
-export const PLACE_FORM = 'the id of an event, such as 7f3a9c1e04d2-1041.0';
+const PLACE = new RegExp(PLACE_PATTERN);
 
 /** `<run>-<group>.<events>` */
 export function placeText(run: string, group: number, events: number): string {
   return `${run}-${group}.${events}`;
 }
 
-/** Undefined: it is no place. */
+/** Undefined: it is no place; `''` is none either. */
 export function parsePlace(text: string): Place | undefined {
   const match = PLACE.exec(text);
-  return match === null ? undefined : { run: match[1]!, group: Number(match[2]), events: Number(match[3]) };
+  if (match?.[1] === undefined) return undefined;
+  return { run: match[2]!, group: Number(match[3]), events: Number(match[4]) };
 }
 
 /** The place behind one event of a group: behind the last one it is where the next group begins. */

@@ -54,14 +54,18 @@ void t.test('what a device wrote can not move the cursor, and does not fill the 
 
 void t.test('events are read whatever the pieces they come in', async (t) => {
   const text =
-    ': welcome\n\nid: 1\nevent: a\ndata: {"x":\ndata: 1}\n\n: heartbeat\n\nevent: b\r\ndata:2\r\n\r\ndata: cut off';
+    ': welcome\n\nid: 1\nevent: a\ndata: {"x":\ndata: 1}\n\n: heartbeat\n\nevent: b\r\ndata:2\r\n\r\nid: 3\n: heartbeat\n\nid: 4\ndata: cut off';
   for (const size of [1, 2, 3, 7, 1000]) {
     const pieces = Array.from({ length: Math.ceil(text.length / size) }, (_, i) =>
       Buffer.from(text.slice(i * size, (i + 1) * size)),
     );
     const found: ServerSentEvent[] = [];
-    for await (const events of readEvents(Readable.from(pieces, { objectMode: false })))
+    let last: string | undefined;
+    for await (const { events, lastId } of readEvents(Readable.from(pieces, { objectMode: false }))) {
       found.push(...events);
+      last = lastId;
+    }
+    t.equal(last, '3', 'an id may come without an event');
     t.same(
       found,
       [

@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { runCli, startCli, temporaryFolder, type RunningCli, type TestContext } from './run-cli.js';
@@ -76,12 +78,39 @@ void t.test('a register that goes and comes back is followed again', async (t) =
   first.running.child.kill('SIGTERM');
   await running.said('connection lost');
   await first.running.done;
-  await startRegisterProcess(t, { folder, port });
-  await running.said('connected again');
+  const second = await startRegisterProcess(t, { folder, port });
   await put(first.url, 'kettle-1/metadata/city', 'Odesa');
   await running.said('+city "Odesa"');
+  // killed, with what nobody was there to see
+  second.running.child.kill('SIGKILL');
+  await second.running.done;
+  await startRegisterProcess(t, { folder, port });
+  await put(first.url, 'kettle-1/metadata/city', 'Lviv');
+  await running.said('"Odesa" -> "Lviv"');
   running.child.kill('SIGTERM');
   t.equal((await running.done).code, 0);
+  t.match(running.stderr(), /connected again; what happened in between follows/);
+  t.notMatch(running.stderr(), /missing/);
+  t.equal(running.stdout().match(/Odesa"$/gm)?.length, 1, 'nothing twice');
+});
+
+void t.test('a gap is told', async (t) => {
+  const folder = temporaryFolder(t);
+  const port = await freePort();
+  const first = await startRegisterProcess(t, { folder, port });
+  await register(first.url, 'kettle-1');
+  const running = startWatch(t, ['--url', first.url]);
+  const json = startWatch(t, ['--url', first.url, '--json']);
+  await untilSeen(running, first.url, 'kettle-1/metadata/n');
+  await untilSeen(json, first.url, 'kettle-1/metadata/n');
+  first.running.child.kill('SIGTERM');
+  await first.running.done;
+  rmSync(join(folder, 'live-events'), { recursive: true });
+  await startRegisterProcess(t, { folder, port });
+  await running.said('events may be missing here: The register does not know this id');
+  await json.said('"type":"gap","reason":"unknown-id"');
+  await untilSeen(running, first.url, 'kettle-1/metadata/m');
+  t.equal(running.stderr().match(/events may be missing/g)?.length, 1);
 });
 
 void t.test('who reads goes away: it ends without a word', async (t) => {

@@ -37,11 +37,13 @@ export async function followEvents(client: HttpClient, applications: readonly st
     request.on('error', reject).on('response', resolve).end();
   });
   const reading = async (): Promise<void> => {
-    for await (const events of readEvents(stream)) {
-      for (const { id = '', event: kind, data } of events) {
-        const { source, ...rest } = JSON.parse(data) as Omit<LiveEvent, 'kind' | 'revision'>;
+    for await (const { events } of readEvents(stream)) {
+      for (const { event: kind, data } of events) {
+        const { messageId, source, ...rest } = JSON.parse(data) as Omit<LiveEvent, 'kind' | 'revision'> & {
+          messageId: string;
+        };
         // an id of an endpoint may have dots in it
-        const revision = Number(id.slice(source.length + 1).split('.')[0]);
+        const revision = Number(messageId.slice(source.length + 1).split('.')[0]);
         found.push({ ...rest, kind, source, revision });
         waiting.get(source)?.();
       }

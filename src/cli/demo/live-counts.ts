@@ -8,7 +8,7 @@ export interface LiveCounts {
   byKind: ReadonlyMap<string, number>;
   /** by filter id: matched less unmatched since the stream was opened */
   change(filterId: string): number;
-  /** the stream broke at least once, so that events may be missing here */
+  /** the register said that events may be missing here */
   incomplete(): boolean;
   /** settles when the stream ends; rejects when it can't be followed */
   ended: Promise<void>;
@@ -17,7 +17,7 @@ export interface LiveCounts {
 export function countEvents(url: URL, application: string, signal: AbortSignal): LiveCounts {
   const byKind = new Map<string, number>();
   const changes = new Map<string, number>();
-  let broken = false;
+  let gaps = 0;
   let onConnected = (): void => undefined;
   const connected = new Promise<void>((resolve) => (onConnected = resolve));
   const take = ({ event, data }: ServerSentEvent): void => {
@@ -32,7 +32,9 @@ export function countEvents(url: URL, application: string, signal: AbortSignal):
     query: { application },
     signal,
     onConnected,
-    onLost: () => (broken = true),
+    // it goes on behind the last event
+    onLost: () => undefined,
+    onGap: () => void gaps++,
     onEvents: (events) => events.forEach(take),
   });
   ended.catch(() => undefined);
@@ -40,7 +42,7 @@ export function countEvents(url: URL, application: string, signal: AbortSignal):
     connected: Promise.race([connected, ended]),
     byKind,
     change: (filterId) => changes.get(filterId) ?? 0,
-    incomplete: () => broken,
+    incomplete: () => gaps > 0,
     ended,
   };
 }

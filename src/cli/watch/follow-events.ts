@@ -11,16 +11,18 @@ export interface FollowOptions {
   query: Record<string, string>;
   signal: AbortSignal;
   onConnected?: () => void;
-  /** said once for each time the connection breaks */
+  /** said once for each time the connection breaks; it is tried again, and goes on behind the last event */
   onLost: (reason: string) => void;
+  /** events may be missing before those that follow */
+  onGap: (gap: ServerSentEvent, message: string) => Promise<void> | void;
   /** awaited before more is read */
   onEvents: (events: ServerSentEvent[]) => Promise<void> | void;
 }
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 10_000;
-/** Streams send a heartbeat much more often; silence for so long is a connection that nobody closed. */
-const SILENCE_MS = 60_000;
+/** Streams send a heartbeat every 15 s; silence for three of them is a connection that nobody closed. */
+const SILENCE_MS = 45_000;
 
 /**
  * Follows the live events until `signal` aborts. The first connection must succeed; later ones are tried for as long
@@ -41,10 +43,9 @@ export async function followEvents(options: FollowOptions): Promise<void> {
         options.onConnected?.();
         let reason = 'the register closed the stream';
         for await (const all of readEvents(stream)) {
-          const events = all.filter(({ event }) => event !== 'dropped');
-          lastId = events.at(-1)?.id ?? lastId;
-          if (events.length > 0) await options.onEvents(events);
-          reason = dropReason(all) ?? reason;
+          await handOver(all.events, options);
+          lastId = all.lastId ?? lastId;
+          reason = dropReason(all.events) ?? reason;
         }
         if (!signal.aborted) options.onLost(reason);
       } catch (error) {
@@ -62,6 +63,22 @@ export async function followEvents(options: FollowOptions): Promise<void> {
   } finally {
     client.close();
   }
+}
+
+/** In their order: what is of the stream itself is no event. */
+async function handOver(all: readonly ServerSentEvent[], options: FollowOptions): Promise<void> {
+  let events: ServerSentEvent[] = [];
+  for (const each of all) {
+    if (each.event === 'dropped') continue;
+    if (each.event !== 'gap') {
+      events.push(each);
+      continue;
+    }
+    if (events.length > 0) await options.onEvents(events);
+    events = [];
+    await options.onGap(each, (JSON.parse(each.data) as { message?: string }).message ?? '');
+  }
+  if (events.length > 0) await options.onEvents(events);
 }
 
 async function connect(

@@ -27,6 +27,11 @@ export async function watch(flags: WatchFlags): Promise<number> {
   });
   const signal = AbortSignal.any([interrupt.first, closed.signal]);
   const say = (text: string): void => void process.stderr.write(`epr: ${text}\n`);
+  const print = async (text: string): Promise<void> => {
+    // aborts with the signal, for a pipe that closes never drains
+    if (!process.stdout.write(`${text}\n`))
+      await once(process.stdout, 'drain', { signal }).catch(() => undefined);
+  };
   let connections = 0;
   await followEvents({
     url: flags.url,
@@ -34,21 +39,22 @@ export async function watch(flags: WatchFlags): Promise<number> {
     query: queryOf(flags),
     signal,
     onConnected: () => {
-      if (connections++ > 0) say('connected again; what happened in between may be missing here');
+      if (connections++ > 0) say('connected again; what happened in between follows');
       else {
         say(`connected to ${flags.url.origin}, waiting for events; Ctrl-C ends it`);
         void unknownFilter(flags, signal).then((text) => text !== undefined && say(text));
       }
     },
     onLost: (reason) => say(`connection lost (${reason}); trying again`),
-    onEvents: async (events) => {
-      const text = events
-        .map((event) => (flags.json === true ? event.data : eventLine(liveEventOf(event))))
-        .join('\n');
-      // aborts with the signal, for a pipe that closes never drains
-      if (!process.stdout.write(`${text}\n`))
-        await once(process.stdout, 'drain', { signal }).catch(() => undefined);
+    onGap: async (gap, message) => {
+      say(`events may be missing here: ${message}`);
+      // a program that reads this must see where
+      if (flags.json === true) await print(gap.data);
     },
+    onEvents: (events) =>
+      print(
+        events.map((event) => (flags.json === true ? event.data : eventLine(liveEventOf(event)))).join('\n'),
+      ),
   });
   interrupt.forget();
   return EXIT.ok;

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { parsePlace, PLACE_FORM, type Place } from '../../live/index.js';
+import { parsePlace, PLACE_EXAMPLE, PLACE_PATTERN, type Place } from '../../live/index.js';
 import { EVENT_KINDS } from '../../model/event.js';
 import { type Refusal, refuse } from '../../model/errors.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
@@ -42,6 +42,8 @@ const live = defineRoute({
     ),
     lastEventId: Type.Optional(
       Type.String({
+        pattern: PLACE_PATTERN,
+        examples: [PLACE_EXAMPLE],
         description:
           'As the header `Last-Event-ID`, for clients that can not send it. The header counts where both are given.',
       }),
@@ -93,17 +95,14 @@ const live = defineRoute({
 
 /** Where a reader goes on. An empty id is none: it is what a browser has that got no event. */
 function placeOf(header: string | undefined, parameter: string | undefined): Place | Refusal | undefined {
-  const inHeader = header !== undefined && header !== '';
-  const text = inHeader ? header : parameter;
-  if (text === undefined || text === '') return undefined;
-  const place = parsePlace(text);
-  if (place !== undefined) return place;
-  const found = `must be ${PLACE_FORM}; found "${text.slice(0, 80)}".`;
-  return inHeader
-    ? refuse('invalid-header', `Last-Event-ID ${found}`)
-    : refuse('invalid-parameter', `Parameter "lastEventId" ${found}`, [
-        { path: 'lastEventId', message: found },
-      ]);
+  if (header === undefined || header === '') return parsePlace(parameter ?? '');
+  return (
+    parsePlace(header) ??
+    refuse(
+      'invalid-header',
+      `Last-Event-ID must be the id of an event, such as ${PLACE_EXAMPLE}; found "${header.slice(0, 80)}".`,
+    )
+  );
 }
 
 function setOf(values: readonly string[] | undefined): ReadonlySet<string> | undefined {
