@@ -106,6 +106,7 @@ const wish: fc.Arbitrary<Wish> = fc.oneof(
       metadataText: text,
       tokenHash: text,
       task: someText,
+      relations: fc.array(text, { minLength: 1, maxLength: 4 }),
     },
     { requiredKeys: ['type', 'version', 'metadataText', 'tokenHash'] },
   ) as fc.Arbitrary<Wish>,
