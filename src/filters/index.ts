@@ -11,4 +11,5 @@ export {
   type QueryFault,
   type QueryLimits,
 } from './query.js';
+export type { Requirement, Scalar, ValueTest } from './requirement.js';
 export type { JsonObject, JsonValue } from '../model/json.js';

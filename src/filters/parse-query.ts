@@ -4,7 +4,14 @@ import { dependenciesOf } from './dependencies.js';
 import { viewOf } from './document-view.js';
 import type { Expression } from './expression.js';
 import { parseOperators } from './parse-operators.js';
-import { DEFAULT_QUERY_LIMITS, NO_QUERY_LIMITS, type ParseResult, type QueryLimits } from './query.js';
+import {
+  DEFAULT_QUERY_LIMITS,
+  NO_QUERY_LIMITS,
+  type ParseResult,
+  type Query,
+  type QueryLimits,
+} from './query.js';
+import { requirementOf } from './requirement.js';
 import {
   checkLiteral,
   childOf,
@@ -50,7 +57,9 @@ export function parseQuery(source: JsonValue, limits: QueryLimits = DEFAULT_QUER
   }
   if (parsing.faults.length > 0) return { ok: false, faults: parsing.faults };
   const test = compileQuery(expression);
-  return { ok: true, query: { source, ...dependenciesOf(expression), matches: (doc) => test(viewOf(doc)) } };
+  const requirement = requirementOf(expression);
+  const matches: Query['matches'] = (doc) => test(viewOf(doc));
+  return { ok: true, query: { source, ...dependenciesOf(expression), requirement, matches } };
 }
 
 /** Parses a query as it was saved, JSON text; one that this version can't read is a fault, too. O(size). */

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../model/json.js';
+import type { Requirement } from './requirement.js';
 
 /**
  * What a query is asked about: stands for
@@ -53,6 +54,8 @@ export interface Query {
   readonly keys: ReadonlySet<string> | null;
   readonly usesVersion: boolean;
   readonly usesId: boolean;
+  /** What must hold of single keys, for who keeps an index of values; absent: nothing that an index could answer. */
+  readonly requirement?: Requirement | undefined;
   /** MongoDB's answer for this document. O(conditions), times the elements of arrays on their paths. Never throws. */
   matches(doc: FilterDocument): boolean;
 }

@@ -149,12 +149,15 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       scope.application = query.application;
     }
     if (query.version !== undefined) {
-      if (!seen(deps.catalogue().version(query.version)))
+      const version = deps.catalogue().version(query.version);
+      if (version === undefined || !seen(version))
         return refuse(
           'application-version-not-found',
           `There is no application version "${query.version.slice(0, 200)}".`,
         );
       scope.version = query.version;
+      // a version is one application's, and an application has more indexes
+      scope.application ??= version.application;
     }
     if (query.filterId === undefined) return scope;
     const filter = deps.filters.byId(query.filterId);

@@ -48,7 +48,7 @@ export interface Store {
   /** A page of live records (no tombstones), see {@link RecordQuery}. */
   find(query: RecordQuery): Promise<RecordPage>;
 
-  /** How many live records are in a scope. Exact; no scan on the embedded keeper. */
+  /** How many live records are in a scope. Exact; on the embedded keeper no record is read, but for a version without its application. */
   count(scope: Scope): Promise<number>;
 
   /**
@@ -299,6 +299,20 @@ export interface RecordPage {
   total?: number;
   /** where the next page starts; absent at the end */
   next?: PagePlace;
+  /** what was looked at; absent where a keeper can't know */
+  read?: ReadEffort;
+}
+
+/** How much a keeper looked at to answer. */
+export interface ReadEffort {
+  /** lists and indexes that it went along */
+  by: readonly string[];
+  /** records that it read */
+  records: number;
+  /** entries of lists and indexes that it read one by one */
+  entries: number;
+  /** entries that it only counted */
+  counted: number;
 }
 
 /** What a request was answered, so that the same one can be answered so again. */

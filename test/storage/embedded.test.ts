@@ -7,6 +7,8 @@ import { openEmbeddedStore } from '../../src/storage/embedded/index.js';
 import { idOf, register, unregister, written } from './contract/building.js';
 import { storeContract } from './store-contract.js';
 
+t.setTimeout(300_000);
+
 function emptyFolder(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), 'epr-store-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));

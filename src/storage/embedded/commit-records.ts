@@ -7,8 +7,12 @@ import {
   metadataOf,
   type RecordHead,
 } from '../../model/record.js';
+import type { MetadataDiff } from '../../model/diff.js';
+import type { JsonObject } from '../../model/json.js';
 import type { CommitResult, RecordWrite } from '../port.js';
 import type { Changes } from './draft.js';
+import type { Indexed } from './values/maintain.js';
+import type { ValueIndexes } from './values/indexes.js';
 import { KeyCountChanges } from './key-counts.js';
 import type { Outbox } from './outbox.js';
 import {
@@ -16,6 +20,7 @@ import {
   bytesOfNumber,
   bytesOfNumbers,
   entryOf,
+  idsOf,
   listOf,
   NOTHING,
   numberOf,
@@ -51,19 +56,21 @@ export class CountChanges {
   }
 }
 
-/** What a batch changes in counts. */
+/** What a batch changes beside records and lists. */
 interface Tallies {
   counts: CountChanges;
   keyCounts: KeyCountChanges;
+  indexes: ValueIndexes;
 }
 
 /** Plans what of a batch may be written. An update that changes no list: one read, a put of the record, one of its events. */
 export function commitRecords(
   changes: Changes,
   outbox: Outbox,
+  indexes: ValueIndexes,
   writes: readonly RecordWrite[],
 ): CommitResult[] {
-  const tallies: Tallies = { counts: new CountChanges(), keyCounts: new KeyCountChanges() };
+  const tallies: Tallies = { counts: new CountChanges(), keyCounts: new KeyCountChanges(), indexes };
   const results = writes.map((write) => commitRecord(changes, outbox, tallies, write));
   tallies.counts.write(changes);
   tallies.keyCounts.write(changes);
@@ -73,7 +80,7 @@ export function commitRecords(
 function commitRecord(
   changes: Changes,
   outbox: Outbox,
-  { counts, keyCounts }: Tallies,
+  { counts, keyCounts, indexes }: Tallies,
   write: RecordWrite,
 ): CommitResult {
   const { endpointId: id, expected, record, keys } = write;
@@ -82,17 +89,20 @@ function commitRecord(
   const { revision, filterSet } = stored === undefined ? ABSENT : guardOf(stored);
   if (revision !== expected.revision || filterSet !== expected.filterSet) return { kind: 'conflict' };
 
+  if (keys && stored && indexes.any) followKeys(indexes, changes, id, stored, record, keys);
   if (write.moved) {
     const oldTombstoneMs = stored && isTombstone(stored) ? headOf(stored).deletedMs : undefined;
     const old = stored && oldTombstoneMs === undefined ? standingOf(stored) : undefined;
     const next = isTombstone(record) ? undefined : standingOf(record);
-    const keysBefore = old === undefined ? [] : keysOf(stored!);
+    const before = old && { createdMs: old.createdMs, metadata: metadataIn(stored!) };
+    const after = next && { createdMs: next.createdMs, metadata: metadataIn(record) };
     if (!moveToken(changes, id, old, next)) return { kind: 'token-taken' };
     if (oldTombstoneMs !== undefined) changes.remove('tombstones', [oldTombstoneMs, id]);
     moveMemberships(changes, counts, write, old, next);
     moveBetweenLists(changes, counts, id, old, next);
-    if (old) keyCounts.add(old.head.application, old.head.version, keysBefore, -1);
-    if (next) keyCounts.add(next.head.application, next.head.version, keysOf(record), 1);
+    if (old) countKeys(keyCounts, old.head, before!, -1);
+    if (next) countKeys(keyCounts, next.head, after!, 1);
+    if (indexes.any) followMove(indexes, changes, id, old?.head, before, next?.head, after);
     if (next === undefined) {
       const deletedMs = headOf(record).deletedMs ?? 0;
       // With it goes the newest order that its events can have: it is kept until they are published.
@@ -118,8 +128,50 @@ function standingOf(record: Uint8Array): Standing {
 }
 
 /** @param record maybe in LMDB's buffer, which is longer than it */
-function keysOf(record: Uint8Array): string[] {
-  return Object.keys(metadataOf(record.subarray(0, record.length)));
+function metadataIn(record: Uint8Array): JsonObject {
+  return metadataOf(record.subarray(0, record.length));
+}
+
+function countKeys(
+  keyCounts: KeyCountChanges,
+  { application, version }: RecordHead,
+  { metadata }: Indexed,
+  by: number,
+): void {
+  keyCounts.add(application, version, Object.keys(metadata), by);
+}
+
+/** Another version changes nothing; another application, all. */
+function followMove(
+  indexes: ValueIndexes,
+  changes: Changes,
+  id: string,
+  oldHead: RecordHead | undefined,
+  old: Indexed | undefined,
+  head: RecordHead | undefined,
+  next: Indexed | undefined,
+): void {
+  if (oldHead?.application === head?.application) {
+    if (head) indexes.follow(changes, head.application, id, old, next);
+    return;
+  }
+  if (oldHead) indexes.follow(changes, oldHead.application, id, old, undefined);
+  if (head) indexes.follow(changes, head.application, id, undefined, next);
+}
+
+function followKeys(
+  indexes: ValueIndexes,
+  changes: Changes,
+  id: string,
+  stored: Uint8Array,
+  record: Uint8Array,
+  { added, updated, removed }: MetadataDiff,
+): void {
+  const keys = updated.concat(added, removed);
+  if (!indexes.concern(keys)) return;
+  const old = { createdMs: createdOf(stored), metadata: metadataIn(stored) };
+  const next = { createdMs: createdOf(record), metadata: metadataIn(record) };
+  indexes.follow(changes, headOf(record).application, id, old, next, keys);
 }
 
 /** False when another endpoint has the token that `next` claims; then nothing was changed. */
@@ -185,8 +237,16 @@ function moveBetweenLists(
   after.forEach((list, i) => {
     if (!isSamePlace(list, before[i], old, next)) enter(changes, counts, list, next!.createdMs, id);
   });
+  moveId(changes, id, old, next);
   if (old) counts.add(tenantApplication(old.head.tenant, old.head.application), -1);
   if (next) counts.add(tenantApplication(next.head.tenant, next.head.application), 1);
+}
+
+function moveId(changes: Changes, id: string, old: Standing | undefined, next: Standing | undefined): void {
+  const isSame = old?.createdMs === next?.createdMs && old?.head.application === next?.head.application;
+  if (isSame) return;
+  if (old) changes.remove('lists', [...idsOf(old.head.application), id]);
+  if (next) changes.put('lists', [...idsOf(next.head.application), id], bytesOfNumber(next.createdMs));
 }
 
 function isSamePlace(

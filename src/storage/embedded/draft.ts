@@ -44,6 +44,7 @@ interface Step {
 
 /** LMDB refuses longer keys at a moment when half of a draft is handed over. */
 const MOST_KEY_UNITS = 600;
+const MOST_KEY_BYTES = 1900;
 
 /** The same inside of a write transaction: done at once. */
 export function directChanges(tables: Tables): Changes {
@@ -115,6 +116,11 @@ export class Draft implements Changes {
 }
 
 function checkLength(key: Key): void {
+  if (Buffer.isBuffer(key)) {
+    if (key.length === 0 || key.length > MOST_KEY_BYTES)
+      throw new RangeError(`A key of ${key.length} bytes is none.`);
+    return;
+  }
   let units = 0;
   if (typeof key === 'string') units = key.length;
   else if (typeof key !== 'number')
@@ -124,5 +130,5 @@ function checkLength(key: Key): void {
 }
 
 function nameOf(key: Key): string {
-  return typeof key === 'object' ? key.join('\n') : String(key); // no name of ours holds a line break
+  return Array.isArray(key) ? key.join('\n') : String(key); // no name of ours holds a line break
 }

@@ -1,117 +1,278 @@
 import { createdOf, headOf, isTombstone, metadataOf } from '../../model/record.js';
 import type { PagePlace, RecordPage, RecordQuery, Scope } from '../port.js';
+import { countFitting, fillPage, type Fits, type Search } from './fill-page.js';
 import { createPacer } from './pacer.js';
-import { byId, comparePlaces, newestFirst, oldestFirst } from './places.js';
-import { isIn, walkOf, type ScopeWalk } from './scope-walk.js';
-import { isKey, numbersOf, type Tables, type View } from './tables.js';
+import { byId, byIdIn, comparePlaces, newestFirst, oldestFirst } from './places.js';
+import { noReading } from './reading.js';
+import { inLists, isIn, walkOf, type ScopeWalk } from './scope-walk.js';
+import { isKey, listOf, type Tables, type View } from './tables.js';
+import { choosePath, type Path, placesOn } from './values/access.js';
+import type { ValueIndexes } from './values/indexes.js';
 
-/** So many ids are sorted rather than looked for among all records. */
+/** So many ids are sorted rather than looked for in a longer list. */
 const SORTED = 5000;
+/** Candidates that are held in memory at once, to be sorted. */
+const GATHERED = 100_000;
+/** What reading and testing a record costs, in entries of an index. */
+const RECORD_COST = 8;
 
-/** O(1), but for a scope of a filter and a version, or of a version alone: O(records of the narrowest list). */
+/** O(1), but for a scope of a filter and a version: O(the shorter list); or of a version without its application: O(records of the tenant). */
 export async function countRecords(tables: Tables, view: View, scope: Scope): Promise<number> {
+  const search = { tables, view, reading: noReading() };
   const walk = walkOf(tables, view, scope);
-  if (!walk?.rest) return walk?.size ?? 0;
-  const sort = { by: 'createdDate', direction: 'desc' } as const;
-  return countFitting(tables, view, { scope, sort, offset: 0, limit: 0, withTotal: true }, walk);
+  return walk === undefined ? 0 : countScope(search, walk);
+}
+
+async function countScope(search: Search, walk: ScopeWalk): Promise<number> {
+  if (walk.also.length === 0 && !walk.rest) return walk.size;
+  const { tables, view, reading } = search;
+  const { rest } = walk;
+  return countFitting(search, listed(search, newestFirst(tables, view, walk.list)), {
+    place: inLists(tables, view, reading, walk.also),
+    ...(rest ? { record: (record) => isIn(record, rest) } : {}),
+  });
 }
 
 /**
  * A page, on one view of the store. Costs, beside the page itself:
  * - by date: O(log n) with a cursor, else O(log n + offset)
- * - by id: O(records of the scope) when they are at most 5,000, else O(all records up to the page)
- * - `where`, `test`: O(records of the scope up to the page); with a total, all of them
+ * - by id: O(records of the scope) when they are at most 5,000; else along the ids of the application, or of all
+ * - `where`: along the way with the fewest entries, see {@link choosePath}; records are read where that way does not
+ *   decide them. Without an index O(records of the scope up to the page); with a total, all of them
+ * - `test`: O(records of the scope up to the page); with a total, all of them
  * - `endpointIds`: O(ids)
  *
  * Other work comes in between every 2 ms, but not in the middle of a record's `where` or `test`.
  */
-export async function findRecords(tables: Tables, view: View, query: RecordQuery): Promise<RecordPage> {
-  const page: RecordPage = { records: [] };
+export async function findRecords(
+  tables: Tables,
+  view: View,
+  indexes: ValueIndexes,
+  query: RecordQuery,
+): Promise<RecordPage> {
+  const search: Search = { tables, view, reading: noReading() };
+  const page: RecordPage = { records: [], read: search.reading };
   const walk = walkOf(tables, view, query.scope);
-  if (walk) await fillPage(tables, view, query, walk, page);
-  if (query.withTotal) {
-    if (!walk) page.total = 0;
-    else page.total = isCounted(query, walk) ? walk.size : await countFitting(tables, view, query, walk);
+  if (walk === undefined) return query.withTotal ? { ...page, total: 0 } : page;
+  const { application } = query.scope;
+  const requirement = query.endpointIds === undefined ? query.where?.requirement : undefined;
+  if (requirement === undefined || application === undefined) {
+    await findOnList(search, query, walk, page);
+    return page;
   }
+  const { best, missing } = await choosePath(
+    tables,
+    view,
+    search.reading,
+    application,
+    requirement,
+    walk.size,
+  );
+  if (best && !isBarelyLess(best, walk)) {
+    for (const key of best.keys) indexes.used(application, key);
+    await findOnPath(search, query, walk, best, page);
+  } else await findOnList(search, query, walk, page);
+  indexes.lacked(application, missing, search.reading.records);
   return page;
 }
 
-async function fillPage(
-  tables: Tables,
-  view: View,
+/** When each candidate has to be read, a way must leave out enough to be worth its entries. */
+function isBarelyLess(path: Path, walk: ScopeWalk): boolean {
+  return !path.exact && path.count > walk.size * 0.8;
+}
+
+async function findOnList(
+  search: Search,
   query: RecordQuery,
   walk: ScopeWalk,
   page: RecordPage,
 ): Promise<void> {
-  const fits = fitOf(tables, view, query, walk);
-  const pacer = createPacer(fits ? 1 : undefined);
-  let toSkip = query.after ? 0 : query.offset;
-  let last: PagePlace | undefined;
-  for (const endpointId of candidates(tables, view, query, walk, query.after)) {
-    if (pacer.isDue()) await pacer.pause();
-    if (!fits && toSkip > 0) {
-      toSkip--;
-      continue;
-    }
-    if (page.records.length === query.limit && !fits) {
-      if (last) page.next = last;
-      return;
-    }
-    const record = tables.records.getBinary(endpointId, { transaction: view });
-    if (record === undefined || (fits && !fits(record, endpointId)) || toSkip-- > 0) continue;
-    if (page.records.length === query.limit) {
-      if (last) page.next = last;
-      return;
-    }
-    page.records.push(record);
-    last = { createdMs: createdOf(record), endpointId };
+  search.reading.by.push(nameOf(query, walk));
+  await fillPage(search, candidates(search, query, walk), fitsOnList(search, query, walk), query, page);
+  if (!query.withTotal) return;
+  if (!query.endpointIds && !query.where && !query.test) page.total = await countScope(search, walk);
+  else {
+    const { after: _passed, ...whole } = query;
+    const inAnyOrder: RecordQuery = { ...whole, sort: { by: 'createdDate', direction: 'desc' } };
+    const fits = fitsOnList(search, inAnyOrder, walk);
+    page.total = await countFitting(search, candidates(search, inAnyOrder, walk), fits);
   }
 }
 
-async function countFitting(
-  tables: Tables,
-  view: View,
+function nameOf(query: RecordQuery, walk: ScopeWalk): string {
+  return query.endpointIds ? 'records' : `lists:${LIST_NAMES[walk.list[0] as string] ?? ''}`;
+}
+
+const LIST_NAMES: Readonly<Record<string, string>> = {
+  '*': 'all',
+  t: 'tenant',
+  a: 'application',
+  v: 'version',
+  f: 'filter',
+};
+
+async function findOnPath(
+  search: Search,
   query: RecordQuery,
   walk: ScopeWalk,
-): Promise<number> {
-  const fits = fitOf(tables, view, query, walk);
-  const pacer = createPacer(fits ? 1 : undefined);
-  let total = 0;
-  const inAnyOrder = { ...query, sort: { by: 'createdDate', direction: 'desc' } } as const;
-  for (const endpointId of candidates(tables, view, inAnyOrder, walk)) {
-    if (pacer.isDue()) await pacer.pause();
-    const record = tables.records.getBinary(endpointId, { transaction: view });
-    if (record && (!fits || fits(record, endpointId))) total++;
+  path: Path,
+  page: RecordPage,
+): Promise<void> {
+  const { tables, view, reading } = search;
+  const { application, version, filterNumber } = query.scope;
+  const lists = [listOf.application(application!)];
+  if (version !== undefined) lists.push(listOf.version(application!, version));
+  if (filterNumber !== undefined) lists.push(listOf.filter(application!, filterNumber));
+  // an index has only records of the application
+  if (!path.sources.some(({ kind }) => kind === 'ids')) lists.shift();
+  const fits: Fits = {
+    place: inLists(tables, view, reading, lists),
+    record: recordTest({ ...query, where: path.exact ? undefined : query.where }, walk.rest),
+  };
+  const isCounted = path.isTotal && !fits.place && !fits.record;
+  const isTotalFree = !query.withTotal || isCounted;
+  if (query.withTotal && isCounted) page.total = path.count;
+
+  const expected = ((query.offset + query.limit + 1) * walk.size) / Math.max(path.count, 1);
+  const isTooMany = path.count > GATHERED;
+  if (isTooMany || (isTotalFree && expected * RECORD_COST < path.count)) {
+    const most = isTooMany ? Infinity : path.count / RECORD_COST;
+    reading.by.push(nameOf(query, walk));
+    const onList = fitsOnList(search, query, walk);
+    const isWhole = await fillPage(search, candidates(search, query, walk), onList, query, page, most);
+    if (isWhole && isTotalFree) return void (isCounted && query.withTotal && reading.by.push(...path.by));
+    if (isWhole) {
+      const inAnyOrder: RecordQuery = { ...query, sort: { by: 'createdDate', direction: 'desc' } };
+      delete inAnyOrder.after;
+      page.total = path.distinct
+        ? await countFitting(search, placesOn(tables, view, reading, path), fits)
+        : await countFitting(
+            search,
+            candidates(search, inAnyOrder, walk),
+            fitsOnList(search, inAnyOrder, walk),
+          );
+      return;
+    }
+    page.records.length = 0;
+    delete page.next;
   }
-  return total;
+
+  reading.by.push(...path.by);
+  const places = await gather(search, path, fits, !isTotalFree);
+  if (query.withTotal) page.total ??= places.length;
+  const compare = comparePlaces(query.sort.by, query.sort.direction);
+  places.sort(compare);
+  const { after } = query;
+  const from = after ? places.findIndex((place) => compare(after, place) < 0) : 0;
+  // what was looked at for the total fits already
+  const left = isTotalFree ? { record: fits.record } : {};
+  if (from >= 0) await fillPage(search, from === 0 ? places : places.slice(from), left, query, page);
 }
 
-/** Whether the count of the list is the total. */
-function isCounted(query: RecordQuery, walk: ScopeWalk): boolean {
-  return !query.endpointIds && !query.where && !query.test && !walk.rest;
+/** A path's places, each once, in no order. */
+async function gather(
+  { tables, view, reading }: Search,
+  path: Path,
+  fits: Fits,
+  withRecords: boolean,
+): Promise<PagePlace[]> {
+  const pacer = createPacer(1);
+  const seen = path.distinct ? undefined : new Set<string>();
+  const places: PagePlace[] = [];
+  for (const place of placesOn(tables, view, reading, path)) {
+    if (pacer.isDue()) await pacer.pause();
+    if (seen) {
+      if (seen.has(place.endpointId)) continue;
+      seen.add(place.endpointId);
+    }
+    if (fits.place && !fits.place(place)) continue;
+    if (withRecords && fits.record) {
+      const record = tables.records.getBinary(place.endpointId, { transaction: view });
+      reading.records++;
+      if (record === undefined || !fits.record(record, place.endpointId)) continue;
+    }
+    places.push(place);
+  }
+  return places;
 }
 
-function walksAllIds(query: RecordQuery, walk: ScopeWalk): boolean {
-  return !query.endpointIds && query.sort.by === 'endpointId' && walk.size > SORTED;
+/** Where candidates of a list come from. */
+type Way = 'named' | 'list' | 'sorted' | 'ids of application' | 'ids of all';
+
+function wayOf(query: RecordQuery, walk: ScopeWalk): Way {
+  if (query.endpointIds) return 'named';
+  if (query.sort.by === 'createdDate') return 'list';
+  if (walk.size <= SORTED) return 'sorted';
+  return query.scope.application === undefined ? 'ids of all' : 'ids of application';
 }
 
-/** What a candidate must still fulfil; `undefined`: nothing. */
-function fitOf(
-  tables: Tables,
-  view: View,
-  query: RecordQuery,
-  walk: ScopeWalk,
-): ((record: Uint8Array, endpointId: string) => boolean) | undefined {
-  if (isCounted(query, walk) && !walksAllIds(query, walk)) return undefined;
-  const { where, test, scope } = query;
-  const isListed = !query.endpointIds && !walksAllIds(query, walk);
-  const rest = isListed ? walk.rest : scope;
-  const filterNumber = isListed ? undefined : scope.filterNumber;
-  const isMember = (endpointId: string) =>
-    numbersOf(tables.memberships.getBinaryFast(endpointId, { transaction: view })).includes(filterNumber!);
+/** Places in the order of the query, from right after its place; at least all that are in the scope. */
+function* candidates(search: Search, query: RecordQuery, walk: ScopeWalk): Generator<PagePlace> {
+  const { tables, view, reading } = search;
+  const { after, sort } = query;
+  switch (wayOf(query, walk)) {
+    case 'list': {
+      const places = sort.direction === 'desc' ? newestFirst : oldestFirst;
+      yield* listed(search, places(tables, view, walk.list, after));
+      return;
+    }
+    case 'ids of application':
+      yield* listed(
+        search,
+        byIdIn(tables, view, query.scope.application!, sort.direction, after?.endpointId),
+      );
+      return;
+    case 'ids of all':
+      // its date is looked at with the record
+      for (const endpointId of byId(tables, view, sort.direction, after?.endpointId)) {
+        reading.entries++;
+        yield { createdMs: 0, endpointId };
+      }
+      return;
+    case 'named':
+    case 'sorted': {
+      const compare = comparePlaces(sort.by, sort.direction);
+      const places = query.endpointIds
+        ? placesOf(search, query.endpointIds)
+        : [...listed(search, newestFirst(tables, view, walk.list))];
+      places.sort(compare);
+      for (const place of places) if (!after || compare(after, place) < 0) yield place;
+    }
+  }
+}
+
+function* listed({ reading }: Search, places: Iterable<PagePlace>): Generator<PagePlace> {
+  for (const place of places) {
+    reading.entries++;
+    yield place;
+  }
+}
+
+/** What candidates of a list must still fulfil. */
+function fitsOnList({ tables, view, reading }: Search, query: RecordQuery, walk: ScopeWalk): Fits {
+  const way = wayOf(query, walk);
+  if (way === 'ids of all') return { record: recordTest(query, query.scope) };
+  const lists = way === 'named' || way === 'ids of application' ? [walk.list, ...walk.also] : walk.also;
+  const isOfApplication = ([kind]: readonly unknown[]) => way === 'ids of application' && kind === 'a';
+  return {
+    place: inLists(
+      tables,
+      view,
+      reading,
+      lists.filter((list) => !isOfApplication(list)),
+    ),
+    record: recordTest(query, walk.rest),
+  };
+}
+
+/** What is to be asked of a record; undefined: nothing. A tombstone never fits. */
+function recordTest(
+  { where, test }: Pick<RecordQuery, 'test'> & { where?: RecordQuery['where'] | undefined },
+  rest: Scope | undefined,
+): Fits['record'] {
+  if (!where && !test && !rest) return undefined;
   return (record, endpointId) => {
     if (isTombstone(record) || (rest && !isIn(record, rest))) return false;
-    if (filterNumber !== undefined && !isMember(endpointId)) return false;
     if (test && !test(record)) return false;
     if (!where) return true;
     const applicationVersion = headOf(record).version;
@@ -119,66 +280,10 @@ function fitOf(
   };
 }
 
-/** Endpoint ids in the order of the query, from right after a place; at least all that are in the scope. */
-function* candidates(
-  tables: Tables,
-  view: View,
-  query: RecordQuery,
-  walk: ScopeWalk,
-  after?: PagePlace,
-): Generator<string> {
-  const { by, direction } = query.sort;
-  if (walksAllIds(query, walk)) {
-    yield* byId(tables, view, direction, after?.endpointId);
-    return;
-  }
-  if (query.endpointIds || by === 'endpointId') {
-    const compare = comparePlaces(by, direction);
-    const places = query.endpointIds
-      ? placesOf(tables, view, query.endpointIds)
-      : [...newestFirst(tables, view, walk.list)];
-    places.sort(compare);
-    for (const place of places) if (!after || compare(after, place) < 0) yield place.endpointId;
-    return;
-  }
-  const places = direction === 'desc' ? newestFirst : oldestFirst;
-  for (const place of places(tables, view, walk.list, after)) yield place.endpointId;
-}
-
-function placesOf(tables: Tables, view: View, endpointIds: readonly string[]): PagePlace[] {
+function placesOf({ tables, view, reading }: Search, endpointIds: readonly string[]): PagePlace[] {
   return [...new Set(endpointIds)].filter(isKey).flatMap((endpointId) => {
     const record = tables.records.getBinaryFast(endpointId, { transaction: view });
+    reading.records++;
     return record === undefined ? [] : [{ createdMs: createdOf(record), endpointId }];
   });
-}
-
-/**
- * Records of an application that were evaluated with an older filter set, newest first. O(records passed over).
- *
- * @param after what was answered as `next`: the place of the last record
- */
-export async function scanStaleRecords(
-  tables: Tables,
-  view: View,
-  query: { application: string; filterSet: number; limit: number; after?: string },
-): Promise<{ records: Uint8Array[]; next?: string }> {
-  const pacer = createPacer();
-  const records: Uint8Array[] = [];
-  const walk = walkOf(tables, view, { application: query.application });
-  let next: string | undefined;
-  for (const place of walk ? newestFirst(tables, view, walk.list, parsePlace(query.after)) : []) {
-    if (pacer.isDue()) await pacer.pause();
-    const record = tables.records.getBinaryFast(place.endpointId, { transaction: view });
-    if (record === undefined || record.readUInt32LE(4) >= query.filterSet) continue;
-    if (records.length === query.limit) return next === undefined ? { records } : { records, next };
-    records.push(new Uint8Array(record.subarray(0, record.length)));
-    next = `${place.createdMs}/${place.endpointId}`;
-  }
-  return { records };
-}
-
-function parsePlace(text: string | undefined): PagePlace | undefined {
-  if (text === undefined) return undefined;
-  const slash = text.indexOf('/');
-  return { createdMs: Number(text.slice(0, slash)), endpointId: text.slice(slash + 1) };
 }

@@ -1,5 +1,5 @@
 import type { PagePlace } from '../port.js';
-import { entryOf, type Key, type List, type Part, type Tables, type View } from './tables.js';
+import { entryOf, idsOf, type Key, type List, type Part, type Tables, type View } from './tables.js';
 
 const NEWEST = -Number.MAX_VALUE;
 const OLDEST = Number.MAX_VALUE;
@@ -14,7 +14,7 @@ function placeOf(key: Key): PagePlace {
 /** A list as it stands: newest first, ids ascending within a date. O(log n) to begin, then O(1) each. */
 export function* newestFirst(
   tables: Tables,
-  view: View,
+  view: View | undefined,
   list: List,
   after?: PagePlace,
   offset = 0,
@@ -36,7 +36,7 @@ export function* newestFirst(
  */
 export function* oldestFirst(
   tables: Tables,
-  view: View,
+  view: View | undefined,
   list: List,
   after?: PagePlace,
 ): Generator<PagePlace> {
@@ -75,7 +75,7 @@ export function* oldestFirst(
 
 function* restOfDate(
   tables: Tables,
-  view: View,
+  view: View | undefined,
   list: List,
   createdMs: number,
   afterId?: string,
@@ -92,13 +92,37 @@ function* restOfDate(
 /** All records and tombstones by endpoint id. O(log n) to begin, then O(1) each. */
 export function* byId(
   tables: Tables,
-  view: View,
+  view: View | undefined,
   direction: 'asc' | 'desc',
   after?: string,
 ): Generator<string> {
   const reverse = direction === 'desc';
   const from = after === undefined ? {} : { start: after, exclusiveStart: true };
   for (const key of tables.records.getKeys({ ...from, reverse, transaction: view })) yield key as string;
+}
+
+/** Records of an application by endpoint id. O(log n) to begin, then O(1) each. */
+export function* byIdIn(
+  tables: Tables,
+  view: View,
+  application: string,
+  direction: 'asc' | 'desc',
+  after?: string,
+): Generator<PagePlace> {
+  const head = idsOf(application);
+  const reverse = direction === 'desc';
+  // "~" is the last character of an id
+  const [first, last] = [head, [...head, '\uffff']];
+  const start = after === undefined ? (reverse ? last : first) : [...head, after];
+  const range = {
+    start,
+    end: reverse ? first : last,
+    exclusiveStart: after !== undefined,
+    reverse,
+    transaction: view,
+  };
+  for (const { key, value } of tables.lists.getRange(range))
+    yield { createdMs: value.readDoubleLE(0), endpointId: (key as Part[]).at(-1) as string };
 }
 
 /** The order of the port: by date, ties by id, ascending in both directions; or by id. */

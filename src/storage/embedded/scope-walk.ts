@@ -1,31 +1,37 @@
 import { headOf } from '../../model/record.js';
-import type { Scope } from '../port.js';
+import type { PagePlace, Scope } from '../port.js';
+import type { Reading } from './reading.js';
 import {
+  ALL,
   countIn,
+  entryOf,
   isKey,
   listOf,
-  narrowest,
   tenantApplication,
   type List,
   type Tables,
   type View,
 } from './tables.js';
 
-/** A scope as it is walked: one list, and what is still to be checked on each record of the list. */
+/** A scope as it is walked: its shortest list, and what is still to be checked on each of its places. */
 export interface ScopeWalk {
   list: List;
   /** how many records the list has */
   size: number;
-  /** absent: every record of the list is in the scope */
+  /** other lists that a place must be in as well */
+  also: readonly List[];
+  /** to be checked on the record; absent: nothing */
   rest?: Pick<Scope, 'tenant' | 'version'>;
 }
 
 /** `undefined`: nothing is in the scope. O(1). */
 export function walkOf(tables: Tables, view: View, scope: Scope): ScopeWalk | undefined {
-  const { tenant, application, version, filterNumber } = scope;
+  const { tenant, application, version } = scope;
   for (const part of [tenant, application, version]) if (part !== undefined && !isKey(part)) return undefined;
-  const list = narrowest(scope);
-  const size = countIn(tables, list, view);
+  const lists = listsOf(scope).map((list) => ({ list, size: countIn(tables, list, view) }));
+  const { list, size } = lists.reduce((a, b) => (b.size < a.size ? b : a));
+  if (size === 0) return undefined;
+  const also = lists.flatMap((other) => (other.list === list ? [] : [other.list]));
   const rest: Pick<Scope, 'tenant' | 'version'> = {};
   if (tenant !== undefined && application !== undefined) {
     // Nearly always an application is of one tenant, and two counts show that without a look at its records.
@@ -33,10 +39,36 @@ export function walkOf(tables: Tables, view: View, scope: Scope): ScopeWalk | un
     if (both === 0) return undefined;
     if (both < countIn(tables, listOf.application(application), view)) rest.tenant = tenant;
   }
-  if (version !== undefined && (application === undefined || filterNumber !== undefined))
-    rest.version = version;
-  if (size === 0) return undefined;
-  return Object.keys(rest).length === 0 ? { list, size } : { list, size, rest };
+  if (version !== undefined && application === undefined) rest.version = version;
+  return Object.keys(rest).length === 0 ? { list, size, also } : { list, size, also, rest };
+}
+
+/** Lists that a record must be in to be in the scope: all that narrow it. */
+function listsOf({ tenant, application, version, filterNumber }: Scope): List[] {
+  if (application === undefined) {
+    if (filterNumber !== undefined) throw new Error('A filter number means nothing without its application.');
+    return [tenant === undefined ? ALL : listOf.tenant(tenant)];
+  }
+  const lists: List[] = [];
+  if (filterNumber !== undefined) lists.push(listOf.filter(application, filterNumber));
+  if (version !== undefined) lists.push(listOf.version(application, version));
+  return lists.length > 0 ? lists : [listOf.application(application)];
+}
+
+/** A test for places: whether they are in all of some lists. O(lists * log n), with no look at records. */
+export function inLists(
+  tables: Tables,
+  view: View,
+  reading: Reading,
+  lists: readonly List[],
+): ((place: PagePlace) => boolean) | undefined {
+  if (lists.length === 0) return undefined;
+  return ({ createdMs, endpointId }) =>
+    lists.every((list) => {
+      reading.entries++;
+      const entry = entryOf(list, createdMs, endpointId);
+      return tables.lists.getBinaryFast(entry, { transaction: view }) !== undefined;
+    });
 }
 
 /** Membership aside, which is not in the record. */

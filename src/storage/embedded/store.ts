@@ -10,7 +10,7 @@ import {
   nextFilterNumber,
   removeFilter,
 } from './filters.js';
-import { countRecords, findRecords, scanStaleRecords } from './find-records.js';
+import { countRecords, findRecords } from './find-records.js';
 import { readMetadataKeys } from './key-counts.js';
 import { openFolder } from './open-folder.js';
 import { openOutbox } from './outbox.js';
@@ -22,9 +22,11 @@ import {
   registeredAt,
   relationsRevision,
 } from './relations.js';
+import { scanStaleRecords } from './scan-stale.js';
 import { isKey, numbersOf, PURPOSES, type View } from './tables.js';
 import { expireTasks, getTask, openTasks, putTask } from './tasks.js';
 import { purgeTombstones, scanTombstones } from './tombstones.js';
+import { openValueIndexes } from './values/indexes.js';
 import { createWriter } from './writer.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -39,6 +41,10 @@ export interface EmbeddedOptions {
   /** how long an unregistered endpoint's revision is remembered; 24 h unless a test says otherwise */
   tombstoneMs?: number | undefined;
   purgeEveryMs?: number | undefined;
+  /** records that one step of building an index reads; 250 unless a test says otherwise */
+  buildStep?: number | undefined;
+  /** records that a query may read without its keys being given an index; 1000 unless a test says otherwise */
+  mostScanned?: number | undefined;
 }
 
 /**
@@ -53,6 +59,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   const { folder, env, tables, fence } = opened;
   const outbox = openOutbox(tables);
   const writer = createWriter({ env, tables, fence, durability: options.durability, folder });
+  const indexes = openValueIndexes(tables, writer, options);
   const reading = new Set<Promise<unknown>>();
   let isOpen = true;
   let closing: Promise<void> | undefined;
@@ -96,7 +103,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
           numbersOf(isKey(id) ? tables.memberships.getBinaryFast(id, { transaction: view }) : undefined),
         ),
       ),
-    find: (query) => read((view) => findRecords(tables, view, query)),
+    find: (query) => read((view) => findRecords(tables, view, indexes, query)),
     count: (scope) => read((view) => countRecords(tables, view, scope)),
     metadataKeys: (application) => read((view) => readMetadataKeys(tables, view, application)),
     scanStale: (application, filterSet, limit, after) =>
@@ -111,7 +118,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     commit: (writes) =>
       writes.length === 0
         ? read(() => [])
-        : writer.draft((changes) => commitRecords(changes, outbox, writes)),
+        : writer.draft((changes) => commitRecords(changes, outbox, indexes, writes)),
 
     registered: (ids) => read((view) => registeredAt(tables, view, ids)),
     scanTombstones: (limit, after) => read((view) => scanTombstones(tables, view, limit, after)),
@@ -176,6 +183,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       closing ??= (async () => {
         isOpen = false;
         clearInterval(purging);
+        await indexes.close();
         await writer.end();
         await Promise.allSettled(reading);
         await opened.close();

@@ -1,14 +1,14 @@
 import type { RootDatabase } from 'lmdb';
-import { headOf, isTombstone, metadataOf } from '../../model/record.js';
+import { createdOf, headOf, isTombstone, metadataOf } from '../../model/record.js';
 import { directChanges } from './draft.js';
 import { KeyCountChanges } from './key-counts.js';
-import type { Tables } from './tables.js';
+import { bytesOfNumber, idsOf, type Tables } from './tables.js';
 
 /** Records of one transaction. */
 const STEP = 2000;
 
 /**
- * Builds what data of format 1 lacks: how many records have each metadata key. O(records). Begins anew when it is
+ * Builds what data of format 1 lacks: how many records have each metadata key, and an application's records by id. O(records). Begins anew when it is
  * repeated, as after a crash: the caller notes the new format after it.
  */
 export async function upgradeFrom1(env: RootDatabase, tables: Tables): Promise<void> {
@@ -22,11 +22,14 @@ export async function upgradeFrom1(env: RootDatabase, tables: Tables): Promise<v
     const records = [...tables.records.getRange({ ...from, limit: STEP })];
     after = records.length < STEP ? undefined : (records.at(-1)!.key as string);
     const counts = new KeyCountChanges();
-    for (const { value } of records) {
-      if (isTombstone(value)) continue;
-      const { application, version } = headOf(value);
-      counts.add(application, version, Object.keys(metadataOf(value)), 1);
-    }
-    await env.transaction(() => counts.write(changes));
+    await env.transaction(() => {
+      for (const { key, value } of records) {
+        if (isTombstone(value)) continue;
+        const { application, version } = headOf(value);
+        counts.add(application, version, Object.keys(metadataOf(value)), 1);
+        changes.put('lists', [...idsOf(application), key as string], bytesOfNumber(createdOf(value)));
+      }
+      counts.write(changes);
+    });
   } while (after !== undefined);
 }

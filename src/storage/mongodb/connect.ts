@@ -1,4 +1,5 @@
 import {
+  type Document,
   MongoClient,
   MongoServerError,
   type Db,
@@ -18,6 +19,8 @@ export interface MongoStoreOptions {
   password?: string;
   /** how long published entries of the outbox wait for a next write of their endpoint to take them out; default: 5 s */
   clearIdleMs?: number;
+  /** told of every command that is sent, as it is sent */
+  onCommand?: (command: Document) => void;
 }
 
 export interface Connection {
@@ -64,15 +67,20 @@ export async function connect(options: MongoStoreOptions): Promise<Connection> {
   }
 }
 
-function clientOf({ url, username, password }: MongoStoreOptions): MongoClient {
+function clientOf({ url, username, password, onCommand }: MongoStoreOptions): MongoClient {
   const has = (name: string): boolean => new RegExp(`[?&]${name}=`, 'i').test(url);
-  const clientOptions: MongoClientOptions = { promoteBuffers: true };
+  const clientOptions: MongoClientOptions = {
+    promoteBuffers: true,
+    monitorCommands: onCommand !== undefined,
+  };
   if (!has('appName')) clientOptions.appName = 'epr';
   if (!has('serverSelectionTimeoutMS')) clientOptions.serverSelectionTimeoutMS = SERVER_SELECTION_TIMEOUT_MS;
   if (!has('connectTimeoutMS')) clientOptions.connectTimeoutMS = SERVER_SELECTION_TIMEOUT_MS;
   if (username !== undefined) clientOptions.auth = { username, password: password ?? '' };
   try {
-    return new MongoClient(url, clientOptions);
+    const client = new MongoClient(url, clientOptions);
+    if (onCommand) client.on('commandStarted', ({ command }) => onCommand(command));
+    return client;
   } catch (error) {
     const found = redactUrl(url);
     throw new Error(

@@ -42,6 +42,9 @@ export interface EndpointDocument extends GuardedDocument {
   deletedAt?: number;
 }
 
+/** Of live endpoints, all of them: tombstones have no date. It is that of the earliest `Date`. */
+export const LIVE: Document = { created: { $gte: -8.64e15 } };
+
 const WRITES_KEPT = 8;
 const LISTED = ['tenant', 'application', 'application_version', 'created', 'token'] as const;
 

@@ -1,18 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  MongoServerError,
-  type Collection,
-  type CreateIndexesOptions,
-  type Db,
-  type IndexSpecification,
-} from 'mongodb';
+import { MongoServerError, type Collection, type CreateIndexesOptions, type Db } from 'mongodb';
 import { isUnavailable } from './errors.js';
 
-interface IndexPlan {
+export interface IndexPlan {
   collection: 'endpoints' | 'filters' | 'relations' | 'relationGuards' | 'tasks' | 'answers';
   name: string;
   purpose: string;
-  keys: IndexSpecification;
+  keys: Readonly<Record<string, 1 | -1>>;
   options?: CreateIndexesOptions;
   /** tried in turn on servers that refuse `options`; the plain index is the last */
   instead?: CreateIndexesOptions[];
@@ -28,7 +22,13 @@ const SPARSE_ONLY_SMALLER =
   'It works, but is larger and slower to write than need be. Remedy: a server that has sparse indexes.';
 
 /** Order and fields follow the queries of lists.ts, metadata-keys.ts, relations.ts, outbox.ts, filters.ts and tasks.ts; nothing else is indexed. */
-const PLANS: readonly IndexPlan[] = [
+export const PLANNED_INDEXES: readonly IndexPlan[] = [
+  {
+    collection: 'endpoints',
+    name: 'all_list',
+    purpose: 'lists of all, newest first, page by page',
+    keys: { created: -1, _id: 1 },
+  },
   {
     collection: 'endpoints',
     name: 'tenant_list',
@@ -52,6 +52,24 @@ const PLANS: readonly IndexPlan[] = [
     name: 'members',
     purpose: 'lists and counts of the members of a filter, newest first, page by page; dropping memberships',
     keys: { application: 1, filters: 1, created: -1, _id: 1 },
+  },
+  {
+    collection: 'endpoints',
+    name: 'tenant_ids',
+    purpose: 'lists of a tenant by id, page by page',
+    keys: { tenant: 1, _id: 1 },
+  },
+  {
+    collection: 'endpoints',
+    name: 'version_ids',
+    purpose: 'lists of an application version by id, page by page',
+    keys: { application_version: 1, _id: 1 },
+  },
+  {
+    collection: 'endpoints',
+    name: 'member_ids',
+    purpose: 'lists of the members of a filter by id, page by page',
+    keys: { application: 1, filters: 1, _id: 1 },
   },
   {
     collection: 'endpoints',
@@ -175,13 +193,16 @@ export interface MadeIndexes {
  */
 export async function makeIndexes(db: Db): Promise<MadeIndexes> {
   const results: MadeIndex[] = [];
-  for (const plan of PLANS) results.push(await makeIndex(db.collection(plan.collection), plan));
+  for (const plan of PLANNED_INDEXES) results.push(await makeIndex(db.collection(plan.collection), plan));
   const isUnique = (collection: string): boolean =>
-    PLANS.every(
+    PLANNED_INDEXES.every(
       (plan, i) => plan.collection !== collection || plan.options?.unique !== true || results[i]!.asPlanned,
     );
   return {
-    indexes: PLANS.map(({ collection, name, purpose }) => ({ name: `${collection}.${name}`, purpose })),
+    indexes: PLANNED_INDEXES.map(({ collection, name, purpose }) => ({
+      name: `${collection}.${name}`,
+      purpose,
+    })),
     notes: results.flatMap((result) => result.note ?? []),
     tokensUnique: isUnique('endpoints'),
     namesUnique: isUnique('filters'),

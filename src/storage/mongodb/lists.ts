@@ -1,14 +1,13 @@
-import type { Collection, Document, Sort } from 'mongodb';
+import type { Collection, Document } from 'mongodb';
 import { createdOf } from '../../model/record.js';
-import type { PagePlace, RecordPage, RecordQuery, Scope } from '../port.js';
-import type { EndpointDocument } from './documents.js';
+import type { RecordPage, RecordQuery, Scope } from '../port.js';
+import { type EndpointDocument, LIVE } from './documents.js';
+import { inOrder, MAX_TIME_MS } from './page-order.js';
 import { translateQuery } from './translate-query.js';
 
 type Endpoints = Collection<EndpointDocument>;
 type Found = Pick<EndpointDocument, '_id' | 'record'>;
 
-/** A query that takes longer is ended by the server: a pattern of a caller must not keep it busy for ever. */
-const MAX_TIME_MS = 60_000;
 const SCAN_BATCH = 500;
 
 export async function countScope(endpoints: Endpoints, scope: Scope): Promise<number> {
@@ -16,8 +15,8 @@ export async function countScope(endpoints: Endpoints, scope: Scope): Promise<nu
 }
 
 /**
- * A page. Newest first, and by id within an application, it goes along an index at any depth; the oldest first are
- * sorted by the server, which then reads all that is left of the list. `where` is decided by the server, `test` here.
+ * A page. In every scope and order it goes along an index, at any depth the same. `where` is decided by the server, which
+ * walks the list, or sorts what the index of metadata finds; `test` here.
  */
 export async function findRecords(endpoints: Endpoints, query: RecordQuery): Promise<RecordPage> {
   const fits = matching(query);
@@ -44,10 +43,13 @@ export async function findRecords(endpoints: Endpoints, query: RecordQuery): Pro
 
 /** One more than the page, to know whether there is a next one. */
 async function readPage(endpoints: Endpoints, query: RecordQuery, fits: Document): Promise<Found[]> {
-  return cursorOf(endpoints, query, fits)
-    .skip(query.offset)
-    .limit(query.limit + 1)
-    .toArray();
+  const page: Found[] = [];
+  const most = query.limit + 1;
+  for await (const found of inOrder(endpoints, fits, query, { skip: query.offset, most })) {
+    page.push(found);
+    if (page.length === most) break;
+  }
+  return page;
 }
 
 async function scanPage(
@@ -58,15 +60,10 @@ async function scanPage(
 ): Promise<Found[]> {
   const page: Found[] = [];
   let toPassOver = query.offset;
-  const cursor = cursorOf(endpoints, query, fits).batchSize(SCAN_BATCH);
-  try {
-    for await (const found of cursor) {
-      if (!test(found.record) || toPassOver-- > 0) continue;
-      page.push(found);
-      if (page.length > query.limit) break;
-    }
-  } finally {
-    await cursor.close();
+  for await (const found of inOrder(endpoints, fits, query, { skip: 0, batch: SCAN_BATCH })) {
+    if (!test(found.record) || toPassOver-- > 0) continue;
+    page.push(found);
+    if (page.length > query.limit) break;
   }
   return page;
 }
@@ -85,29 +82,6 @@ async function countTested(
   return total;
 }
 
-function cursorOf(endpoints: Endpoints, query: RecordQuery, fits: Document) {
-  const filter = query.after === undefined ? fits : { $and: [fits, behind(query.sort, query.after)] };
-  return endpoints
-    .find(filter, { maxTimeMS: MAX_TIME_MS, allowDiskUse: true })
-    .project<Found>({ record: 1 })
-    .sort(sortOf(query.sort));
-}
-
-function sortOf({ by, direction }: RecordQuery['sort']): Sort {
-  const sign = direction === 'asc' ? 1 : -1;
-  return by === 'endpointId' ? { _id: sign } : { created: sign, _id: 1 };
-}
-
-/** What comes after a place. The bound on `created` stands alone, so that an index is entered at it. */
-function behind({ by, direction }: RecordQuery['sort'], { createdMs, endpointId }: PagePlace): Document {
-  if (by === 'endpointId') return { _id: direction === 'asc' ? { $gt: endpointId } : { $lt: endpointId } };
-  const [from, beyond] = direction === 'asc' ? ['$gte', '$gt'] : ['$lte', '$lt'];
-  return {
-    created: { [from]: createdMs },
-    $or: [{ created: { [beyond]: createdMs } }, { _id: { $gt: endpointId } }],
-  };
-}
-
 function matching({ scope, endpointIds, where }: RecordQuery): Document {
   const parts: Document[] = [scopeOf(scope)];
   if (endpointIds !== undefined) parts.push({ _id: { $in: endpointIds } });
@@ -115,14 +89,14 @@ function matching({ scope, endpointIds, where }: RecordQuery): Document {
   return parts.length === 1 ? parts[0]! : { $and: parts };
 }
 
-/** Tombstones have none of these fields; without any part, the tenant must be some text. */
+/** Tombstones have none of these fields. */
 function scopeOf({ tenant, application, version, filterNumber }: Scope): Document {
   const parts: Document = {};
   if (tenant !== undefined) parts['tenant'] = tenant;
   if (application !== undefined) parts['application'] = application;
   if (version !== undefined) parts['application_version'] = version;
   if (filterNumber !== undefined) parts['filters'] = filterNumber;
-  return Object.keys(parts).length > 0 ? parts : { tenant: { $gte: '' } };
+  return Object.keys(parts).length > 0 ? parts : LIVE;
 }
 
 export async function scanStale(

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { MongoBulkWriteError, type AnyBulkWriteOperation, type Collection } from 'mongodb';
 import { headOf, isTombstone, metadataOf } from '../../model/record.js';
 import type { RecordWrite } from '../port.js';
-import type { EndpointDocument } from './documents.js';
+import { type EndpointDocument, LIVE } from './documents.js';
 import { isDuplicateKey } from './errors.js';
 
 /** A metadata key that endpoints of a version have, or once had. */
@@ -160,7 +160,7 @@ export async function buildKeys(keys: Keys, endpoints: Endpoints): Promise<void>
   if ((await keys.findOne({ _id: BUILT })) !== null) return;
   const found = new Map<string, KeyDocument>();
   const cursor = endpoints
-    .find({ created: { $gte: 0 } })
+    .find(LIVE)
     .project<Pick<EndpointDocument, 'application' | 'application_version' | 'metadata'>>({
       application: 1,
       application_version: 1,

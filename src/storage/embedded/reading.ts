@@ -1,0 +1,15 @@
+/** How much a read of the store looked at. */
+export interface Reading {
+  /** records that were read */
+  records: number;
+  /** entries of lists and indexes that were read one by one */
+  entries: number;
+  /** entries that were only counted, at a small part of what reading one costs */
+  counted: number;
+  /** what it went along */
+  by: string[];
+}
+
+export function noReading(): Reading {
+  return { records: 0, entries: 0, counted: 0, by: [] };
+}
