@@ -2,6 +2,7 @@ import type { Operation } from 'fast-json-patch';
 import { isJsonObject, type JsonObject } from '../../src/model/json.js';
 import { ANYTHING, madeDate } from './made-values.js';
 import { jsonPatch, mergePatch } from './oracles.js';
+import * as relations from './relation-rules.js';
 import * as rules from './rules.js';
 import {
   type Answer,
@@ -38,6 +39,8 @@ export const CONTRACT: Record<string, Row> = {
     const ids = [...new Set(body.endpointIds)];
     const deleted = ids.filter((id) => state.endpoints.has(id));
     const failed = ids.filter((id) => !state.endpoints.has(id));
+    if (deleted.some((from) => deleted.some((to) => state.relations.has(`${from}>${to}`))))
+      state.relationEvents = undefined;
     for (const id of deleted) state.replace(state.endpoints.get(id), undefined, 'unregistered');
     const why = { code: 'endpoint-not-found', message: ANYTHING };
     return ok({ deleted, failed: failed.map((endpointId) => ({ endpointId, ...why })) });
@@ -72,10 +75,15 @@ export const CONTRACT: Record<string, Row> = {
     });
   },
   'GET /endpoints/{endpointId}/metadata': (state, request) =>
-    rules.read(state, request, ({ metadata, tag }) => {
-      const keys = rules.listOf(request.query.include);
-      const shown = Object.entries(metadata).filter(([key]) => keys.length === 0 || keys.includes(key));
-      return ok(Object.fromEntries(shown), tag);
+    rules.read(state, { endpointId: request.endpointId }, (endpoint) => {
+      const words = rules.listOf(request.query.include);
+      const keys = words.filter((word) => word !== 'inherited');
+      const only = (metadata: JsonObject) => (keys.length === 0 ? metadata : rules.only(metadata, keys));
+      const above = words.length === 0 ? {} : only(relations.inherited(state, endpoint));
+      const shown = { ...only(endpoint.metadata), ...above };
+      const isOwn = Object.keys(above).length === 0;
+      const tag = isOwn ? endpoint.tag : relations.tagOf(state, endpoint, shown);
+      return rules.unfulfilled(state, tag, request) ?? ok(shown, tag);
     }),
   'PUT /endpoints/{endpointId}/metadata': (state, request: Request<JsonObject>) =>
     rules.change(state, request, () => request.body),
@@ -107,6 +115,16 @@ export const CONTRACT: Record<string, Row> = {
   },
   'GET /endpoints/{endpointId}/metadata-keys': (state, request) =>
     rules.read(state, request, ({ metadata, tag }) => ok(Object.keys(metadata).sort(), tag)),
+  'GET /endpoints/{endpointId}/relations': (state, request: Request) =>
+    rules.read(state, request, ({ endpointId }) => {
+      const { relation = '', ...page } = request.query;
+      const ids = relations.relatedTo(state.relations, endpointId, relation);
+      return rules.list(state, { ...page, endpointIds: ids }, ({ endpointId }) => ({ endpointId }));
+    }),
+  'PUT /relations/link': (state, { body }: Request<relations.Link[]>) =>
+    relations.changeRelations(state, 'link', body),
+  'PUT /relations/unlink': (state, { body }: Request<relations.Link[]>) =>
+    relations.changeRelations(state, 'unlink', body),
   'GET /applications/{app}/metadata-keys': (state, { app }) =>
     rules.isKnown(state, app) ? ok(rules.keysByVersion(state, app)) : NO_APPLICATION,
   'GET /applications/{app}/filters': (state, { app, query }) =>

@@ -14,6 +14,7 @@ import {
   value,
   version,
 } from './names.js';
+import { relations } from './relation-wishes.js';
 
 const { constantFrom } = fc;
 
@@ -126,8 +127,9 @@ export function readingsOf(endpoints: Arb<string> = endpoint): fc.WeightedArbitr
 
 export function registrations(endpoints: Arb<string> = endpoint): Arb<Wish> {
   const names = some({ endpointId: endpoints.map((name) => `<${name}>`), endpointToken: token, metadata });
-  return fc.tuple(version, names).map(([name, rest]) => ({
+  const related = fc.oneof({ weight: 3, arbitrary: fc.constant({}) }, fc.record({ relations }));
+  return fc.tuple(version, names, related).map(([name, rest, relations]) => ({
     route: 'POST /endpoints',
-    body: { appVersion: { name }, ...rest },
+    body: { appVersion: { name }, ...rest, ...relations },
   }));
 }

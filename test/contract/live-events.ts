@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { HttpClient } from '../../src/cli/http.js';
 import { readEvents } from '../../src/cli/sse.js';
 import type { JsonObject, JsonValue } from '../../src/model/json.js';
+import { relationSourceOf } from '../../src/model/relation.js';
 import { within } from '../end-to-end/support/wait.js';
 import { isSameJson } from './oracles.js';
 import type { State } from './state.js';
@@ -26,6 +27,8 @@ interface LiveEvent {
   added?: Record<string, string | null>;
   updated?: Record<string, { oldValue: string | null; newValue: string | null }>;
   removed?: Record<string, string | null>;
+  application?: string;
+  endpointIds?: string[];
 }
 
 export async function followEvents(client: HttpClient, applications: readonly string[]): Promise<LiveEvents> {
@@ -63,6 +66,7 @@ export async function followEvents(client: HttpClient, applications: readonly st
       ),
     differenceFrom(state, source) {
       const mine = found.filter((event) => event.source === source);
+      if (source === relationSourceOf(state.world.tenant)) return relationsDifference(state, mine);
       return historyDifference(state, source, mine) ?? foldedDifference(state, source, mine);
     },
     sources: () => found.map(({ source }) => source),
@@ -87,6 +91,17 @@ function historyDifference(state: State, source: string, events: readonly LiveEv
   return isDeepStrictEqual(sorted, expected)
     ? undefined
     : `${JSON.stringify(sorted)}; expected ${JSON.stringify(expected)}`;
+}
+
+/** What is said of changed relations, in any order. */
+function relationsDifference(state: State, events: readonly LiveEvent[]): string | undefined {
+  const texts = events.map(({ application, endpointIds = [] }) =>
+    [application, ...endpointIds.sort()].join(),
+  );
+  const expected = state.relationEvents?.map((event) => event.join());
+  return expected === undefined || isDeepStrictEqual(texts.sort(), expected.sort())
+    ? undefined
+    : `${JSON.stringify(texts)}; expected ${JSON.stringify(expected)}`;
 }
 
 /** Metadata, folded from the events, is what the endpoint has. */

@@ -1,10 +1,11 @@
 import type { JsonObject, JsonValue } from '../../src/model/json.js';
 import { ANYTHING, AnyOrder, type Made, madeDate, madeTag, OPTIONAL } from './made-values.js';
 import { isSameJson } from './oracles.js';
+import { link } from './relation-rules.js';
 import { select, type Wanted } from './selection.js';
 import type { Endpoint, Filter, State } from './state.js';
 
-type Conditional = {
+export type Conditional = {
   /** headers as they are sent */
   ifMatch?: string | undefined;
   ifNoneMatch?: string | undefined;
@@ -16,7 +17,7 @@ export interface Request<Body = JsonValue> extends Conditional {
   key: string;
   app: string;
   id: string;
-  query: Wanted & { name?: string };
+  query: Wanted & { name?: string; relation?: string };
   body: Body;
   /** ids and tokens that the service made for what was created */
   made: { ids: string[]; tokens: string[] };
@@ -47,6 +48,7 @@ export interface Item {
   endpointId?: string;
   endpointToken?: string;
   metadata?: JsonObject;
+  relations?: { from?: string; to?: string }[];
 }
 export type Change = { endpointId: string; set?: JsonObject; unset?: string[]; ifMatch?: string };
 export type Draft = { name: string; description?: string; mongoQuery: JsonObject | string };
@@ -58,23 +60,31 @@ export function ok(body: unknown, etag?: Made): Answer {
 export function register(
   state: State,
   version: string,
-  { endpointId, endpointToken, metadata = {} }: Item,
+  { endpointId, endpointToken, metadata = {}, relations = [] }: Item,
   madeId = '',
   madeToken = '',
 ): Endpoint | Fault {
   const application = state.world.versions[version];
   if (application === undefined) return NO_VERSION;
   if (endpointId !== undefined && state.endpoints.has(endpointId)) return new Fault(409, 'endpoint-exists');
+  const [id, token, created] = [endpointId ?? madeId, endpointToken ?? madeToken, madeDate()];
+  const links = relations.map(({ from = id, to = id }) => ({ from, to }));
+  const linked = link(state, links, id);
+  if (linked instanceof Fault) return linked;
   const fault = faultOf(state, {}, metadata);
   if (fault !== undefined) return fault;
-  const [id, token, created] = [endpointId ?? madeId, endpointToken ?? madeToken, madeDate()];
   for (const other of state.endpoints.values())
     if (other.application === application && other.token === token) return new Fault(409, 'token-taken');
   const names = { endpointId: id, token, application, version };
   const endpoint: Endpoint = { ...names, versionSince: created, created, metadata, tag: madeTag(id) };
   const hasMetadata = Object.keys(metadata).length > 0;
   if (hasMetadata) endpoint.metadataUpdated = created;
-  state.replace(undefined, endpoint, 'registered', ...(hasMetadata ? ['metadata-updated'] : []));
+  for (const relation of linked) state.relations.add(relation);
+  const also = [
+    ...(hasMetadata ? ['metadata-updated'] : []),
+    ...(links.length > 0 ? ['relations-updated'] : []),
+  ];
+  state.replace(undefined, endpoint, 'registered', ...also);
   return endpoint;
 }
 
@@ -124,7 +134,11 @@ export function readFilter(
 }
 
 /** RFC 9110: `If-Match` compares strongly, `If-None-Match` weakly. */
-function unfulfilled(state: State, tag: Made, { ifMatch, ifNoneMatch }: Conditional): Answer | undefined {
+export function unfulfilled(
+  state: State,
+  tag: Made,
+  { ifMatch, ifNoneMatch }: Conditional,
+): Answer | undefined {
   const present = state.made.valueOf(tag) ?? '';
   const names = (tags: readonly string[]) => tags.includes('*') || tags.includes(present);
   if (ifMatch !== undefined && !names(ifMatch.split(', '))) return new Fault(412, 'precondition-failed');
@@ -170,6 +184,10 @@ export function without(metadata: JsonObject, keys: readonly string[]): JsonObje
   return Object.fromEntries(Object.entries(metadata).filter(([key]) => !keys.includes(key)));
 }
 
+export function only(metadata: JsonObject, keys: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(metadata).filter(([key]) => keys.includes(key)));
+}
+
 export function versionOf({ version, versionSince }: Endpoint): object {
   return { name: version, registeredDate: versionSince };
 }
@@ -200,15 +218,19 @@ export function keysByVersion({ world, endpoints }: State, application: string):
   return Object.fromEntries(versions.map((version) => [version, [...new Set(keysOf(version))].sort()]));
 }
 
-export function list(state: State, wanted: Wanted): Answer {
-  const { applicationName, applicationVersionName, filterId, offset = 0, limit = 1000, include } = wanted;
+export function list(
+  state: State,
+  wanted: Wanted,
+  show = (endpoint: Endpoint) => viewOf(state, endpoint, wanted.include),
+): Answer {
+  const { applicationName, applicationVersionName, filterId, offset = 0, limit = 1000 } = wanted;
   if (applicationName !== undefined && !isKnown(state, applicationName)) return NO_APPLICATION;
   if (applicationVersionName !== undefined && !(applicationVersionName in state.world.versions))
     return NO_VERSION;
   if (filterId !== undefined && !state.filters.has(filterId)) return new Fault(404, 'filter-not-found');
   const found = select(state, wanted);
   const end = Number(offset) + Number(limit);
-  const content = found.slice(Number(offset), end).map((endpoint) => viewOf(state, endpoint, include));
+  const content = found.slice(Number(offset), end).map(show);
   const next = end < found.length ? { nextCursor: ANYTHING } : {};
   return ok({ totalElements: found.length, content, ...next });
 }

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../../src/model/json.js';
+import { relationSourceOf } from '../../src/model/relation.js';
 import { until } from '../end-to-end/support/wait.js';
 import { type Answered, ask, differenceOf, expectedOf, type Wish } from './ask.js';
 import { fill, namesOf } from './fill.js';
@@ -139,12 +140,17 @@ export async function beginRun({ client, freshWorld, tally }: ContractService): 
     const all = { tenantId: '<tenant>', include: 'metadata,filters' };
     await carryOut({ route: 'walk', query: { ...all, limit: '2' } });
     for (const endpointId of state.endpoints.keys())
-      await carryOut({ route: 'GET /endpoints/{endpointId}/metadata', endpointId });
+      for (const query of [{}, { include: 'inherited' }])
+        await carryOut({ route: 'GET /endpoints/{endpointId}/metadata', endpointId, query });
+    for (const endpointId of state.endpoints.keys())
+      for (const relation of ['contains', '!contains'])
+        await carryOut({ route: 'GET /endpoints/{endpointId}/relations', endpointId, query: { relation } });
     for (const app of world.applications) await carryOut({ route: 'GET /applications/{app}/filters', app });
     for (const id of state.filters.keys())
       await carryOut({ route: 'GET /endpoints', query: { ...all, filterId: id } });
     await untilHeard();
-    for (const source of new Set([...state.history.keys(), ...events.sources()])) {
+    const relations = relationSourceOf(world.tenant);
+    for (const source of new Set([...state.history.keys(), ...events.sources(), relations])) {
       const difference = events.differenceFrom(state, source);
       if (difference !== undefined) throw new Error(`the live events of ${source}: ${difference}`);
     }

@@ -57,11 +57,11 @@ export async function startContractService(t: Test, keeper: Keeper): Promise<Con
       const name = `w${++worlds}`;
       const [one, other] = [`${name}-kettle`, `${name}-lamp`];
       const versions = { [`${one}-v1`]: one, [`${one}-v2`]: one, [`${other}-v1`]: other };
-      const common = { tenant: name, metadataInheritance: false };
-      applications[one] = { ...common, versions: [`${one}-v1`, `${one}-v2`] };
-      applications[other] = { ...common, versions: [`${other}-v1`] };
+      const [tenant, own] = [name, [`${one}-v1`, `${one}-v2`]];
+      applications[one] = { tenant, versions: own, metadataInheritance: true };
+      applications[other] = { tenant, versions: [`${other}-v1`], metadataInheritance: false };
       service.reload({ ...loaded.config, applications: { ...applications } });
-      const limits = { metadataKeys: METADATA_KEYS, restrictedKeys: [RESTRICTED] };
+      const limits = { metadataKeys: METADATA_KEYS, restrictedKeys: [RESTRICTED], inheriting: [one] };
       return { name, tenant: name, versions, applications: [one, other], ...limits };
     },
   };

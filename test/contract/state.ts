@@ -10,6 +10,8 @@ export interface World {
   versions: Readonly<Record<string, string>>;
   metadataKeys: number;
   restrictedKeys: readonly string[];
+  /** applications whose endpoints inherit metadata */
+  inheriting: readonly string[];
 }
 
 export interface Endpoint {
@@ -36,6 +38,9 @@ export interface Filter {
   tag: Made;
 }
 
+/** Ids of an event that relations have changed, sorted, after the application that it is told under. */
+export type RelationsUpdated = readonly [application: string, ...ids: string[]];
+
 /**
  * Two maps, and what happened to them: one operation after the other, and every filter evaluated anew each time.
  * Endpoints and filters are replaced, never changed, so that a copy is cheap.
@@ -48,13 +53,20 @@ export class State {
     readonly filters = new Map<string, Filter>(),
     /** by endpoint or filter: the events of each of its changes, as `kind` or `kind filterId`, sorted */
     readonly history = new Map<string, string[][]>(),
+    /** `container>contained` */
+    readonly relations = new Set<string>(),
     /** the first answer under each idempotency key */
     readonly answers = new Map<string, { content: string; answered: Answered }>(),
   ) {}
 
+  /** by what is shown under them */
+  readonly inheritedTags = new Map<string, Made>();
+  /** events of changed relations, but for those of registrations; undefined: it depends on the order within a request */
+  relationEvents: RelationsUpdated[] | undefined = [];
+
   copy(): State {
     const maps = [new Map(this.endpoints), new Map(this.filters), new Map(this.history)] as const;
-    return new State(this.world, this.made.copy(), ...maps);
+    return new State(this.world, this.made.copy(), ...maps, new Set(this.relations));
   }
 
   /** The same for one endpoint alone. */
@@ -76,8 +88,22 @@ export class State {
       if (was !== is) kinds.push(`${is ? 'ep-matched' : 'ep-unmatched'} ${filter.id}`);
     }
     this.happened(endpointId, ...kinds);
-    if (after === undefined) this.endpoints.delete(endpointId);
-    else this.endpoints.set(endpointId, after);
+    if (after === undefined) {
+      this.endpoints.delete(endpointId);
+      this.dropRelations(before!);
+    } else this.endpoints.set(endpointId, after);
+  }
+
+  private dropRelations({ endpointId, application }: Endpoint): void {
+    const mine = [...this.relations].filter((relation) => relation.split('>').includes(endpointId));
+    for (const relation of mine) this.relations.delete(relation);
+    if (mine.length > 0) this.related(application, mine);
+  }
+
+  /** Says that relations have changed. */
+  related(application: string, relations: readonly string[]): void {
+    const ids = new Set(relations.flatMap((relation) => relation.split('>')));
+    this.relationEvents?.push([application, ...[...ids].sort()]);
   }
 
   /** Other metadata is another tag and another date; equal metadata is no change. */

@@ -5,6 +5,7 @@ import { filterPath, filters } from './filter-wishes.js';
 import { batch, deletion, list, metadataBatch } from './fleet-wishes.js';
 import { MALFORMED } from './malformed.js';
 import { type Arb, keyed, plainMetadata, query } from './names.js';
+import { relationWishes } from './relation-wishes.js';
 
 const { constantFrom } = fc;
 
@@ -13,6 +14,7 @@ const wish: Arb<Wish> = fc.oneof(
   { weight: 8, arbitrary: keyed(registrations()) },
   ...changesOf(),
   ...readingsOf(),
+  ...relationWishes,
   { weight: 2, arbitrary: keyed(batch) },
   { weight: 3, arbitrary: keyed(metadataBatch) },
   { weight: 1, arbitrary: keyed(deletion) },
@@ -24,7 +26,7 @@ const wish: Arb<Wish> = fc.oneof(
 
 /** What there is at first, most of the time. */
 const beginning = fc.tuple(
-  fc.subarray(['e0', 'e1', 'e2', 'e3'], { minLength: 1 }).chain((names) =>
+  fc.subarray(['e0', 'e1', 'e2', 'e3'], { minLength: 2 }).chain((names) =>
     fc.tuple(
       ...names.map((name) =>
         fc
