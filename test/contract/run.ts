@@ -157,7 +157,7 @@ export async function beginRun({ client, freshWorld, tally }: ContractService): 
   }
 
   async function untilHeard(): Promise<LiveEvents> {
-    // events reach the stream before the answer to what caused them: after this one there is none left
+    // the stream tells changes in their order: once it tells of this one, there is none left
     const body = { appVersion: { name: '<v1>' }, endpointId: '<last>' };
     await carryOut({ route: 'POST /endpoints', body });
     await events.until(await nameOf('last'));
