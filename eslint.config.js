@@ -31,6 +31,8 @@ export default tseslint.config(
         console: 'readonly',
         Buffer: 'readonly',
         URL: 'readonly',
+        URLSearchParams: 'readonly',
+        AbortController: 'readonly',
         fetch: 'readonly',
         setTimeout: 'readonly',
       },

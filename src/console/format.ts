@@ -60,3 +60,28 @@ export function cut(text: string, limit: number): string {
   const high = text.charCodeAt(limit - 1);
   return `${text.slice(0, high >= 0xd800 && high <= 0xdbff ? limit - 1 : limit)}…`;
 }
+
+const LINE_CHARACTERS = 76;
+
+/** JSON to be read and written by people: indented, but what fits into a line stands in one. */
+export function formatJson(value: JsonValue, indent = ''): string {
+  const line = inLine(value);
+  if (typeof value !== 'object' || value === null || indent.length + line.length <= LINE_CHARACTERS)
+    return line;
+  const deeper = `${indent}  `;
+  if (Array.isArray(value)) {
+    const lines = value.map((each) => deeper + formatJson(each, deeper));
+    return lines.length === 0 ? '[]' : `[\n${lines.join(',\n')}\n${indent}]`;
+  }
+  const lines = Object.entries(value).map(
+    ([name, each]) => `${deeper}${JSON.stringify(name)}: ${formatJson(each, deeper)}`,
+  );
+  return lines.length === 0 ? '{}' : `{\n${lines.join(',\n')}\n${indent}}`;
+}
+
+function inLine(value: JsonValue): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(inLine).join(', ')}]`;
+  const members = Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${inLine(each)}`);
+  return members.length === 0 ? '{}' : `{ ${members.join(', ')} }`;
+}

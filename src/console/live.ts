@@ -57,6 +57,11 @@ export function followEvents(api: Api, interest: LiveInterest, handlers: LiveHan
         reason = await read(answer.value, current);
       } else {
         reason = answer.fault.message;
+        // a place that this service does not know: another one has taken its name
+        if (answer.fault.status === 400 && lastId !== undefined) {
+          lastId = undefined;
+          handlers.onConnected(true);
+        }
         waitMs = Math.max(waitMs, answer.fault.retryAfterMs ?? 0);
       }
       if (ended) return;

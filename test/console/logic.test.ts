@@ -6,6 +6,7 @@ import {
   formatAge,
   formatCell,
   formatCount,
+  formatJson,
   formatNumber,
   formatShare,
   formatValue,
@@ -138,6 +139,24 @@ void t.test('numbers, ages and values', async (t) => {
   t.equal(formatCell('x'), 'x');
   t.equal(formatCell(['x']), '["x"]');
   t.equal(cut('ab\u{1f600}', 3), 'ab…', 'never through a surrogate pair');
+});
+
+void t.test('JSON for people: what fits into a line stands in one', async (t) => {
+  const condition = (key: string) => ({ metadata: { $elemMatch: { key, value: { $gt: 1 } } } });
+  const query = { $and: [condition('a'), condition('b')], empty: { list: [], object: {} } };
+  const text = formatJson(query);
+  t.same(JSON.parse(text), query);
+  t.equal(
+    text,
+    `{
+  "$and": [
+    { "metadata": { "$elemMatch": { "key": "a", "value": { "$gt": 1 } } } },
+    { "metadata": { "$elemMatch": { "key": "b", "value": { "$gt": 1 } } } }
+  ],
+  "empty": { "list": [], "object": {} }
+}`,
+  );
+  t.equal(formatJson('x'.repeat(100)), `"${'x'.repeat(100)}"`);
 });
 
 void t.test('events in words', async (t) => {

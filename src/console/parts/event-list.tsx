@@ -11,12 +11,21 @@ interface EventListProps {
   limit: number;
   /** leave out what every line would say */
   withEndpoint?: boolean;
+  /** two lines each, at most */
+  brief?: boolean;
   label: string;
   empty: string;
 }
 
 /** The newest events, newest first; they can be held, to read them. */
-export function EventList({ events, limit, withEndpoint = true, label, empty }: EventListProps) {
+export function EventList({
+  events,
+  limit,
+  withEndpoint = true,
+  label,
+  empty,
+  brief = false,
+}: EventListProps) {
   const [held, setHeld] = useState<readonly SeenEvent[]>();
   const shown = (held ?? events).slice(0, limit);
   const newer = held === undefined ? 0 : (events[0]?.number ?? -1) - (held[0]?.number ?? -1);
@@ -37,7 +46,7 @@ export function EventList({ events, limit, withEndpoint = true, label, empty }: 
       {shown.length === 0 ? (
         <p class="muted pad">{empty}</p>
       ) : (
-        <ol class="events">
+        <ol class={brief ? 'events events-brief' : 'events'} tabIndex={0} aria-label={label}>
           {shown.map((event) => (
             <EventLine key={event.number} event={event} withEndpoint={withEndpoint} />
           ))}

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { Fault, JsonValue } from '../api-types.js';
 import { useDeps } from '../deps.js';
-import { formatValue } from '../format.js';
+import { formatJson, formatValue } from '../format.js';
 import { jsonFault } from '../json-fault.js';
 import { saveKey } from '../metadata-edit.js';
 import { Text } from './basics.js';
@@ -29,7 +29,7 @@ const VALUE_CHARACTERS = 2000;
 export function KeyEditor({ endpointId, name, seen, etag, onDone }: KeyEditorProps) {
   const { api, say } = useDeps();
   const [key, setKey] = useState(name ?? '');
-  const [draft, setDraft] = useState(seen === undefined ? '' : JSON.stringify(seen, null, 2));
+  const [draft, setDraft] = useState(seen === undefined ? '' : formatJson(seen));
   const [fault, setFault] = useState<Fault>();
   const [conflict, setConflict] = useState<Conflict>();
   const [busy, setBusy] = useState(false);

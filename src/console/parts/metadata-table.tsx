@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Fault, JsonValue, Metadata } from '../api-types.js';
 import { useDeps } from '../deps.js';
-import { cut } from '../format.js';
+import { cut, formatJson } from '../format.js';
 import { changedKeys, saveKey, valueAt } from '../metadata-edit.js';
 import { CopyButton, Empty, Text } from './basics.js';
 import { Confirm } from './dialog.js';
@@ -53,7 +53,7 @@ export function MetadataTable({ endpointId, metadata, etag, onChanged }: Metadat
           >
             JSON
           </button>
-          {raw && <CopyButton text={JSON.stringify(metadata, null, 2)} what="the metadata" />}
+          {raw && <CopyButton text={formatJson(metadata)} what="the metadata" />}
           <button
             type="button"
             class="button button-small button-primary"
@@ -71,7 +71,7 @@ export function MetadataTable({ endpointId, metadata, etag, onChanged }: Metadat
       )}
       {raw ? (
         <pre class="raw code" tabIndex={0} aria-label="Metadata as JSON">
-          {JSON.stringify(metadata, null, 2)}
+          {formatJson(metadata)}
         </pre>
       ) : shown.length === 0 ? (
         editing === undefined && (

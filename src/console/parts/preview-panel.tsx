@@ -104,7 +104,9 @@ function ConditionRow({ condition }: { condition: ExplainedCondition }) {
           '–'
         ) : (
           <>
-            <meter min={0} max={1} value={selectivity} aria-label="Share of all endpoints" />{' '}
+            <span class="share-bar" aria-hidden="true">
+              <span style={{ width: `${selectivity * 100}%` }} />
+            </span>{' '}
             {formatShare(selectivity)}
           </>
         )}

@@ -1,5 +1,6 @@
 import { useRef } from 'preact/hooks';
-import type { FaultDetail } from '../api-types.js';
+import type { FaultDetail, JsonValue } from '../api-types.js';
+import { formatJson } from '../format.js';
 import { jsonFault } from '../json-fault.js';
 import { lineOf, placeOf, type Place } from '../json-place.js';
 import { Field } from './field.js';
@@ -17,7 +18,7 @@ interface PlacedFault {
   place: Place | undefined;
 }
 
-const EXAMPLES: readonly [name: string, query: object][] = [
+const EXAMPLES: readonly [name: string, query: JsonValue][] = [
   ['Value equals', { metadata: { $elemMatch: { key: 'city', value: 'Kyiv' } } }],
   ['Value above', { metadata: { $elemMatch: { key: 'temp', value: { $gt: 20 } } } }],
   ['Has the key', { metadata: { $elemMatch: { key: 'owner' } } }],
@@ -100,7 +101,7 @@ export function QueryEditor({ text, onText, faults }: QueryEditorProps) {
             key={name}
             type="button"
             class="button button-small"
-            onClick={() => onText(JSON.stringify(query, null, 2))}
+            onClick={() => onText(formatJson(query))}
           >
             {name}
           </button>

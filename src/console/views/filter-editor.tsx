@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Answer, Fault, FaultDetail, Filter, JsonValue, Preview } from '../api-types.js';
 import { useDeps } from '../deps.js';
+import { formatJson } from '../format.js';
 import { jsonFault } from '../json-fault.js';
 import { useLoad, useSettled } from '../load.js';
 import { changeFilter, createFilter, getFilter, previewFilter } from '../operations.js';
@@ -40,9 +41,7 @@ function FilterForm({ app, saved, etag }: FilterFormProps) {
   const { api, say } = useDeps();
   const [name, setName] = useState(saved?.name ?? '');
   const [description, setDescription] = useState(saved?.description ?? '');
-  const [text, setText] = useState(
-    saved === undefined ? FIRST_QUERY : JSON.stringify(saved.mongoQuery, null, 2),
-  );
+  const [text, setText] = useState(saved === undefined ? FIRST_QUERY : formatJson(saved.mongoQuery));
   const [fault, setFault] = useState<Fault>();
   const [busy, setBusy] = useState(false);
   const settled = useSettled(text, TYPING_MS);

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Fault } from '../api-types.js';
 import { useDeps, useOwnFeed } from '../deps.js';
-import { formatNumber } from '../format.js';
+import { formatJson, formatNumber } from '../format.js';
 import { useLoad, useThrottled } from '../load.js';
 import { deleteFilter, getFilter, listEndpoints } from '../operations.js';
 import { Empty, Loading, Text, When } from '../parts/basics.js';
@@ -141,7 +141,7 @@ export function FilterView({ app, id }: { app: string; id: string }) {
               <h2>Query</h2>
             </header>
             <pre class="raw code" tabIndex={0} aria-label="Query as JSON">
-              {JSON.stringify(value.mongoQuery, null, 2)}
+              {formatJson(value.mongoQuery)}
             </pre>
           </section>
           <EventList

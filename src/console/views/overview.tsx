@@ -52,7 +52,7 @@ export function Overview() {
           {`The figures are of the last ${RECENT_S} s.`}
         </p>
       </section>
-      <div class="columns">
+      <div class="columns columns-turned">
         <section class="panel" aria-label="Applications">
           <header class="panel-head">
             <h2>Applications</h2>
@@ -93,6 +93,7 @@ export function Overview() {
         <EventList
           label="Newest events"
           events={feed.newest}
+          brief
           limit={SHOWN_EVENTS}
           empty="Nothing has happened since this page was opened. Every change of an endpoint or a filter appears here."
         />
