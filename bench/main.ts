@@ -5,15 +5,16 @@ import { fileURLToPath } from 'node:url';
 import { runContest, type ContestResult } from './contest.js';
 import { connectedEvents } from './contests/connected.js';
 import { embeddedPuts } from './contests/embedded-puts.js';
+import { metadataGets } from './contests/metadata-gets.js';
 import { mongoPuts } from './contests/mongo-puts.js';
-import { ndjsonUpdates } from './contests/ndjson.js';
+import { ndjsonObservations, ndjsonReadings } from './contests/ndjson.js';
 import { readFleet, type Station } from './fleet.js';
 import { readOptions, UsageError, type BenchOptions } from './options.js';
 import { describeMachine } from './report/machine.js';
 import { renderMarkdown, renderText } from './report/markdown.js';
 import { renderPlot } from './report/plot.js';
 
-const CONTESTS = [embeddedPuts, mongoPuts, connectedEvents, ndjsonUpdates];
+const CONTESTS = [embeddedPuts, mongoPuts, metadataGets, connectedEvents, ndjsonObservations, ndjsonReadings];
 
 const tell = (line: string): void => void process.stdout.write(`${line}\n`);
 

@@ -1,31 +1,8 @@
-import autocannon from 'autocannon';
 import { childArgument, serveParent } from '../children.js';
 import { KEY, readFleet, temperatureText, walkOf } from '../fleet.js';
-import { percentile, Series } from '../statistics.js';
+import { measureRequests, type RequestRun, type RequestRunResult } from './requests.js';
 
-/**
- * The client of the contests of single writes: autocannon, pipelining 1, one process for all contestants, so that all have
- * the same one, compiled and warm.
- *
- * autocannon builds a request that changes anew from objects and counts time in whole milliseconds. Here its connections are
- * given the bytes to send, and each time is kept: that costs less of the processors that the servers share, and tells more.
- */
-export interface PutRun {
-  contestant: string;
-  url: string;
-  connections: number;
-  /** whole seconds: autocannon looks at its clock once a second */
-  seconds: number;
-}
-
-export interface PutRunResult {
-  acknowledged: number;
-  seconds: number;
-  p50Ms: number;
-  p99Ms: number;
-  /** answers that were not 200, broken connections, timeouts */
-  failures: number;
-}
+/** The client of the contests of single writes: one process for all contestants, so that all have the same one, compiled and warm. */
 
 /** Number of the last change of each endpoint, by its place in the fleet; 0: none. */
 export interface Changes {
@@ -33,12 +10,6 @@ export interface Changes {
   acknowledged: Uint32Array;
   /** answered with 200, in all runs */
   total: number;
-}
-
-/** What autocannon's clients have, beside what its types tell. */
-interface Connection {
-  getRequestBuffer(): Buffer;
-  on(event: 'response', listener: (status: number, bytes: number, durationMs: number) => void): void;
 }
 
 const fleet = readFleet(childArgument<{ endpoints: number }>().endpoints);
@@ -53,8 +24,8 @@ const reporting = fleet.flatMap(({ metadata }, i) => (typeof metadata[KEY] === '
 const walk = walkOf(reporting.length).map((place) => reporting[place]!);
 const changesOf = new Map<string, Changes & { at: number }>();
 
-async function run({ contestant, url, connections, seconds }: PutRun): Promise<PutRunResult> {
-  let changes = changesOf.get(contestant);
+async function run(wanted: RequestRun): Promise<RequestRunResult> {
+  let changes = changesOf.get(wanted.contestant);
   if (changes === undefined) {
     changes = {
       sent: new Uint32Array(fleet.length),
@@ -62,54 +33,26 @@ async function run({ contestant, url, connections, seconds }: PutRun): Promise<P
       total: 0,
       at: 0,
     };
-    changesOf.set(contestant, changes);
+    changesOf.set(wanted.contestant, changes);
   }
   const { sent, acknowledged } = changes;
-  const times = new Series();
-  let failures = 0;
-  let answers = 0;
-  let lastMs = 0;
-
-  const setupClient = (client: unknown): void => {
-    const connection = client as Connection;
-    // pipelining 1: one request is under way
+  const result = await measureRequests(wanted, () => {
     let endpoint = 0;
     let change = 0;
-    connection.getRequestBuffer = () => {
-      endpoint = walk[changes.at++ % walk.length]!;
-      change = ++sent[endpoint]!;
-      const value = temperatureText(bases[endpoint]!, endpoint, change);
-      return Buffer.from(`${heads[endpoint]!}${value.length}\r\n\r\n${value}`, 'latin1');
+    return {
+      next() {
+        endpoint = walk[changes.at++ % walk.length]!;
+        change = ++sent[endpoint]!;
+        const value = temperatureText(bases[endpoint]!, endpoint, change);
+        return Buffer.from(`${heads[endpoint]!}${value.length}\r\n\r\n${value}`, 'latin1');
+      },
+      answered() {
+        if (change > acknowledged[endpoint]!) acknowledged[endpoint] = change;
+      },
     };
-    connection.on('response', (status, _bytes, durationMs) => {
-      lastMs = performance.now();
-      if (status !== 200) {
-        failures++;
-        return;
-      }
-      answers++;
-      times.add(durationMs);
-      if (change > acknowledged[endpoint]!) acknowledged[endpoint] = change;
-    });
-  };
-  const startMs = performance.now();
-  const result = await autocannon({
-    url,
-    connections,
-    pipelining: 1,
-    duration: seconds,
-    timeout: 30,
-    setupClient,
   });
-  changes.total += answers;
-  const sorted = times.sorted();
-  return {
-    acknowledged: answers,
-    seconds: (lastMs - startMs) / 1000,
-    p50Ms: percentile(sorted, 0.5),
-    p99Ms: percentile(sorted, 0.99),
-    failures: failures + result.errors + result.timeouts,
-  };
+  changes.total += result.acknowledged;
+  return result;
 }
 
 async function changes(contestant: string): Promise<Changes> {

@@ -1,6 +1,7 @@
 import type { JsonValue } from '../../src/model/json.js';
 import type { Child } from '../children.js';
-import type { Changes, PutRun, PutRunResult } from '../clients/put-client.js';
+import type { Changes } from '../clients/put-client.js';
+import type { RequestRun, RequestRunResult } from '../clients/requests.js';
 import type { Contestant, Sample } from '../contest.js';
 import type { Processes } from '../processor-time.js';
 import { changeOf, KEY, type Station } from '../fleet.js';
@@ -30,8 +31,13 @@ export function createPutContestant(client: Child, target: PutTarget): Contestan
     own,
     processes: () => ({ ...target.processes(), client: client.pid }),
     async measure({ seconds }): Promise<Sample> {
-      const run: PutRun = { contestant: name, url: target.url(), connections: target.connections, seconds };
-      const result = await client.ask<PutRunResult>('run', run);
+      const run: RequestRun = {
+        contestant: name,
+        url: target.url(),
+        connections: target.connections,
+        seconds,
+      };
+      const result = await client.ask<RequestRunResult>('run', run);
       if (result.failures > 0) throw new Error(`${name}: ${result.failures} requests failed`);
       const notes = await target.settle?.();
       return {

@@ -23,7 +23,8 @@ export interface Service {
 
 export interface ServiceSetup {
   storageUrl: string;
-  natsUrl: string;
+  /** absent: no broker; its events reach those who watch live, here nobody */
+  natsUrl?: string;
   /** names its profiles */
   name: string;
 }
@@ -39,7 +40,7 @@ const POLL_MS = 10;
 
 export async function startService(setup: ServiceSetup, surroundings: Surroundings): Promise<Service> {
   const { folder, profileFolder, fleet, tell, teardown } = surroundings;
-  const cwd = `${folder}/service`;
+  const cwd = `${folder}/${setup.name}`;
   await mkdir(cwd, { recursive: true });
   let running = await launch(setup, cwd, profileFolder);
   // An orderly stop, if it is to write its profiles.
@@ -49,7 +50,8 @@ export async function startService(setup: ServiceSetup, surroundings: Surroundin
   // Filters first: then each registration is evaluated against them, and nothing has to be recalculated.
   await saveFilters(running.url);
   await registerFleet(running.url, fleet);
-  await settle(running.managementUrl);
+  const settleAll = () => (setup.natsUrl === undefined ? Promise.resolve(0) : settle(running.managementUrl));
+  await settleAll();
   tell(
     `  ready    ${setup.name}: ${fleet.length} endpoints registered, 24 filters active, all events out after ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
   );
@@ -60,7 +62,7 @@ export async function startService(setup: ServiceSetup, surroundings: Surroundin
     get pid() {
       return running.child.pid ?? -1;
     },
-    settle: () => settle(running.managementUrl),
+    settle: settleAll,
     async killAndRestart() {
       await killAndWait(running.child, signal);
       running = await launch(setup, cwd, undefined);
@@ -75,7 +77,7 @@ async function launch(setup: ServiceSetup, cwd: string, profileFolder: string | 
     'management.port': '0',
     'logging.format': 'json',
     'storage.url': setup.storageUrl,
-    'nats.urls': setup.natsUrl,
+    ...(setup.natsUrl === undefined ? {} : { 'nats.urls': setup.natsUrl }),
     ...Object.fromEntries(VERSIONS.map((name) => [`kaa.applications.${APPLICATION}.versions.${name}`, ''])),
   };
   const child = spawn(

@@ -12,6 +12,7 @@ import type { Pages } from './pages/index.js';
 import { readIfMatch, readIfNoneMatch } from './table/entity-tags.js';
 import { handleOnce, readIdempotencyKey } from './table/idempotency.js';
 import { pathParameter } from './table/path-parameters.js';
+import type { Result } from './table/reply.js';
 import type { Call, Route, RouteDeps } from './table/route.js';
 import { createRouter } from './table/router.js';
 import { type BodyBudget, BodyStream } from './wire/body.js';
@@ -66,6 +67,16 @@ export function createDispatcher(
     let counted: RouteMetrics = unknownRoute;
     metrics.begin();
     const exchange = new Exchange(response, head, (ended, status) => counted.end(ended, status));
+    dispatch(exchange, (route) => (counted = route), context);
+    exchange.handled();
+  }
+
+  function dispatch(
+    exchange: Exchange,
+    count: (as: RouteMetrics) => void,
+    context: UpgradeContext | undefined,
+  ): void {
+    const { head } = exchange;
     const fault = identify(exchange);
     if (stopping) return sendFault(exchange, refuse('stopping'), [], true);
     if (fault !== undefined) return sendFault(exchange, fault);
@@ -73,7 +84,7 @@ export function createDispatcher(
     if (mount === undefined) {
       const page = pages.find(head.path);
       if (page === undefined) return sendFault(exchange, notFound(head));
-      counted = page.metrics;
+      count(page.metrics);
       return page.answer(exchange);
     }
     const segments = decodeSegments(head.path.slice(mount.base.length));
@@ -93,7 +104,7 @@ export function createDispatcher(
         [['Allow', allowed]],
       );
     }
-    counted = match.route.metrics;
+    count(match.route.metrics);
     // where no WebSocket is to be had the request is answered as if it had not asked (RFC 9110, 7.8)
     if (match.route.route.webSocket !== undefined && asksForWebSocket(head)) {
       const refusal = refuseUpgrade(head, origins);
@@ -102,14 +113,19 @@ export function createDispatcher(
     }
     const call = prepareCall(exchange, match.route, match.values, mount.prefix);
     if ('code' in call) return sendFault(exchange, call);
-    serve(exchange, match.route, call).catch((error: unknown) => {
+    const fail = (error: unknown): void => {
       deps.log.error(
         { err: error, correlationId: exchange.correlationId, route: match.route.route.operationId },
         'a request failed',
       );
       if (exchange.status === 0) sendFault(exchange, internalFault());
       else exchange.destroy();
-    });
+    };
+    try {
+      serve(exchange, match.route, call)?.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
   }
 
   function findMount(path: string): (typeof bases)[number] | undefined {
@@ -166,7 +182,18 @@ export function createDispatcher(
     return readConditions(head, prepared.route, call) ?? call;
   }
 
-  async function serve(exchange: Exchange, prepared: PreparedRoute, call: Call): Promise<void> {
+  /** A request that nothing has to be waited for is answered at once. */
+  function serve(exchange: Exchange, prepared: PreparedRoute, call: Call): Promise<void> | undefined {
+    const { route } = prepared;
+    if (route.body !== undefined || deps.access.authenticates || call.idempotencyKey !== undefined)
+      return serveLater(exchange, prepared, call);
+    const result = route.handle(call, deps);
+    if (result instanceof Promise) return result.then((later) => answer(exchange, prepared, call, later));
+    answer(exchange, prepared, call, result);
+    return undefined;
+  }
+
+  async function serveLater(exchange: Exchange, prepared: PreparedRoute, call: Call): Promise<void> {
     const { route } = prepared;
     // the body must be listened to before anything is waited for
     const body = readBody(exchange, prepared, deps.limits(), options.streamIdleMs, budget);
@@ -198,6 +225,10 @@ export function createDispatcher(
       idempotencyKey === undefined
         ? await route.handle(call, deps)
         : await handleOnce(route, call, idempotencyKey, deps);
+    answer(exchange, prepared, call, result);
+  }
+
+  function answer(exchange: Exchange, prepared: PreparedRoute, call: Call, result: Result): void {
     if (!exchange.open) return;
     if (result.kind === 'reply') {
       sendReply(exchange, result, prepared.serialize, () =>
@@ -205,7 +236,9 @@ export function createDispatcher(
       );
     } else if (result.kind === 'takeover') {
       if (exchange.head.method === 'HEAD')
-        exchange.send(200, [['Content-Type', route.responses[200]?.mediaType ?? 'application/json']]);
+        exchange.send(200, [
+          ['Content-Type', prepared.route.responses[200]?.mediaType ?? 'application/json'],
+        ]);
       else result.begin(exchange);
     } else sendProblem(exchange, result);
   }

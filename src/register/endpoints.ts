@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { QueryLimits } from '../filters/index.js';
 import { ENDPOINT_TOKEN, isEndpointId } from '../model/endpoint.js';
 import { refuse } from '../model/errors.js';
-import { ok, type Outcome } from '../model/outcome.js';
+import { type Answer, ok, type Outcome } from '../model/outcome.js';
 import { headOf, isTombstone } from '../model/record.js';
 import type { RecordQuery, Scope, Store } from '../storage/index.js';
 import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
 import type { FilterIndex } from './filter-index.js';
-import { guarded } from './guarded.js';
+import { guarded, unavailable } from './guarded.js';
 import { conditionsOf } from './list-query.js';
 import type { Pipeline } from './pipeline.js';
 import type { RunningRelations } from './relations.js';
@@ -82,22 +82,29 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     return inRegistration(outcome);
   }
 
-  const submit: Endpoints['submit'] = async (command) => {
+  const submit: Endpoints['submit'] = (command) =>
+    command.type === 'unregister' ? unregister(command) : pipeline.submit(command);
+
+  async function unregister(command: Extract<Command, { type: 'unregister' }>): Promise<Outcome> {
     const outcome = await pipeline.submit(command);
-    if (command.type !== 'unregister' || outcome.kind !== 'applied') return outcome;
+    if (outcome.kind !== 'applied') return outcome;
     const { endpointId } = command;
     await deps.relations.drop({ endpointId, createdMs: outcome.createdMs }, command);
     return outcome;
-  };
+  }
 
-  const get: Endpoints['get'] = (context, endpointId) =>
-    guarded(async () => {
-      const [record] = await store.load([endpointId]);
-      if (record === undefined || isTombstone(record) || !isOf(record, context)) {
-        return refuse('endpoint-not-found', `The endpoint "${endpointId}" is not registered.`);
-      }
-      return ok(record);
-    });
+  const get: Endpoints['get'] = (context, endpointId) => {
+    const judge = (record: Uint8Array | undefined): Answer<Uint8Array> =>
+      record === undefined || isTombstone(record) || !isOf(record, context)
+        ? refuse('endpoint-not-found', `The endpoint "${endpointId}" is not registered.`)
+        : ok(record);
+    if (store.loadNow === undefined) return guarded(async () => judge((await store.load([endpointId]))[0]));
+    try {
+      return judge(store.loadNow(endpointId));
+    } catch (error) {
+      return unavailable(error);
+    }
+  };
 
   const filterIds: Endpoints['filterIds'] = async (records) => {
     const heads = records.map(headOf);

@@ -1,4 +1,4 @@
-import { type Answer, retry } from '../model/outcome.js';
+import { type Answer, type Retry, retry } from '../model/outcome.js';
 import { StorageUnavailable } from '../storage/index.js';
 
 /** Makes a storage that is away an answer. */
@@ -6,7 +6,12 @@ export async function guarded<T>(work: () => Promise<Answer<T>>): Promise<Answer
   try {
     return await work();
   } catch (error) {
-    if (!(error instanceof StorageUnavailable)) throw error;
-    return retry('storage-unavailable', error.message);
+    return unavailable(error);
   }
+}
+
+/** The answer for a storage that is away; throws any other error. */
+export function unavailable(error: unknown): Retry {
+  if (!(error instanceof StorageUnavailable)) throw error;
+  return retry('storage-unavailable', error.message);
 }

@@ -62,8 +62,8 @@ export interface Endpoints {
    * change is durable; with an unregistration go the endpoint's relations. Never rejects.
    */
   submit(command: Command): Promise<Outcome>;
-  /** The record's bytes (`model/record.ts`), as stored now; `endpoint-not-found` for another tenant's. */
-  get(context: CallContext, endpointId: string): Promise<Answer<Uint8Array>>;
+  /** The record's bytes (`model/record.ts`), as stored now, at once where the storage can; `endpoint-not-found` for another tenant's. */
+  get(context: CallContext, endpointId: string): Answer<Uint8Array> | Promise<Answer<Uint8Array>>;
   /** Ids of the active filters that each record matches, in the order of `records`. */
   filterIds(records: readonly Uint8Array[]): Promise<string[][]>;
   list(context: CallContext, query: ListQuery): Promise<Answer<ListPage>>;

@@ -27,6 +27,8 @@ export interface Store {
    * write (unchanged, a precondition that fails, no such key) is caught by no guard: decide that on a fresh load.
    */
   load(ids: readonly string[], options?: { fresh?: boolean }): Promise<(Uint8Array | undefined)[]>;
+  /** What `load` would answer for one, at once: of a keeper that need not wait for its data. Throws what `load` rejects with. */
+  loadNow?(id: string): Uint8Array | undefined;
 
   /**
    * Writes records, their list entries, memberships, tokens and outbox entries: each record with all of its own in one

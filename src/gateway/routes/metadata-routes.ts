@@ -1,11 +1,19 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { refuse } from '../../model/errors.js';
+import { type Refusal, refuse } from '../../model/errors.js';
 import type { JsonObject } from '../../model/json.js';
-import type { Outcome } from '../../model/outcome.js';
-import { createdOf, etagOf, metadataBytesOf, metadataOf, metadataRevisionOf } from '../../model/record.js';
+import { MetadataText } from '../../model/metadata-text.js';
+import type { Answer, Outcome } from '../../model/outcome.js';
+import {
+  createdOf,
+  etagOf,
+  metadataBytesOf,
+  metadataOf,
+  metadataRevisionOf,
+  metadataTextOf,
+} from '../../model/record.js';
 import { readingCondition } from '../table/entity-tags.js';
 import { named } from '../table/described.js';
-import { type Result, reply, replyJson } from '../table/reply.js';
+import { type Reply, type Result, reply, replyJson } from '../table/reply.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
 import {
   AnyJson,
@@ -29,13 +37,27 @@ const changeErrors = [
   'endpoint-too-large',
 ] as const;
 
-/** The record of the path's endpoint, its ETag, and what the request's conditions make of a reading. */
-async function load(call: Call<'endpointId'>, deps: RouteDeps) {
-  const answer = await deps.register.endpoints.get(call.context, call.path.endpointId);
-  if (answer.kind !== 'ok') return answer;
-  const record = answer.value;
-  const etag = etagOf(createdOf(record), metadataRevisionOf(record));
-  return { record, etag, instead: readingCondition(call, etag) };
+interface Found {
+  record: Uint8Array;
+  etag: string;
+  /** what the request's conditions make of a reading */
+  instead: Refusal | Reply | undefined;
+}
+
+/** Answers with the record of the path's endpoint: at once, where it is at hand. */
+function whenFound(
+  call: Call<'endpointId'>,
+  deps: RouteDeps,
+  answer: (found: Found) => Result | Promise<Result>,
+): Result | Promise<Result> {
+  const reply = (stored: Answer<Uint8Array>): Result | Promise<Result> => {
+    if (stored.kind !== 'ok') return stored;
+    const record = stored.value;
+    const etag = etagOf(createdOf(record), metadataRevisionOf(record));
+    return answer({ record, etag, instead: readingCondition(call, etag) });
+  };
+  const stored = deps.register.endpoints.get(call.context, call.path.endpointId);
+  return stored instanceof Promise ? stored.then(reply) : reply(stored);
 }
 
 /** Answers a change with the whole metadata after it. */
@@ -69,13 +91,12 @@ const get = defineRoute({
   conditional: true,
   responses: { 200: { description: 'The metadata.', schema: Metadata, headers: ['ETag'], example } },
   errors: ['endpoint-not-found', 'too-many-containers'],
-  async handle(call, deps) {
-    const found = await load(call, deps);
-    if ('kind' in found) return found;
-    if (call.query.include === undefined)
-      return found.instead ?? replyJson(metadataBytesOf(found.record), found.etag);
-    return replyIncluded(call, call.query.include, found, deps);
-  },
+  handle: (call, deps) =>
+    whenFound(call, deps, (found) =>
+      call.query.include === undefined
+        ? (found.instead ?? replyJson(metadataBytesOf(found.record), found.etag))
+        : replyIncluded(call, call.query.include, found, deps),
+    ),
 });
 
 const put = defineRoute({
@@ -174,12 +195,13 @@ const getKeys = defineRoute({
     },
   },
   errors: ['endpoint-not-found'],
-  async handle(call, deps) {
-    const found = await load(call, deps);
-    if ('kind' in found) return found;
-    if (found.instead !== undefined) return found.instead;
-    return replyJson(JSON.stringify(Object.keys(metadataOf(found.record)).sort()), found.etag);
-  },
+  handle: (call, deps) =>
+    whenFound(
+      call,
+      deps,
+      ({ record, etag, instead }) =>
+        instead ?? replyJson(JSON.stringify(Object.keys(metadataOf(record)).sort()), etag),
+    ),
 });
 
 const getKey = defineRoute({
@@ -193,17 +215,15 @@ const getKey = defineRoute({
   conditional: true,
   responses: { 200: { description: 'The value.', schema: AnyJson, headers: ['ETag'], example: 'Kyiv' } },
   errors: ['endpoint-not-found', 'metadata-key-not-found'],
-  async handle(call, deps) {
-    const found = await load(call, deps);
-    if ('kind' in found) return found;
-    const metadata = metadataOf(found.record);
-    const { key } = call.path;
-    if (!Object.hasOwn(metadata, key)) {
-      return refuse('metadata-key-not-found', `The endpoint has no metadata key "${key.slice(0, 200)}".`);
-    }
-    if (found.instead !== undefined) return found.instead;
-    return replyJson(JSON.stringify(metadata[key]), found.etag);
-  },
+  handle: (call, deps) =>
+    whenFound(call, deps, ({ record, etag, instead }) => {
+      const { key } = call.path;
+      const value = new MetadataText(metadataTextOf(record)).valueText(key);
+      if (value === undefined) {
+        return refuse('metadata-key-not-found', `The endpoint has no metadata key "${key.slice(0, 200)}".`);
+      }
+      return instead ?? replyJson(value, etag);
+    }),
 });
 
 /** The hottest route: the body goes on as text. */

@@ -30,13 +30,21 @@ export class Exchange {
   /** called when the exchange is over, answered or not */
   onEnded: (() => void) | undefined;
   #writable: (() => void) | undefined;
+  /** while the request is handled for the first time; then nothing can be aborted, and all is written in one go */
+  #corked = true;
 
   constructor(
     readonly response: HttpResponse,
     readonly head: RequestHead,
     private readonly onEnd: ExchangeEnd,
-  ) {
-    response.onAborted(() => {
+  ) {}
+
+  /** To be called when the request's handler returns: what is answered by then needs neither corking nor watching. */
+  handled(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    if (this.ended) return;
+    this.response.onAborted(() => {
       this.aborted = true;
       this.#finish(this.status);
       this.#writable?.();
@@ -52,25 +60,32 @@ export class Exchange {
   send(status: number, headers: readonly Header[], body?: string | Uint8Array, close = false): void {
     if (!this.open) return;
     this.status = status;
-    const { response } = this;
-    response.cork(() => {
-      this.#begin(status, headers);
-      const length =
-        body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
-      // without arguments: any length given, undefined too, would be written as Content-Length
-      if (body === undefined && (status === 204 || status === 304)) response.endWithoutBody();
-      else if (this.head.method === 'HEAD' && close) response.endWithoutBody(length, true);
-      else if (this.head.method === 'HEAD') {
-        // given a length, endWithoutBody leaves the response pending: the next request on the connection hangs up
-        response.writeHeader('Content-Length', String(length));
-        response.endWithoutBody();
-      } else {
-        this.bytesOut = length;
-        if (body === undefined) response.end(undefined, close);
-        else response.end(body, close);
-      }
-    });
+    if (this.#corked) this.#sendWhole(status, headers, body, close);
+    else this.response.cork(() => this.#sendWhole(status, headers, body, close));
     this.#finish(status);
+  }
+
+  #sendWhole(
+    status: number,
+    headers: readonly Header[],
+    body: string | Uint8Array | undefined,
+    close: boolean,
+  ): void {
+    const { response } = this;
+    this.#begin(status, headers);
+    const length = body === undefined ? 0 : typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+    // without arguments: any length given, undefined too, would be written as Content-Length
+    if (body === undefined && (status === 204 || status === 304)) response.endWithoutBody();
+    else if (this.head.method === 'HEAD' && close) response.endWithoutBody(length, true);
+    else if (this.head.method === 'HEAD') {
+      // given a length, endWithoutBody leaves the response pending: the next request on the connection hangs up
+      response.writeHeader('Content-Length', String(length));
+      response.endWithoutBody();
+    } else {
+      this.bytesOut = length;
+      if (body === undefined) response.end(undefined, close);
+      else response.end(body, close);
+    }
   }
 
   /** Begins an answer of unknown length: {@link write} and {@link finish} follow. */
@@ -128,7 +143,9 @@ export class Exchange {
 
   /** Closes the connection at once: the client sees a broken answer, not a short one. */
   destroy(): void {
-    if (this.open) this.response.close();
+    if (!this.open) return;
+    this.handled();
+    this.response.close();
   }
 
   #begin(status: number, headers: readonly Header[]): void {

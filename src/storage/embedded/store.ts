@@ -64,10 +64,18 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   let isOpen = true;
   let closing: Promise<void> | undefined;
 
+  function beginReading(): View {
+    if (!isOpen) throw new StorageUnavailable(`The store in ${folder} is closed.`);
+    return env.useReadTransaction();
+  }
+
+  function recordOf(id: string, view: View): Buffer | undefined {
+    return isKey(id) ? copyOf(tables.records.getBinaryFast(id, { transaction: view })) : undefined;
+  }
+
   /** All reads of one call see the same moment. */
   async function read<T>(look: (view: View) => T | Promise<T>): Promise<T> {
-    if (!isOpen) throw new StorageUnavailable(`The store in ${folder} is closed.`);
-    const view = env.useReadTransaction();
+    const view = beginReading();
     const answer = (async () => look(view))().finally(() => view.done());
     reading.add(answer);
     try {
@@ -91,12 +99,15 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     ),
     notes: [],
 
-    load: (ids) =>
-      read((view) =>
-        ids.map((id) =>
-          isKey(id) ? copyOf(tables.records.getBinaryFast(id, { transaction: view })) : undefined,
-        ),
-      ),
+    load: (ids) => read((view) => ids.map((id) => recordOf(id, view))),
+    loadNow(id) {
+      const view = beginReading();
+      try {
+        return recordOf(id, view);
+      } finally {
+        view.done();
+      }
+    },
     memberships: (ids) =>
       read((view) =>
         ids.map((id) =>
