@@ -20,6 +20,8 @@ export interface MetadataLines {
 export type LineKind = 'observation' | 'reading';
 
 const OBSERVED = 'observed';
+/** more than there are in the data */
+const MOST_OBSERVATIONS = 100_000;
 const TWO_DAYS_MS = 2 * 24 * 3600 * 1000;
 
 /**
@@ -63,7 +65,8 @@ function readingMaker({ endpointId, set }: Observation, place: number): (lap: nu
   const base = baseOf(set);
   const start = `{"endpointId":${JSON.stringify(endpointId)},"set":{"${KEY}":`;
   return (lap) => {
-    const temperature = temperatureText(base, place, lap);
+    // a station may report twice in a lap
+    const temperature = temperatureText(base, place, lap * MOST_OBSERVATIONS + place);
     return {
       endpointId,
       text: `${start}${temperature}}}\n`,

@@ -66,7 +66,7 @@ void t.test('the bench runs, checks what is stored, and writes table, plot and f
   const folder = t.testdir();
   const main = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
   const small = ['--seconds=1', '--warm-up=1', '--rounds=1', '--endpoints=150', '--messages=300'];
-  const args = [main, '--only=puts,connected,ndjson', ...small, `--results=${folder}`];
+  const args = [main, '--only=puts,gets,connected,ndjson,readings', ...small, `--results=${folder}`];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   t.match(stdout, /this service: +\d+% of bare uWebSockets\.js/);
 
@@ -77,22 +77,25 @@ void t.test('the bench runs, checks what is stored, and writes table, plot and f
     results.map(({ id, standings }) => [id, standings.map(({ own }) => own)]),
     [
       ['puts', [false, false, true]],
+      ['gets', [false, false, true]],
       ['connected', [false, true]],
-      ['ndjson', [false, true]],
+      ['ndjson', [false, true, true]],
+      ['readings', [false, true, true]],
     ],
   );
   for (const { standings } of results) {
     for (const { name, ratePerSecond, samples, checked } of standings) {
       t.ok(ratePerSecond > 0 && samples.length === 1, name);
-      t.match(checked, /after SIGKILL|nothing pending/);
+      t.match(checked, /after SIGKILL|nothing pending|are what was stored/);
     }
-    t.ok(standings.at(-1)!.ratios.length === standings.length - 1, 'beside each of the others');
+    const others = standings.filter(({ own }) => !own).length;
+    t.equal(standings.at(-1)!.ratios.length, others, 'beside each of the others');
   }
   const table = await readFile(join(folder, 'bench.md'), 'utf8');
-  t.equal(table.match(/^\| \*\*this service\*\* \|/gm)?.length, 3);
+  t.equal(table.match(/^\| \*\*this service\*\* \|/gm)?.length, 5);
   const plot = await readFile(join(folder, 'bench.svg'), 'utf8');
   t.match(plot, /^<svg [^>]*viewBox/);
-  t.equal(plot.match(/<rect /g)?.length, 1 + 7, 'the paper, and a bar each');
+  t.equal(plot.match(/<rect /g)?.length, 1 + 14, 'the paper, and a bar each');
   t.notMatch(plot, /NaN|undefined/);
 });
 
@@ -101,7 +104,7 @@ void t.test('a flag that is wrong is told, with what is right', async (t) => {
   const run = (...args: string[]) => promisify(execFile)(process.execPath, [main, ...args]);
   await t.rejects(run('--only=pust'), {
     code: 1,
-    stderr: /no contest "pust"[^]*puts, mongo, connected, ndjson/,
+    stderr: /no contest "pust"[^]*puts, mongo, gets, connected, ndjson, readings/,
   });
   await t.rejects(run('--seconds=0'), { code: 1, stderr: /--seconds is a whole number from 1, not "0"/ });
 });
