@@ -37,6 +37,8 @@ export function recordContract(t: Test, open: OpenStore): void {
       ],
     );
     t.same(await store.load([]), []);
+    for (const id of [idOf(1), idOf(2), randomUUID(), '', 'x'.repeat(1000)])
+      if (store.loadNow !== undefined) t.same(store.loadNow(id), (await store.load([id]))[0], 'at once, too');
     t.same(await store.commit([]), []);
   });
 
