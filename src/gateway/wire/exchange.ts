@@ -130,6 +130,7 @@ export class Exchange {
     const { upgradeTo, response } = this;
     if (!this.open || upgradeTo === undefined) return;
     this.status = 101;
+    this.handled();
     response.cork(() => {
       this.#begin(this.status, []);
       response.upgrade(data, upgradeTo.key, '', '', upgradeTo.context);
