@@ -67,8 +67,12 @@ export function createDispatcher(
     let counted: RouteMetrics = unknownRoute;
     metrics.begin();
     const exchange = new Exchange(response, head, (ended, status) => counted.end(ended, status));
-    dispatch(exchange, (route) => (counted = route), context);
-    exchange.handled();
+    try {
+      dispatch(exchange, (route) => (counted = route), context);
+    } finally {
+      // uWebSockets.js ends the process when a request is left neither answered nor watched
+      exchange.handled();
+    }
   }
 
   function dispatch(
