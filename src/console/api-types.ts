@@ -45,7 +45,7 @@ export interface Preview {
 }
 
 export interface Explain {
-  read: { list: string; endpoints: number };
+  endpoints: number;
   conditions: ExplainedCondition[];
   omittedConditions: number;
   dependsOn: { metadataKeys: string[] | null; applicationVersion: boolean };

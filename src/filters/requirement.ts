@@ -16,10 +16,13 @@ export type Requirement =
   | { kind: 'key'; key: string; tests: readonly ValueTest[]; exact: boolean }
   | { kind: 'version'; versions: readonly string[]; exact: boolean }
   | { kind: 'id'; ids: readonly string[]; exact: boolean }
+  /** all of them; none: everything matches */
   | { kind: 'all'; of: readonly Requirement[]; exact: boolean }
   /** none of them: nothing matches */
   | { kind: 'any'; of: readonly Requirement[]; exact: boolean };
 
+/** Nothing is asked: everything matches. */
+const EVERYTHING: Requirement = { kind: 'all', of: [], exact: true };
 const NOTHING: Requirement = { kind: 'any', of: [], exact: true };
 
 /** The requirement of a query, or undefined when there is none. O(size of the query). */
@@ -32,6 +35,7 @@ export function requirementOf(expression: Expression): Requirement | undefined {
     case 'and': {
       const of = expression.clauses.map(requirementOf);
       const known = of.filter((each) => each !== undefined);
+      if (of.length === 0) return EVERYTHING;
       if (known.length === 0) return undefined;
       const exact = known.length === of.length && known.every((each) => each.exact);
       return known.length === 1 ? { ...known[0]!, exact } : { kind: 'all', of: known, exact };

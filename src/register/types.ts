@@ -138,7 +138,7 @@ export interface Filters {
     id: string,
     ifMatch?: readonly string[],
   ): Promise<Answer<null>>;
-  /** What a query would match, without saving it. Reads every endpoint of the application once. */
+  /** What a query would match, without saving it. Reads every endpoint of the application once, unless indexes tell all. */
   preview(
     context: CallContext,
     application: string,
@@ -151,8 +151,17 @@ export interface FilterPreview {
   /** records of endpoints that match, the newest first */
   sample: Uint8Array[];
   explain: {
-    /** of the application; each was read */
+    /** of the application */
     endpoints: number;
+    /** how those that match were found; null: the storage does not tell */
+    read: {
+      /** lists and indexes that it went along */
+      by: string[] | null;
+      /** endpoints that were read */
+      records: number | null;
+      /** entries of lists and indexes that were read or counted, also for the conditions */
+      entries: number | null;
+    };
     conditions: ExplainedCondition[];
     /** conditions beyond those that are counted by themselves */
     omittedConditions: number;
@@ -175,6 +184,8 @@ export interface ExplainedCondition {
   letsThrough: number;
   /** that as a share of all, 0 to 1; null when there are none */
   selectivity: number | null;
+  /** that told how many; null: it was evaluated on each endpoint */
+  index: string | null;
 }
 
 export interface FilterDraft {

@@ -50,6 +50,12 @@ export interface Store {
   /** A page of live records (no tombstones), see {@link RecordQuery}. */
   find(query: RecordQuery): Promise<RecordPage>;
 
+  /**
+   * How many live records of an application match a query, where an index tells: which one, by its name, and how much was
+   * read for it. Undefined: records would have to be looked at.
+   */
+  countIndexed(application: string, where: Query): Promise<IndexedCount | undefined>;
+
   /** How many live records are in a scope. Exact; on the embedded keeper no record is read, but for a version without its application. */
   count(scope: Scope): Promise<number>;
 
@@ -303,6 +309,13 @@ export interface RecordPage {
   next?: PagePlace;
   /** what was looked at; absent where a keeper can't know */
   read?: ReadEffort;
+}
+
+export interface IndexedCount {
+  count: number;
+  index: string;
+  /** absent where a keeper can't know */
+  entries?: number;
 }
 
 /** How much a keeper looked at to answer. */

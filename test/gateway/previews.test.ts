@@ -33,14 +33,15 @@ void t.test('what a query would match, and what each condition lets through', as
   t.equal(same.json.totalElements, 17, 'as a search finds');
   t.same(answer.json.sample, same.json.content.slice(0, 10), 'ten, the newest first');
   t.same(answer.json.explain, {
-    read: { list: 'application', endpoints: 40 },
+    endpoints: 40,
+    read: { by: ['lists:application'], records: 40, entries: 40 },
     conditions: [
       {
         path: '/application_version',
         condition: { application_version: 'kettle-v1' },
         letsThrough: 40,
         selectivity: 1,
-        index: null,
+        index: 'lists:version',
       },
       {
         path: '/$or/0/metadata',
@@ -116,7 +117,7 @@ void t.test('empty queries, empty applications, no sample, very many conditions'
   t.match(empty.json, {
     matchedEndpointsCount: 0,
     sample: [],
-    explain: { read: { endpoints: 0 }, conditions: [{ letsThrough: 0, selectivity: null }] },
+    explain: { endpoints: 0, conditions: [{ letsThrough: 0, selectivity: null }] },
   });
 });
 

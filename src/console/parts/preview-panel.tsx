@@ -26,7 +26,7 @@ export function PreviewPanel({ preview, ready }: { preview: Loaded<Preview | und
 }
 
 function PreviewResult({ preview: { matchedEndpointsCount, sample, explain } }: { preview: Preview }) {
-  const { endpoints } = explain.read;
+  const { endpoints } = explain;
   return (
     <>
       <p class="match-count" role="status">

@@ -25,15 +25,29 @@ const Wanted = named(
   }),
 );
 
+function orNull(description: string) {
+  return Type.Unsafe<number | null>({ type: ['integer', 'null'], description });
+}
+
 const Explain = named(
   'FilterExplanation',
   closedObject({
-    read: closedObject({
-      list: Type.Literal('application', {
-        description: 'The list along which endpoints were read: that of all endpoints of the application.',
-      }),
-      endpoints: Type.Integer({ description: 'How many were read, one by one: all of them.' }),
-    }),
+    endpoints: Type.Integer({ description: 'How many endpoints the application has.' }),
+    read: Type.Object(
+      {
+        by: Type.Unsafe<string[] | null>({
+          type: ['array', 'null'],
+          items: { type: 'string' },
+          description: 'Lists and indexes along which those that match were found.',
+        }),
+        records: orNull('Endpoints that were read.'),
+        entries: orNull('Entries of lists and indexes that were read or counted, also for the conditions.'),
+      },
+      {
+        additionalProperties: false,
+        description: 'How they were found; null: the storage does not tell.',
+      },
+    ),
     conditions: Type.Array(
       closedObject({
         path: Type.String({ description: 'JSON pointer into `mongoQuery`.' }),
@@ -46,9 +60,10 @@ const Explain = named(
           type: ['number', 'null'],
           description: 'That as a share of all, 0 to 1; null when there are none.',
         }),
-        index: Type.Null({
+        index: Type.Unsafe<string | null>({
+          type: ['string', 'null'],
           description:
-            'By which index it was decided: none, it was evaluated on each endpoint that was read.',
+            'By which index it was counted; null: it was evaluated on each endpoint of the application.',
         }),
       }),
       { description: 'Those that `$and`, `$or` and `$nor` join, in their order; the first 100.' },
@@ -88,8 +103,8 @@ export const previewFilter = defineRoute({
   path: '/applications/{app}/filters/preview',
   summary: 'See what a query would match',
   description:
-    'Nothing is saved. The count is exact, and `explain` says what each condition lets through. It reads every endpoint of the ' +
-    'application. The sample holds the newest that match, of those that the caller may read.',
+    'Nothing is saved. The count is exact, and `explain` says what each condition lets through. Conditions that an index of the storage tells ' +
+    'are counted from it; for others every endpoint of the application is read once. The sample holds the newest that match, of those that the caller may read.',
   tags: ['Filters'],
   access: { scope: 'application:endpoint-filter:read', on: 'application' },
   query: closedObject({ include }),
@@ -106,8 +121,11 @@ export const previewFilter = defineRoute({
         matchedEndpointsCount: 3,
         sample: [endpointExample],
         explain: {
-          read: { list: 'application', endpoints: 12 },
-          conditions: [{ path: '/metadata', condition, letsThrough: 3, selectivity: 0.25, index: null }],
+          endpoints: 12,
+          read: { by: ['values:temp'], records: 3, entries: 6 },
+          conditions: [
+            { path: '/metadata', condition, letsThrough: 3, selectivity: 0.25, index: 'values:temp' },
+          ],
           omittedConditions: 0,
           dependsOn: { metadataKeys: ['temp'], applicationVersion: false },
         },
@@ -140,15 +158,16 @@ function* previewParts(
   included: Included,
   filters: readonly (readonly string[])[],
 ): Generator<Uint8Array, void> {
-  const { endpoints, conditions, omittedConditions, dependsOn } = explain;
+  const { endpoints, read, conditions, omittedConditions, dependsOn } = explain;
   yield Buffer.from(`{"matchedEndpointsCount":${matchedEndpointsCount},"sample":[`);
   for (let i = 0; i < sample.length; i++) {
     const json = endpointJson(sample[i]!, included, filters[i] ?? []);
     yield i === 0 ? json : Buffer.concat([Buffer.from(','), json]);
   }
   const shown: typeof Explain.static = {
-    read: { list: 'application', endpoints },
-    conditions: conditions.map((each) => ({ ...each, index: null })),
+    endpoints,
+    read,
+    conditions,
     omittedConditions,
     dependsOn,
   };

@@ -1,5 +1,6 @@
 import { createdOf, headOf, isTombstone, metadataOf } from '../../model/record.js';
-import type { PagePlace, RecordPage, RecordQuery, Scope } from '../port.js';
+import type { Query } from '../../filters/index.js';
+import type { IndexedCount, PagePlace, RecordPage, RecordQuery, Scope } from '../port.js';
 import { countFitting, fillPage, type Fits, type Search } from './fill-page.js';
 import { createPacer } from './pacer.js';
 import { byId, byIdIn, comparePlaces, newestFirst, oldestFirst } from './places.js';
@@ -68,12 +69,31 @@ export async function findRecords(
     requirement,
     walk.size,
   );
-  if (best && !isBarelyLess(best, walk)) {
+  if (best && best.count <= walk.size && !isBarelyLess(best, walk)) {
     for (const key of best.keys) indexes.used(application, key);
     await findOnPath(search, query, walk, best, page);
   } else await findOnList(search, query, walk, page);
   indexes.lacked(application, missing, search.reading.records);
   return page;
+}
+
+/** O(entries of the index that are counted). A key without an index gets one, when there are many records. */
+export async function countIndexed(
+  tables: Tables,
+  view: View,
+  indexes: ValueIndexes,
+  application: string,
+  where: Query,
+): Promise<IndexedCount | undefined> {
+  const walk = walkOf(tables, view, { application });
+  if (walk === undefined || where.requirement === undefined) return undefined;
+  const reading = noReading();
+  const { requirement } = where;
+  const { best, missing } = await choosePath(tables, view, reading, application, requirement, walk.size);
+  indexes.lacked(application, missing, walk.size);
+  if (best?.isTotal !== true) return undefined;
+  for (const key of best.keys) indexes.used(application, key);
+  return { count: best.count, index: best.by.join(', '), entries: reading.counted };
 }
 
 /** When each candidate has to be read, a way must leave out enough to be worth its entries. */

@@ -10,7 +10,7 @@ import {
   nextFilterNumber,
   removeFilter,
 } from './filters.js';
-import { countRecords, findRecords } from './find-records.js';
+import { countIndexed, countRecords, findRecords } from './find-records.js';
 import { readMetadataKeys } from './key-counts.js';
 import { openFolder } from './open-folder.js';
 import { openOutbox } from './outbox.js';
@@ -115,6 +115,8 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         ),
       ),
     find: (query) => read((view) => findRecords(tables, view, indexes, query)),
+    countIndexed: (application, where) =>
+      read((view) => countIndexed(tables, view, indexes, application, where)),
     count: (scope) => read((view) => countRecords(tables, view, scope)),
     metadataKeys: (application) => read((view) => readMetadataKeys(tables, view, application)),
     scanStale: (application, filterSet, limit, after) =>

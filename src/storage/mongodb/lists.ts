@@ -1,6 +1,7 @@
 import type { Collection, Document } from 'mongodb';
 import { createdOf } from '../../model/record.js';
-import type { RecordPage, RecordQuery, Scope } from '../port.js';
+import type { Query, Requirement } from '../../filters/index.js';
+import type { IndexedCount, RecordPage, RecordQuery, Scope } from '../port.js';
 import { type EndpointDocument, LIVE } from './documents.js';
 import { inOrder, MAX_TIME_MS } from './page-order.js';
 import { translateQuery } from './translate-query.js';
@@ -12,6 +13,34 @@ const SCAN_BATCH = 500;
 
 export async function countScope(endpoints: Endpoints, scope: Scope): Promise<number> {
   return endpoints.countDocuments(scopeOf(scope), { maxTimeMS: MAX_TIME_MS });
+}
+
+/** By the server, along the index that the requirement of the query names. */
+export async function countIndexed(
+  endpoints: Endpoints,
+  application: string,
+  where: Query,
+): Promise<IndexedCount | undefined> {
+  const index = where.requirement && indexOf(where.requirement);
+  if (index === undefined) return undefined;
+  const fits = matching({ scope: { application }, where });
+  return { count: await endpoints.countDocuments(fits, { maxTimeMS: MAX_TIME_MS }), index };
+}
+
+function indexOf(requirement: Requirement): string | undefined {
+  switch (requirement.kind) {
+    case 'key':
+      return 'metadata';
+    case 'version':
+      return 'version_list';
+    case 'id':
+      return '_id_';
+    case 'all':
+    case 'any': {
+      const names = new Set(requirement.of.map(indexOf));
+      return names.size === 1 ? [...names][0] : undefined;
+    }
+  }
 }
 
 /**
@@ -82,7 +111,11 @@ async function countTested(
   return total;
 }
 
-function matching({ scope, endpointIds, where }: RecordQuery): Document {
+function matching({
+  scope,
+  endpointIds,
+  where,
+}: Pick<RecordQuery, 'scope' | 'endpointIds' | 'where'>): Document {
   const parts: Document[] = [scopeOf(scope)];
   if (endpointIds !== undefined) parts.push({ _id: { $in: endpointIds } });
   if (where !== undefined) parts.push(translateQuery(where.source));

@@ -9,7 +9,7 @@ import * as endpointStore from './endpoints.js';
 import { toPortError } from './errors.js';
 import * as filterStore from './filters.js';
 import { makeIndexes } from './indexes.js';
-import { countScope, findRecords, scanStale } from './lists.js';
+import { countIndexed, countScope, findRecords, scanStale } from './lists.js';
 import {
   buildKeys,
   createKnownKeys,
@@ -93,6 +93,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     commit: (writes) => calls.run(async () => endpointStore.commitRecords(commitDeps, newCommitId(), writes)),
     memberships: (ids) => calls.run(() => endpointStore.readMemberships(endpoints, ids)),
     find: (query) => calls.run(() => findRecords(endpoints, query)),
+    countIndexed: (application, where) => calls.run(() => countIndexed(endpoints, application, where)),
     count: (scope) => calls.run(() => countScope(endpoints, scope)),
     metadataKeys: (application) => calls.run(() => readMetadataKeys(keys, endpoints, application)),
     scanStale: (application, filterSet, limit, after) =>

@@ -88,7 +88,9 @@ async function pathOf(
       return keyPath(planning, requirement, bound);
     case 'version':
       return union(
-        requirement.versions.filter(isKey).map((version) => listPath(planning, version)),
+        requirement.versions
+          .filter(isKey)
+          .map((version) => listPath(planning, listOf.version(planning.application, version), 'version')),
         requirement.exact,
         bound,
       );
@@ -105,6 +107,8 @@ async function pathOf(
       };
     }
     case 'all': {
+      if (requirement.of.length === 0)
+        return listPath(planning, listOf.application(planning.application), 'application');
       let best: Path | undefined;
       for (const each of requirement.of) {
         const path = await pathOf(planning, each, best?.count ?? bound);
@@ -143,11 +147,10 @@ function union(paths: readonly Path[], exact: boolean, bound: number): Path | un
   };
 }
 
-function listPath({ tables, view, application }: Planning, version: string): Path {
-  const list = listOf.version(application, version);
+function listPath({ tables, view }: Planning, list: List, name: string): Path {
   const count = countIn(tables, list, view);
   return {
-    by: ['lists:version'],
+    by: [`lists:${name}`],
     keys: [],
     sources: [{ kind: 'list', list }],
     count,
