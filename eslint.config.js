@@ -2,7 +2,7 @@ import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['build/', 'node_modules/', '.tap/', 'data/'] },
+  { ignores: ['test/gateway/client/', 'build/', 'node_modules/', '.tap/', 'data/'] },
   eslint.configs.recommended,
   {
     files: ['**/*.ts', '**/*.tsx'],

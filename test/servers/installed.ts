@@ -18,15 +18,16 @@ import type { Test } from 'tap';
 interface Manifest {
   nats?: { program: string };
   mongo?: { java: string; classPath: string[]; mainClass: string; sourceHash: string };
+  schemathesis?: { python: string; packages: string };
 }
 
 export type FetchedMongo = NonNullable<Manifest['mongo']>;
 
-/** The program of that name on the path; a script is passed over, for its pid need not be the server's. */
-export function programOnPath(name: string): string | undefined {
+/** The program of that name on the path; a script is passed over unless wanted, for its pid need not be the server's. */
+export function programOnPath(name: string, { scripts = false } = {}): string | undefined {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
     const file = join(folder, name);
-    if (folder !== '' && isExecutableFile(file) && !isScript(file)) return file;
+    if (folder !== '' && isExecutableFile(file) && (scripts || !isScript(file))) return file;
   }
   return undefined;
 }
@@ -41,6 +42,12 @@ export function fetchedNats(): string | undefined {
 export function fetchedMongo(): FetchedMongo | undefined {
   const mongo = readManifest().mongo;
   return mongo !== undefined && mongo.sourceHash === hashSources() ? mongo : undefined;
+}
+
+/** The schemathesis that was fetched, when it is there. */
+export function fetchedSchemathesis(): NonNullable<Manifest['schemathesis']> | undefined {
+  const found = readManifest().schemathesis;
+  return found !== undefined && isExecutableFile(found.python) ? found : undefined;
 }
 
 /**

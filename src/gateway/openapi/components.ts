@@ -40,6 +40,7 @@ export function createComponents(limits: GatewayLimits): Components {
     for (const [keyword, each] of Object.entries(value)) {
       if (each !== undefined) written[keyword] = VALUES.has(keyword) ? each : write(each);
     }
+    if (isOpenObject(written)) written['additionalProperties'] = true;
     if (keywords !== undefined) Object.assign(written, write(keywords(limits)));
     return name === undefined ? written : refer('schemas', name, written);
   }
@@ -55,6 +56,16 @@ export function createComponents(limits: GatewayLimits): Components {
         ]),
       ),
   };
+}
+
+/** Any object: said in so many words, for some generators take silence for an empty one. */
+function isOpenObject(schema: Json): boolean {
+  const types = [schema['type']].flat();
+  return (
+    types.includes('object') &&
+    schema['properties'] === undefined &&
+    schema['additionalProperties'] === undefined
+  );
 }
 
 /** Keywords whose values are not schemas. */

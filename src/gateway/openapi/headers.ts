@@ -58,16 +58,17 @@ type AskedHeader = 'X-Correlation-ID' | 'If-Match' | 'If-None-Match' | 'Idempote
 const ASKED: Record<AskedHeader, HeaderText> = {
   'X-Correlation-ID': {
     ...CORRELATION_ID,
-    description: 'Carried into events and logs, and answered; made when there is none.',
+    description: 'Carried into events and logs, and answered; made when there is none, or an empty one.',
+    schema: Type.String({ pattern: '^[\\x20-\\x7E]{0,128}$' }),
   },
   'If-Match': {
     description: 'Entity tags, or `*`: 412, and no change, when none is the present one.',
-    schema: Type.String({ pattern: CONDITION }),
+    schema: Type.String({ minLength: 1, pattern: CONDITION }),
     example: '*',
   },
   'If-None-Match': {
     description: 'Entity tags, or `*`: 304 when one is the present one.',
-    schema: Type.String({ pattern: CONDITION }),
+    schema: Type.String({ minLength: 1, pattern: CONDITION }),
     example: '"lq3k-1"',
   },
   'Idempotency-Key': {

@@ -160,12 +160,15 @@ const status = defineRoute({
 
 const MetadataItem = named(
   'MetadataItem',
-  closedObject({
-    endpointId: EndpointId,
-    set: Type.Optional(Metadata),
-    unset: Type.Optional(Type.Array(Type.String())),
-    ifMatch: Type.Optional(Type.String({ description: 'As the header `If-Match`.' })),
-  }),
+  closedObject(
+    {
+      endpointId: EndpointId,
+      set: Type.Optional(Metadata),
+      unset: Type.Optional(Type.Array(Type.String(), { description: 'Keys to remove.' })),
+      ifMatch: Type.Optional(Type.String({ description: 'As the header `If-Match`.' })),
+    },
+    { description: 'At least one of `set` and `unset`.' },
+  ),
 );
 const MetadataItems = documented(Type.Array(MetadataItem), ({ metadataBatchItems }) => ({
   maxItems: metadataBatchItems,

@@ -50,9 +50,11 @@ const Search = named(
           type: ['integer', 'string'],
           minimum: 1,
           pattern: '^0*[1-9][0-9]*$',
-          description: 'Endpoints on the page, at most.',
         }),
-        ({ pageDefault, pageMax }) => ({ default: pageDefault, maximum: pageMax }),
+        ({ pageDefault, pageMax }) => ({
+          maximum: pageMax,
+          description: `Endpoints on the page, at most; ${pageDefault} when it is not said.`,
+        }),
       ),
       cursor: Type.String({ description: '`nextCursor` of the page before; not with `offset`.' }),
       sort: Type.String({

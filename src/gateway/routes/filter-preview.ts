@@ -18,8 +18,7 @@ const Wanted = named(
       Type.Integer({
         minimum: 0,
         maximum: MAX_SAMPLE,
-        default: DEFAULT_SAMPLE,
-        description: 'Endpoints in the sample, at most.',
+        description: `Endpoints in the sample, at most; ${DEFAULT_SAMPLE} when it is not said.`,
       }),
     ),
   }),

@@ -7,8 +7,8 @@ import { documented, named } from './described.js';
 
 const closed = { additionalProperties: false } as const;
 
-export function closedObject<T extends TProperties>(properties: T) {
-  return Type.Object(properties, closed);
+export function closedObject<T extends TProperties>(properties: T, said: { description?: string } = {}) {
+  return Type.Object(properties, { ...closed, ...said });
 }
 
 export function wordOf<const T extends string>(...words: readonly T[]) {
