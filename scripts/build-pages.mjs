@@ -4,7 +4,15 @@
  *
  *   node scripts/build-pages.mjs
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
@@ -14,7 +22,7 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 const target = join(root, 'build', 'public');
 
 /** Each fills a folder of its own. */
-const PAGES = { console: buildConsole };
+const PAGES = { console: buildConsole, docs: buildDocs };
 
 const COMPRESSIBLE = new Set(['.html', '.js', '.css', '.json', '.svg', '.txt']);
 
@@ -30,14 +38,22 @@ for (const [name, fill] of Object.entries(PAGES)) {
 }
 
 async function buildConsole(folder) {
-  await bundle(join(root, 'src', 'console'), folder);
+  await bundle(join(root, 'src', 'console'), 'main.tsx', folder);
 }
 
-/** `main.tsx` of `source` and what it imports; `index.html` with the names that it got. */
-async function bundle(source, folder) {
+/** The OpenAPI document, shown by Swagger UI. */
+async function buildDocs(folder) {
+  await bundle(join(root, 'src', 'docs'), 'main.ts', folder);
+  const from = join(root, 'node_modules', 'swagger-ui-dist');
+  for (const name of ['LICENSE', 'NOTICE', 'swagger-ui-es-bundle.js.LICENSE.txt'])
+    copyFileSync(join(from, name), join(folder, 'assets', name.endsWith('.txt') ? name : `${name}.txt`));
+}
+
+/** `main` of `source` and what it imports, with the console's icon; `index.html` with the names that it got. */
+async function bundle(source, main, folder) {
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: { main: join(source, 'main.tsx'), icon: join(source, 'icon.svg') },
+    entryPoints: { main: join(source, main), icon: join(root, 'src', 'console', 'icon.svg') },
     entryNames: 'assets/[name]-[hash]',
     outdir: folder,
     bundle: true,

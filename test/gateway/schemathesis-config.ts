@@ -17,6 +17,7 @@ const ITEMS_FAIL_ALONE = ['changeMetadataBatch'];
 const BEYOND_SCHEMAS = [
   'listEndpoints',
   'searchEndpoints',
+  'listRelations',
   'createFilter',
   'changeFilter',
   'previewFilter',

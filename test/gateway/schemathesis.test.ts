@@ -75,7 +75,7 @@ void t.test('the walk sees what is not as the document says', async (t) => {
   const document = (await h.call('GET', '/openapi.json')).text;
   writeFileSync(
     join(folder, 'damaged.json'),
-    document.replace('"totalElements":{"minimum":0,', '"totalElements":{"minimum":1000000,'),
+    document.replaceAll('"totalElements":{"minimum":0,', '"totalElements":{"minimum":1000000,'),
   );
   const only = ['--include-operation-id', 'listEndpoints', '--phases', 'coverage'];
   const { code, output } = await walk(tester, folder, 'damaged.json', h, only);

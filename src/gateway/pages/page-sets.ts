@@ -12,7 +12,11 @@ export interface PageSet {
  * All there are. Anybody may load them, without a token: they hold no data, and what they show, they ask of the
  * interface with the caller's own rights. They are not in the OpenAPI document, which is about that interface.
  */
-export const PAGE_SETS: readonly PageSet[] = [{ name: 'console', title: 'The console' }];
+export const PAGE_SETS: readonly PageSet[] = [
+  { name: 'console', title: 'The console' },
+  // Swagger UI has its small pictures within its style sheet
+  { name: 'docs', title: 'The description of the interface', policy: { 'img-src': "'self' data:" } },
+];
 
 /** Where `/` leads to. */
 export const HOME = 'console';

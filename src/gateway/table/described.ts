@@ -30,3 +30,8 @@ export function documented<T extends TSchema>(
 export function describedOf(schema: object): Described {
   return (schema as { [DESCRIBED]?: Described })[DESCRIBED] ?? {};
 }
+
+/** What a metadata key must be; the register holds to it, with better words than a schema has. */
+export function keyKeywords({ metadataKeyPattern }: GatewayLimits) {
+  return { pattern: metadataKeyPattern, not: { const: '__proto__' } };
+}

@@ -1,6 +1,7 @@
 import { type TSchema, Type } from '@sinclair/typebox';
 import { type ErrorCode, ERRORS } from '../../model/errors.js';
 import { ENDPOINT_ID, NAME, isEndpointId } from '../../model/endpoint.js';
+import { documented, keyKeywords } from './described.js';
 
 interface PathParameterSpec {
   schema: TSchema;
@@ -13,14 +14,17 @@ interface PathParameterSpec {
 /** Every name that may stand in braces in a path. Values are percent-decoded before they are looked at. */
 export const PATH_PARAMETERS = {
   endpointId: {
-    schema: Type.String({ pattern: ENDPOINT_ID.source, description: 'Id of the endpoint; not "." or "..".' }),
+    schema: documented(
+      Type.String({ pattern: ENDPOINT_ID.source, description: 'Id of the endpoint; not "." or "..".' }),
+      () => ({ not: { enum: ['.', '..'] } }),
+    ),
     example: 'kettle-1',
     accepts: isEndpointId,
     code: 'invalid-endpoint-id',
     message: ERRORS['invalid-endpoint-id'][1],
   },
   key: {
-    schema: Type.String({ minLength: 1, description: 'Metadata key.' }),
+    schema: documented(Type.String({ minLength: 1, description: 'Metadata key.' }), keyKeywords),
     example: 'city',
     accepts: (text: string) => text !== '',
     code: 'invalid-metadata-key',

@@ -3,7 +3,7 @@ import { ENDPOINT_ID, ENDPOINT_TOKEN, NAME } from '../../model/endpoint.js';
 import { type ErrorCode, ERRORS } from '../../model/errors.js';
 import type { JsonObject, JsonValue } from '../../model/json.js';
 import type { GatewayLimits } from '../types.js';
-import { documented, named } from './described.js';
+import { documented, keyKeywords, named } from './described.js';
 
 const closed = { additionalProperties: false } as const;
 
@@ -17,10 +17,9 @@ export function wordOf<const T extends string>(...words: readonly T[]) {
 
 export const AnyJson = Type.Unsafe<JsonValue>({ description: 'Any JSON value.' });
 
-/** What the register holds keys and their number to, with better words than a schema has. */
-const metadataLimits = ({ metadataKeys, metadataKeyPattern }: GatewayLimits) => ({
-  maxProperties: metadataKeys,
-  propertyNames: { pattern: metadataKeyPattern, not: { const: '__proto__' } },
+const metadataLimits = (limits: GatewayLimits) => ({
+  maxProperties: limits.metadataKeys,
+  propertyNames: keyKeywords(limits),
 });
 export const Metadata = named(
   'Metadata',

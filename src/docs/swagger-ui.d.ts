@@ -1,0 +1,18 @@
+/** What is used of it; the package has no types. Its settings: https://swagger.io/docs/open-source-tools/swagger-ui/usage/configuration/ */
+declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {
+  interface Settings {
+    dom_id: string;
+    /** of the document; operations are asked for relative to it */
+    url: string;
+    /** `null`: nobody else is asked whether the document is valid */
+    validatorUrl: null;
+    deepLinking: boolean;
+    filter: boolean;
+    tryItOutEnabled: boolean;
+    displayRequestDuration: boolean;
+    showExtensions: boolean;
+    defaultModelsExpandDepth: number;
+  }
+  export default function SwaggerUI(settings: Settings): void;
+}
+declare module '*.css';
