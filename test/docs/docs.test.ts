@@ -55,7 +55,7 @@ void t.test('dark and light, as the system is, and narrow', async (t) => {
     );
     const painted = await page.evaluate("document.documentElement.classList.contains('dark-mode')");
     t.equal(painted, colorScheme === 'dark');
-    if (painted) t.ok(Number(red) < 60, `the ground is dark: ${red}`);
+    if (painted) t.ok(Number(red) < 60, `the ground is dark: ${String(red)}`);
     await page.context().close();
   }
 });
