@@ -56,10 +56,7 @@ try {
   const keys = 'name,country,temp_c,wind_speed_kt,flight_category';
   const search = new URLSearchParams({ app: APPLICATION, metadata, keys });
   const fleet = await open(`#/fleet?${search}`, 'light', 1280, 720);
-  await fleet
-    .getByText(/of|endpoints/)
-    .first()
-    .waitFor();
+  await fleet.getByRole('table').waitFor();
   await save(fleet, 'console-fleet.png');
 
   const endpoint = await open(`#/endpoints/${STATION}`, 'dark', 1280, 800);

@@ -27,6 +27,7 @@ export function startText({ config, url, managementUrl, demoApplication, epr }: 
   const facts = [
     { about: 'REST and live events', text: url },
     { about: 'health and metrics', text: managementUrl },
+    { about: 'console', text: `${url}${config.server.pathPrefixes[0] ?? ''}/console` },
     { about: 'stores', text: storesText(config) },
     { about: 'authentication', text: authenticationText(config) },
     { about: 'NATS', text: natsText(config, epr) },

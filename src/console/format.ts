@@ -61,7 +61,7 @@ export function cut(text: string, limit: number): string {
   return `${text.slice(0, high >= 0xd800 && high <= 0xdbff ? limit - 1 : limit)}…`;
 }
 
-const LINE_CHARACTERS = 76;
+const LINE_CHARACTERS = 64;
 
 /** JSON to be read and written by people: indented, but what fits into a line stands in one. */
 export function formatJson(value: JsonValue, indent = ''): string {

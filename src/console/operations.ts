@@ -153,3 +153,26 @@ export function previewFilter(
     signal,
   });
 }
+
+/** `contains`: what it contains; `!contains`: what contains it. */
+export type Direction = 'contains' | '!contains';
+
+export function listRelations(
+  api: Api,
+  id: string,
+  relation: Direction,
+  limit: number,
+  signal: AbortSignal,
+): Promise<Answer<Page<{ endpointId: string }>>> {
+  return api.request({ path: `endpoints/${part(id)}/relations`, query: { relation, limit }, signal });
+}
+
+/** `from` contains `to`, or does so no longer. */
+export function changeRelation(
+  api: Api,
+  change: 'link' | 'unlink',
+  from: string,
+  to: string,
+): Promise<Answer<unknown>> {
+  return api.request({ method: 'PUT', path: `relations/${change}`, body: [{ type: 'contains', from, to }] });
+}

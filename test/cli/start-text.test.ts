@@ -21,6 +21,7 @@ void t.test('with nothing configured', async (t) => {
   const text = textFor({});
   t.match(text, /Endpoint register 1\.2\.3 is ready/);
   t.match(text, /http:\/\/127\.0\.0\.1:8080/);
+  t.match(text, /console +http:\/\/127\.0\.0\.1:8080\/console/);
   t.match(text, /http:\/\/127\.0\.0\.1:8081/);
   t.match(text, /\.\/data/);
   t.match(text, /authentication +off; safe/);

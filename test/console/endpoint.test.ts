@@ -104,6 +104,36 @@ void t.test('one that is gone, and one that goes', async (t) => {
   await page.getByText('unregistered').first().waitFor();
 });
 
+void t.test('relations, both ways', async (t) => {
+  const c = await startConsole(t);
+  if (c === undefined) return;
+  for (const id of ['box', 'lamp', 'house']) await c.register(id);
+  const page = await c.open('#/endpoints/box');
+  const relations = page.getByRole('region', { name: 'Relations' });
+  const add = relations.getByRole('form', { name: 'Add a relation' });
+  await relations.getByText('It contains no endpoint.').waitFor();
+  await add.getByLabel('Other endpoint').fill('none');
+  await add.getByRole('button', { name: 'Add' }).click();
+  await add.getByText('endpoint-not-found').waitFor();
+  await add.getByLabel('Other endpoint').fill('lamp');
+  await add.getByRole('button', { name: 'Add' }).click();
+  await relations.getByRole('list', { name: 'It contains' }).getByRole('link', { name: 'lamp' }).waitFor();
+  await add.getByLabel('Direction').selectOption('!contains');
+  await add.getByLabel('Other endpoint').fill('lamp');
+  await add.getByRole('button', { name: 'Add' }).click();
+  await add.getByRole('alert').waitFor();
+  t.match(await add.getByRole('alert').textContent(), /relation-cycle|cycle/);
+  await add.getByLabel('Other endpoint').fill('house');
+  await add.getByRole('button', { name: 'Add' }).click();
+  await relations.getByRole('list', { name: 'It is in' }).getByRole('link', { name: 'house' }).waitFor();
+  t.match(await c.call('GET', 'endpoints/house/relations?relation=contains'), {
+    content: [{ endpointId: 'box' }],
+  });
+  await relations.getByRole('button', { name: 'Remove the relation with lamp' }).click();
+  await relations.getByText('It contains no endpoint.').waitFor();
+  t.match(await c.call('GET', 'endpoints/box/relations?relation=contains'), { totalElements: 0 });
+});
+
 void t.test('what devices and people write is text, whatever it looks like', async (t) => {
   const c = await startConsole(t);
   if (c === undefined) return;

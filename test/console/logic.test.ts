@@ -142,7 +142,7 @@ void t.test('numbers, ages and values', async (t) => {
 });
 
 void t.test('JSON for people: what fits into a line stands in one', async (t) => {
-  const condition = (key: string) => ({ metadata: { $elemMatch: { key, value: { $gt: 1 } } } });
+  const condition = (key: string) => ({ $elemMatch: { key, value: { $gt: 1 } } });
   const query = { $and: [condition('a'), condition('b')], empty: { list: [], object: {} } };
   const text = formatJson(query);
   t.same(JSON.parse(text), query);
@@ -150,8 +150,8 @@ void t.test('JSON for people: what fits into a line stands in one', async (t) =>
     text,
     `{
   "$and": [
-    { "metadata": { "$elemMatch": { "key": "a", "value": { "$gt": 1 } } } },
-    { "metadata": { "$elemMatch": { "key": "b", "value": { "$gt": 1 } } } }
+    { "$elemMatch": { "key": "a", "value": { "$gt": 1 } } },
+    { "$elemMatch": { "key": "b", "value": { "$gt": 1 } } }
   ],
   "empty": { "list": [], "object": {} }
 }`,

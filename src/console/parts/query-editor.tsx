@@ -67,7 +67,7 @@ export function QueryEditor({ text, onText, faults }: QueryEditorProps) {
               {...ids}
               ref={area}
               class="code"
-              rows={12}
+              rows={Math.min(Math.max(text.split('\n').length + 1, 12), 28)}
               spellcheck={false}
               autocapitalize="off"
               aria-invalid={placed.length > 0}

@@ -10,6 +10,7 @@ import { EventList } from '../parts/event-list.js';
 import { FaultNote } from '../parts/fault-note.js';
 import { LiveBadge } from '../parts/live-badge.js';
 import { MetadataTable } from '../parts/metadata-table.js';
+import { Relations } from '../parts/relations.js';
 import { go } from '../router.js';
 import { routeHref } from '../route.js';
 
@@ -90,6 +91,7 @@ export function EndpointView({ id }: { id: string }) {
             />
             <div class="stack">
               <Memberships endpoint={endpoint.value} />
+              <Relations endpointId={id} feed={feed} />
               <EventList
                 label="Live events"
                 events={feed.newest}
