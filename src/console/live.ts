@@ -35,6 +35,7 @@ const ASLEEP_AFTER_MS = 60_000;
  */
 export function followEvents(api: Api, interest: LiveInterest, handlers: LiveHandlers): () => void {
   let ended = false;
+  let hiddenLong = false;
   let lastId: string | undefined;
   let connections = 0;
   let wake: (() => void) | undefined;
@@ -44,6 +45,14 @@ export function followEvents(api: Api, interest: LiveInterest, handlers: LiveHan
     let waitMs = FIRST_WAIT_MS;
     handlers.onState({ kind: 'connecting' });
     while (!ended) {
+      if (hiddenLong) {
+        handlers.onState({ kind: 'asleep' });
+        // all that happened meanwhile may be more than is worth replaying: views read anew
+        lastId = undefined;
+        await new Promise<void>((resolve) => (wake = resolve));
+        waitMs = FIRST_WAIT_MS;
+        continue;
+      }
       current = new AbortController();
       const answer = await api.stream(
         { path: 'events', query: { ...interest }, signal: current.signal },
@@ -65,12 +74,7 @@ export function followEvents(api: Api, interest: LiveInterest, handlers: LiveHan
         waitMs = Math.max(waitMs, answer.fault.retryAfterMs ?? 0);
       }
       if (ended) return;
-      if (sleeping()) {
-        handlers.onState({ kind: 'asleep' });
-        await new Promise<void>((resolve) => (wake = resolve));
-        waitMs = FIRST_WAIT_MS;
-        continue;
-      }
+      if (hiddenLong) continue;
       handlers.onState({ kind: 'reconnecting', reason });
       await Promise.race([pause(waitMs), new Promise<void>((resolve) => (wake = resolve))]);
       waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
@@ -108,8 +112,6 @@ export function followEvents(api: Api, interest: LiveInterest, handlers: LiveHan
   }
 
   let falling: ReturnType<typeof setTimeout> | undefined;
-  let hiddenLong = false;
-  const sleeping = (): boolean => hiddenLong;
   const onVisibility = (): void => {
     clearTimeout(falling);
     if (document.hidden) {

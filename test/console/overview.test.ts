@@ -43,6 +43,31 @@ void t.test('the chart moves, counts and events follow', async (t) => {
   await page.getByRole('link', { name: 'Endpoints of demo' }).getByText('2', { exact: true }).waitFor();
 });
 
+void t.test(
+  'a page that nobody looks at lets its connection go, and reads anew when it is seen again',
+  async (t) => {
+    const c = await startConsole(t);
+    if (c === undefined) return;
+    const page = await c.open();
+    await page.clock.install();
+    await page.reload();
+    await untilLive(page, 1);
+    const see = (hidden: boolean) =>
+      page.evaluate(`Object.defineProperty(document, 'hidden', { value: ${hidden}, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'))`);
+    const endpoints = page.getByRole('link', { name: 'Endpoints of demo' });
+    await endpoints.getByText('0', { exact: true }).waitFor();
+    await see(true);
+    await page.clock.fastForward(61_000);
+    await page.getByText('asleep').waitFor();
+    await c.register('kettle-1');
+    await see(false);
+    await untilLive(page, 1);
+    await endpoints.getByText('1', { exact: true }).waitFor();
+    t.equal(await page.getByText('asleep').count(), 0);
+  },
+);
+
 void t.test('a service that goes and comes back', async (t) => {
   const browser = await startChromium(t);
   if (browser === undefined) return;

@@ -83,7 +83,11 @@ function EndpointRow({ endpoint, keys, selection, brief }: EndpointRowProps) {
           <Text>{endpointId}</Text>
         </a>
       </th>
-      {!brief && <td data-label="Version">{appVersion.name}</td>}
+      {!brief && (
+        <td data-label="Version" class="version">
+          {appVersion.name}
+        </td>
+      )}
       {keys.map((key) => {
         const value = metadata === undefined ? undefined : valueAt(metadata, key);
         return (
