@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 
@@ -40,8 +41,10 @@ export function createHttpClient(base: URL, token: string | undefined): HttpClie
   const fixed: Record<string, string> =
     token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
 
-  const open: HttpClient['open'] = ({ method, path, headers, signal }) =>
-    library.request({
+  const open: HttpClient['open'] = ({ method, path, headers, signal }) => {
+    // one signal ends all requests under way, however many those are
+    if (signal !== undefined) setMaxListeners(0, signal);
+    return library.request({
       protocol: base.protocol,
       hostname: base.hostname.replace(/^\[|\]$/g, ''),
       port: base.port,
@@ -51,6 +54,7 @@ export function createHttpClient(base: URL, token: string | undefined): HttpClie
       headers: { ...fixed, ...headers },
       ...(signal === undefined ? {} : { signal }),
     });
+  };
 
   const request: HttpClient['request'] = (asked) =>
     new Promise((resolve, reject) => {
