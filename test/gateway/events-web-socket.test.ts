@@ -196,42 +196,39 @@ void t.test('messages of the client are not taken', async (t) => {
   t.equal(pinging.close?.code, 1000, 'an orderly end is answered');
 });
 
-void t.test(
-  'a reader that does not read is dropped, with the reason; others go on',
-  async (t) => {
-    const h = await startHarness(t);
-    const { port } = h.gateway;
-    await registerKettle(h, 'k1', {});
-    const quick = await follow(t, 'ws', { port });
-    const slow = await Promise.all([...PROTOCOLS, ...PROTOCOLS].map((each) => follow(t, each, { port })));
-    for (const { socket } of slow) socket.pause();
-    const dropped = async (): Promise<number> => {
-      const metrics = await (await fetch(`${h.managementOrigin}/metrics`)).text();
-      return Number(/subscribers_dropped_total (\d+)/.exec(metrics)![1]);
-    };
-    let changes = 0;
-    while ((await dropped()) < slow.length) {
-      // 1 MiB here, and what the sockets of both sides hold: no more can wait for a reader
-      if (changes > 300) throw new Error('the slow readers were not dropped');
-      for (let i = 0; i < 10; i++)
-        await h.call('PUT', '/endpoints/k1/metadata/a', `"${changes++}${'x'.repeat(90_000)}"`);
-    }
-    await quick.until(() => quick.told.length === changes);
-    for (const client of slow) {
-      client.socket.resume();
-      await client.until(() => client.close !== undefined || client.told.at(-1)?.type === 'dropped');
-      const farewell = client.close?.reason ?? client.told.at(-1)!.data['reason'];
-      t.match(farewell, /the reader is too slow: more than 1 MiB of events wait for it/);
-      if (client.close !== undefined) t.equal(client.close.code, 1013);
-      // and it can come back to where it was
-      const again = await follow(t, 'ws', { port, query: `?lastEventId=${client.lastId()}` });
-      await again.until(() => again.told.at(-1)?.id === quick.told.at(-1)!.id);
-      const got = client.told.filter(({ type }) => type !== 'dropped').length;
-      t.equal(got + again.told.length, changes);
-      again.socket.destroy();
-    }
-  },
-);
+void t.test('a reader that does not read is dropped, with the reason; others go on', async (t) => {
+  const h = await startHarness(t);
+  const { port } = h.gateway;
+  await registerKettle(h, 'k1', {});
+  const quick = await follow(t, 'ws', { port });
+  const slow = await Promise.all([...PROTOCOLS, ...PROTOCOLS].map((each) => follow(t, each, { port })));
+  for (const { socket } of slow) socket.pause();
+  const dropped = async (): Promise<number> => {
+    const metrics = await (await fetch(`${h.managementOrigin}/metrics`)).text();
+    return Number(/subscribers_dropped_total (\d+)/.exec(metrics)![1]);
+  };
+  let changes = 0;
+  while ((await dropped()) < slow.length) {
+    // 1 MiB here, and what the sockets of both sides hold: no more can wait for a reader
+    if (changes > 300) throw new Error('the slow readers were not dropped');
+    for (let i = 0; i < 10; i++)
+      await h.call('PUT', '/endpoints/k1/metadata/a', `"${changes++}${'x'.repeat(90_000)}"`);
+  }
+  await quick.until(() => quick.told.length === changes);
+  for (const client of slow) {
+    client.socket.resume();
+    await client.until(() => client.close !== undefined || client.told.at(-1)?.type === 'dropped');
+    const farewell = client.close?.reason ?? client.told.at(-1)!.data['reason'];
+    t.match(farewell, /the reader is too slow: more than 1 MiB of events wait for it/);
+    if (client.close !== undefined) t.equal(client.close.code, 1013);
+    // and it can come back to where it was
+    const again = await follow(t, 'ws', { port, query: `?lastEventId=${client.lastId()}` });
+    await again.until(() => again.told.at(-1)?.id === quick.told.at(-1)!.id);
+    const got = client.told.filter(({ type }) => type !== 'dropped').length;
+    t.equal(got + again.told.length, changes);
+    again.socket.destroy();
+  }
+});
 
 void t.test('the service stops', async (t) => {
   const h = await startHarness(t);
