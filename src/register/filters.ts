@@ -185,9 +185,10 @@ export function createFilters(deps: FiltersDeps): Filters {
   async function viewOf(filter: SavedFilter): Promise<FilterView> {
     const { application, number } = filter;
     const matchedEndpointsCount = await store.count({ application, filterNumber: number });
-    const view: FilterView = { filter, etag: etagOfFilter(filter), matchedEndpointsCount };
-    if (number === SET_ASIDE) return { ...view, fault: faultOfSaved(filter.queryText) ?? '' };
     const progress = filter.status === 'pending' ? recalculation.progressOf(application) : undefined;
+    const etag = etagOfView(filter, matchedEndpointsCount, progress?.evaluated ?? 0);
+    const view: FilterView = { filter, etag, matchedEndpointsCount };
+    if (number === SET_ASIDE) return { ...view, fault: faultOfSaved(filter.queryText) ?? '' };
     return progress === undefined ? view : { ...view, progress };
   }
 
@@ -250,17 +251,23 @@ function check(
   return { name, description, queryText: JSON.stringify(read.query.source) };
 }
 
-/** An entity tag for the filter's state; its status is part of the state, so it changes when the filter activates. */
-export function etagOfFilter(filter: SavedFilter): string {
-  return `"${filter.createdMs.toString(36)}-${filter.revision.toString(36)}"`;
+/** What a caller can change, and the status: the part of the entity tag that `If-Match` is about. */
+function stateTagOf(filter: SavedFilter): string {
+  return `${filter.createdMs.toString(36)}-${filter.revision.toString(36)}`;
+}
+
+/** An entity tag of what is answered: members come and go, and an evaluation goes on, with no change of the filter. */
+function etagOfView(filter: SavedFilter, members: number, evaluated: number): string {
+  return `"${stateTagOf(filter)}.${members.toString(36)}.${evaluated.toString(36)}"`;
 }
 
 function precondition(filter: SavedFilter, ifMatch: readonly string[] | undefined): Refusal | undefined {
-  if (ifMatch === undefined || ifMatch.includes('*') || ifMatch.includes(etagOfFilter(filter)))
-    return undefined;
+  const state = stateTagOf(filter);
+  const isOfState = (tag: string) => tag === '*' || tag.slice(1, -1).split('.')[0] === state;
+  if (ifMatch === undefined || ifMatch.some(isOfState)) return undefined;
   return refuse(
     'precondition-failed',
-    `The present ETag of the filter "${filter.id}" is ${etagOfFilter(filter)}.`,
+    `The filter "${filter.id}" has changed: its present ETag begins with "${state}.`,
   );
 }
 

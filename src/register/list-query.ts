@@ -23,6 +23,7 @@ type Conditions = Pick<RecordQuery, 'where' | 'test'> & { endpointIds?: readonly
 export function conditionsOf(list: ListQuery, limits: QueryLimits): Conditions | Refusal {
   const parts: { name: string; query: JsonObject }[] = [];
   const conditions: Conditions = {};
+  const details: FaultDetail[] = [];
   if (list.endpointIds !== undefined) {
     if (list.regex)
       parts.push({ name: 'endpointId', query: { endpoint_id: pattern(list.endpointIds[0] ?? '') } });
@@ -30,6 +31,8 @@ export function conditionsOf(list: ListQuery, limits: QueryLimits): Conditions |
   }
   if (list.metadataFilter?.kind === 'object') {
     const value = list.regex ? withPatterns(list.metadataFilter.value) : list.metadataFilter.value;
+    const operator = Object.keys(value).find((key) => key.startsWith('$'));
+    if (operator !== undefined) details.push({ path: 'metadataFilter', message: notAKey(operator) });
     parts.push({ name: 'metadataFilter', query: queryOfMetadataFilter(value) });
   } else if (list.metadataFilter !== undefined) {
     for (const [key, text] of list.metadataFilter.pairs) {
@@ -37,7 +40,6 @@ export function conditionsOf(list: ListQuery, limits: QueryLimits): Conditions |
       parts.push({ name: 'metadataFilter', query: { metadata: { $elemMatch: { key, value } } } });
     }
   }
-  const details: FaultDetail[] = [];
   const queries: Query[] = [];
   for (const { name, query } of parts) {
     const parsed = parseQuery(query, limits);
@@ -64,6 +66,10 @@ export function conditionsOf(list: ListQuery, limits: QueryLimits): Conditions |
   const where = combine(queries);
   if (where !== undefined) conditions.where = where;
   return conditions;
+}
+
+function notAKey(operator: string): string {
+  return `names metadata keys; "${operator.slice(0, 80)}" is an operator. Conditions that operators join go into "query" of POST /endpoints/search.`;
 }
 
 function combine(queries: readonly Query[]): Query | undefined {

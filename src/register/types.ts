@@ -197,7 +197,7 @@ export interface FilterDraft {
 
 export interface FilterView {
   filter: SavedFilter;
-  /** entity tag, quotes included */
+  /** entity tag of all that is here, quotes included; as a condition of a change, only the filter's own state counts */
   etag: string;
   matchedEndpointsCount: number;
   /** of a pending filter: endpoints evaluated so far, of how many */

@@ -35,8 +35,14 @@ void t.test('a filter from its creation to its end', async (t) => {
   t.match(members.json.content, [{ endpointId: 'k1', filters: [id] }]);
   t.same((await h.call('GET', '/endpoints/k1?include=filters')).json.filters, [id]);
 
+  await h.call('PUT', '/endpoints/k2/metadata/temp', 91);
+  const grown = await h.call('GET', `${path}/${id}`, undefined, { 'if-none-match': etag });
+  t.match(grown.json, { matchedEndpointsCount: 2 }, 'a count that changed is answered');
+  await h.call('PUT', '/endpoints/k2/metadata/temp', 20);
+
   t.equal((await h.call('POST', path, { name: 'Hot', mongoQuery: {} })).status, 409);
-  const renamed = await h.call('PATCH', `${path}/${id}`, { name: 'Very hot' }, { 'if-match': etag });
+  const before = { 'if-match': grown.headers.get('etag')! };
+  const renamed = await h.call('PATCH', `${path}/${id}`, { name: 'Very hot' }, before);
   t.equal(renamed.status, 200);
   t.match(renamed.json, { name: 'Very hot', status: 'active' });
   t.equal((await h.call('PATCH', `${path}/${id}`, { name: 'x' }, { 'if-match': etag })).status, 412);

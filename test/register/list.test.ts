@@ -56,6 +56,12 @@ void t.test('every parameter of the list', async (t) => {
     ids({ metadataFilter: { kind: 'pairs', pairs: texts }, regex });
   t.equal(await object({ city: 'Kyiv' }), 'kyiv-1 x1');
   t.equal(await object({ city: 'Kyiv', temp: { $lt: 20 } }), 'kyiv-1');
+  t.equal(await object({ temp: { $exists: false } }), 'x1');
+  t.match(
+    await list({ metadataFilter: { kind: 'object', value: { $or: [] } } }),
+    { code: 'invalid-parameter', details: [{ path: 'metadataFilter', message: /"\$or" is an operator/ }] },
+    'what could never be is refused, not empty',
+  );
   t.equal(await object({}), 'kyiv-1 kyiv-2 lviv-1 odesa-1 x1');
   t.equal(await object({ city: '^ky' }, true), 'kyiv-1 kyiv-2 x1');
   t.equal(await object({ city: '^ky', temp: { $gte: 4 } }, true), 'kyiv-1', 'operators stay what they are');

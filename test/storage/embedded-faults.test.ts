@@ -223,6 +223,22 @@ void t.test('a pid that another process got meanwhile holds nothing', async (t) 
   await t.resolves(opened.then((again) => again.close()));
 });
 
+void t.test('a killed holder whose parent has not heard of it holds nothing', async (t) => {
+  const folder = emptyFolder(t);
+  const url = `file:${folder}`;
+  // sleep has taken the place of the shell, and asks for no child
+  const script = '"$@" & exec sleep 600';
+  const parent = spawn('bash', ['-c', script, 'bash', process.execPath, CHILD, url, 'hold'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.teardown(() => parent.kill('SIGKILL'));
+  await once(createInterface(parent.stdout), 'line');
+  const { pid } = JSON.parse(readFileSync(join(folder, 'epr.lock'), 'utf8')) as { pid: number };
+  process.kill(pid, 'SIGKILL');
+  while (!readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ')) await sleep(5);
+  await (await openEmbeddedStore({ url, durability: 'sync' })).close();
+});
+
 void t.test('what can’t be opened says why, and leaves the folder free', async (t) => {
   const newer = emptyFolder(t);
   await (await openEmbeddedStore({ url: `file:${newer}`, durability: 'sync' })).close();

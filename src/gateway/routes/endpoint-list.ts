@@ -36,7 +36,8 @@ const ListParameters = closedObject({
   metadataFilter: Type.Optional(
     Type.String({
       description:
-        'A JSON object over metadata keys, or `key:value,key:value`; in the second form a comma in a value is written `\\,` and a backslash before it `\\\\`.',
+        'A JSON object over metadata keys: each is there and has such a value (`{"$exists": false}`: is not there). ' +
+        'Or `key:value,key:value`; in the second form a comma in a value is written `\\,` and a backslash before it `\\\\`.',
       examples: ['{"city":"Kyiv","temp":{"$gt":20}}', 'city:Kyiv,temp:4'],
     }),
   ),

@@ -29,7 +29,7 @@ const Search = named(
       filterId: Type.String({ description: 'Only endpoints that match this active filter.' }),
       metadataFilter: Type.Unsafe<JsonObject | string>({
         type: ['object', 'string'],
-        description: 'An object over metadata keys, its JSON text, or `key:value,key:value`.',
+        description: 'An object over metadata keys, its JSON text, or `key:value,key:value`, as in the list.',
       }),
       multiFilter: Type.String({ description: 'Text found in the id or in any metadata value.' }),
       query: MongoQuery,

@@ -39,9 +39,11 @@ function read(read: () => string): string {
   }
 }
 
+/** `''` of one that has ended, be its parent slow to hear of it (a zombie). */
 function startOf(pid: number): string {
   const stat = read(() => readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''; // the name in parentheses may hold spaces
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // the name in parentheses may hold spaces
+  return fields[0] === 'Z' || fields[0] === 'X' ? '' : (fields[19] ?? '');
 }
 
 function worldOf(): string {
