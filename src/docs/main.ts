@@ -1,5 +1,6 @@
 import SwaggerUI from 'swagger-ui-dist/swagger-ui-es-bundle.js';
 import 'swagger-ui-dist/swagger-ui.css';
+import { withoutPrefill } from './no-prefill.js';
 import './page.css';
 
 const dark = matchMedia('(prefers-color-scheme: dark)');
@@ -18,4 +19,11 @@ SwaggerUI({
   displayRequestDuration: true,
   showExtensions: true,
   defaultModelsExpandDepth: 0,
+  plugins: [
+    {
+      statePlugins: {
+        spec: { wrapActions: { updateSpec: (update) => (text) => update(withoutPrefill(text)) } },
+      },
+    },
+  ],
 });

@@ -1,5 +1,9 @@
 /** What is used of it; the package has no types. Its settings: https://swagger.io/docs/open-source-tools/swagger-ui/usage/configuration/ */
 declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {
+  type UpdateSpec = (text: string) => unknown;
+  interface Plugin {
+    statePlugins: { spec: { wrapActions: { updateSpec: (update: UpdateSpec) => UpdateSpec } } };
+  }
   interface Settings {
     dom_id: string;
     /** of the document; operations are asked for relative to it */
@@ -12,6 +16,7 @@ declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {
     displayRequestDuration: boolean;
     showExtensions: boolean;
     defaultModelsExpandDepth: number;
+    plugins: Plugin[];
   }
   export default function SwaggerUI(settings: Settings): void;
 }

@@ -31,7 +31,9 @@ void t.test('the description of the interface, in a browser', async (t) => {
     await list.locator('.opblock-summary-control').click();
     const id = list.locator('tr[data-param-name="endpointId"] input');
     await id.fill('kettle-1');
-    await list.locator('tr[data-param-name="include"] input').first().fill('metadata');
+    const include = list.locator('tr[data-param-name="include"]');
+    await include.locator('button').first().click();
+    await include.locator('input').first().fill('metadata');
     await list.locator('button.execute').click();
     const answer = list.locator('.live-responses-table .response');
     await answer.waitFor();
@@ -42,6 +44,32 @@ void t.test('the description of the interface, in a browser', async (t) => {
     );
     await page.context().close();
   }
+});
+
+void t.test('what is tried as it stands, on a register without configuration, works', async (t) => {
+  const service = await startConsole(t);
+  if (service === undefined) return;
+  const page = await service.open('', { path: '/docs/' });
+  /** What an operation answers with nothing filled in. */
+  const tryIt = async (tag: string, operationId: string): Promise<string> => {
+    const operation = page.locator(`#operations-${tag}-${operationId}`);
+    await operation.locator('.opblock-summary-control').click();
+    await operation.locator('button.execute').click();
+    const status = operation.locator('.live-responses-table tr.response .response-col_status').first();
+    await status.waitFor();
+    return ((await status.textContent()) ?? '').trim();
+  };
+  for (const [tag, operationId, status] of [
+    ['Endpoints', 'registerEndpoint', /^201/],
+    ['Batches', 'startBatch', /^202/],
+    ['Endpoints', 'listEndpoints', /^200/],
+    ['Metadata', 'setMetadataKey', /^200/],
+    ['Filters', 'createFilter', /^201/],
+    ['Relations', 'linkEndpoints', /^200/],
+    ['Endpoints', 'unregisterEndpoint', /^204/],
+  ] as const)
+    t.match(await tryIt(tag, operationId), status, operationId);
+  await page.context().close();
 });
 
 void t.test('dark and light, as the system is, and narrow', async (t) => {

@@ -44,7 +44,7 @@ const MISTAKES: readonly [right: string, wrong: string, told: RegExp][] = [
     /argument/i,
   ],
   ['endpointIds: [', 'endpointId: [', /endpointIds?/],
-  ["appVersion: { name: 'smart_kettle-v1' }, endpointId }", 'endpointId }', /appVersion/],
+  ["appVersion: { name: 'demo-v1' }, endpointId }", 'endpointId }', /appVersion/],
   ['limit: 1,', "limit: '1',", /number/],
   ["let taken: 'endpoint-exists'", "let taken: 'endpoint-is-there'", /endpoint-exists/],
   ["status: 'Inactive' =", "status: 'Active' =", /Inactive/],

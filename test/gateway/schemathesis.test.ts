@@ -20,7 +20,7 @@ const hooks = {
 async function startFleet(h: Harness): Promise<Fleet> {
   const endpointIds = ['kettle-1', 'kettle-2', 'kettle-3', 'kettle-4'];
   for (const [i, endpointId] of endpointIds.entries()) {
-    const appVersion = { name: `smart_kettle-v${(i % 2) + 1}` };
+    const appVersion = { name: `demo-v${(i % 2) + 1}` };
     const body = { appVersion, endpointId, metadata: { city: 'Kyiv', temp: i, nested: { a: [1, null] } } };
     const answer = await h.call('POST', '/endpoints', body);
     if (answer.status !== 201) throw new Error(answer.text);
@@ -28,15 +28,15 @@ async function startFleet(h: Harness): Promise<Fleet> {
   const filterIds: string[] = [];
   for (const $gt of [0, 2]) {
     const mongoQuery = { metadata: { $elemMatch: { key: 'temp', value: { $gt } } } };
-    const answer = await h.call('POST', '/applications/smart_kettle/filters', {
+    const answer = await h.call('POST', '/applications/demo/filters', {
       name: `above ${$gt}`,
       mongoQuery,
     });
     filterIds.push((answer.json as { id: string }).id);
   }
   return {
-    applications: ['smart_kettle', 'other'],
-    versions: ['smart_kettle-v1', 'smart_kettle-v2', 'other-v1'],
+    applications: ['demo', 'other'],
+    versions: ['demo-v1', 'demo-v2', 'other-v1'],
     endpointIds: [...endpointIds, 'kettle-5'],
     keys: ['city', 'temp', 'nested', 'more'],
     filterIds,

@@ -30,7 +30,7 @@ export const listApplications = defineRoute({
       schema: pageOf('ApplicationPage', Application, false),
       example: {
         totalElements: 1,
-        content: [{ name: 'smart_kettle', versions: [{ name: 'smart_kettle-v1' }] }],
+        content: [{ name: 'demo', versions: [{ name: 'demo-v1' }] }],
       },
     },
   },

@@ -28,7 +28,7 @@ const getKeys = defineRoute({
     200: {
       description: 'The keys, by version.',
       schema: KeysByVersion,
-      example: { 'smart_kettle-v1': ['city', 'temp'], 'smart_kettle-v2': [] },
+      example: { 'demo-v1': ['city', 'temp'], 'demo-v2': [] },
     },
   },
   errors: ['application-not-found'],

@@ -84,8 +84,8 @@ const start = defineRoute({
       'application/json': {
         schema: Batch,
         example: {
-          appVersion: { name: 'smart_kettle-v1' },
-          endpoints: [{ endpointId: 'kettle-1', metadata: { city: 'Kyiv' } }],
+          appVersion: { name: 'demo-v1' },
+          endpoints: [{ endpointId: 'kitchen' }, { endpointId: 'kettle-2', metadata: { city: 'Kyiv' } }],
         },
       },
     },
@@ -133,7 +133,7 @@ const status = defineRoute({
     resource: 'application-{appName}',
   },
   query: closedObject({
-    appName: Type.String({ description: 'Application of the batch.', examples: ['smart_kettle'] }),
+    appName: Type.String({ description: 'Application of the batch.', examples: ['demo'] }),
     taskId: Type.String({ description: 'Of the answer that accepted the batch.', examples: [taskId] }),
     ...EndpointQuery.properties,
   }),
@@ -142,10 +142,11 @@ const status = defineRoute({
       description: 'The status.',
       schema: Status,
       example: {
-        createdCount: 1,
+        createdCount: 2,
         failedCount: 0,
         created: [
-          { endpointToken: 'sLn4UNjbGqYZ0mXWpR7k', endpointId: 'kettle-1', metadata: { city: 'Kyiv' } },
+          { endpointToken: 'Yb2kTq8wVdJ5rCfA0eNs', endpointId: 'kitchen', metadata: {} },
+          { endpointToken: 'sLn4UNjbGqYZ0mXWpR7k', endpointId: 'kettle-2', metadata: { city: 'Kyiv' } },
         ],
         failed: [],
       },

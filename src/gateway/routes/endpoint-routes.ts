@@ -97,10 +97,9 @@ const register = defineRoute({
       'application/json': {
         schema: Registering,
         example: {
-          appVersion: { name: 'smart_kettle-v1' },
+          appVersion: { name: 'demo-v1' },
           metadata: { city: 'Kyiv' },
           endpointId: 'kettle-1',
-          relations: [{ type: 'contains', from: 'kitchen' }],
         },
       },
     },
@@ -227,7 +226,7 @@ const putAppVersion = defineRoute({
   query: EndpointQuery,
   body: {
     as: VersionName,
-    content: { 'application/json': { schema: VersionName, example: { name: 'smart_kettle-v2' } } },
+    content: { 'application/json': { schema: VersionName, example: { name: 'demo-v2' } } },
     levelsAbove: 1,
   },
   conditional: true,
@@ -235,7 +234,7 @@ const putAppVersion = defineRoute({
     200: {
       description: 'The version, and when the endpoint got it.',
       schema: AppVersion,
-      example: appVersionExample,
+      example: { ...appVersionExample, name: 'demo-v2' },
     },
   },
   errors: ['endpoint-not-found', 'application-version-not-found', 'other-application'],

@@ -40,7 +40,7 @@ export function appVersionOf(head: RecordHead): { name: string; registeredDate: 
 export const EndpointPage = pageOf('EndpointPage', Endpoint, true);
 
 /** An endpoint as the document of the interface shows it. */
-export const appVersionExample = { name: 'smart_kettle-v1', registeredDate: '2017-03-17T11:30:02.643Z' };
+export const appVersionExample = { name: 'demo-v1', registeredDate: '2017-03-17T11:30:02.643Z' };
 export const endpointExample = {
   endpointId: 'kettle-1',
   createdDate: '2017-03-17T11:30:02.643Z',

@@ -28,7 +28,7 @@ const live = defineRoute({
   tags: ['Events'],
   access: { scope: 'application:read', on: 'each' },
   query: closedObject({
-    application: wanted('Only events of these applications.', 'smart_kettle'),
+    application: wanted('Only events of these applications.', 'demo'),
     endpointId: wanted('Only events of these endpoints, and of their relations.', 'kettle-1'),
     filterId: wanted(
       'Only events of these filters: matched, unmatched, pending, activated, deleted.',
@@ -61,7 +61,7 @@ const live = defineRoute({
       mediaType: 'text/event-stream',
       schema: Type.String(),
       example:
-        'id: 7f3a9c1e04d2-1041.0\nevent: metadata-updated\ndata: {"type":"metadata-updated","messageId":"kettle-1.2.metadata-updated","source":"kettle-1","application":"smart_kettle"}\n\n',
+        'id: 7f3a9c1e04d2-1041.0\nevent: metadata-updated\ndata: {"type":"metadata-updated","messageId":"kettle-1.2.metadata-updated","source":"kettle-1","application":"demo"}\n\n',
     },
   },
   errors: ['application-not-found', 'overloaded'],

@@ -57,6 +57,7 @@ const example = {
   createdDate: '2017-03-17T11:30:02.643Z',
   updatedDate: '2017-03-17T11:30:02.643Z',
 };
+const changeExample = { name: 'Very hot kettles' };
 const draftExample = { name: example.name, description: '', mongoQuery: example.mongoQuery };
 
 function viewOf({ filter, matchedEndpointsCount, progress, fault }: FilterView) {
@@ -195,13 +196,20 @@ const change = defineRoute({
   body: {
     as: Change,
     content: {
-      'application/json': { schema: Change, example: { name: 'Very hot kettles' } },
-      'application/merge-patch+json': { schema: Change, example: { name: 'Very hot kettles' } },
+      'application/json': { schema: Change, example: changeExample },
+      'application/merge-patch+json': { schema: Change, example: changeExample },
     },
     levelsAbove: QUERY_LEVELS,
   },
   conditional: true,
-  responses: { 200: { description: 'The filter.', schema: Filter, headers: ['ETag'], example } },
+  responses: {
+    200: {
+      description: 'The filter.',
+      schema: Filter,
+      headers: ['ETag'],
+      example: { ...example, ...changeExample, updatedDate: '2017-03-17T11:42:10.005Z' },
+    },
+  },
   errors: ['application-not-found', 'filter-not-found', 'invalid-query', 'filter-name-taken'],
   async handle(call, deps) {
     const wanted: Partial<Static<typeof Change>> = call.body;

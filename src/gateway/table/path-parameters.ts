@@ -32,7 +32,7 @@ export const PATH_PARAMETERS = {
   },
   app: {
     schema: Type.String({ pattern: NAME.source, description: 'Name of the application.' }),
-    example: 'smart_kettle',
+    example: 'demo',
     accepts: (text: string) => NAME.test(text),
     code: 'invalid-parameter',
     message: 'An application name has characters out of a-z, 0-9, "_" and "-".',

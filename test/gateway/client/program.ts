@@ -17,7 +17,7 @@ function need<T>(value: T | undefined): T {
 const registered = await client.POST('/endpoints', {
   params: { header: { 'Idempotency-Key': 'first' } },
   body: {
-    appVersion: { name: 'smart_kettle-v1' },
+    appVersion: { name: 'demo-v1' },
     endpointId: 'typed-1',
     metadata: { city: 'Kyiv', temp: 20 },
   },
@@ -27,7 +27,7 @@ const endpointId = need(registered.data).endpointId;
 const path = { endpointId };
 
 const again = await client.POST('/endpoints', {
-  body: { appVersion: { name: 'smart_kettle-v1' }, endpointId },
+  body: { appVersion: { name: 'demo-v1' }, endpointId },
 });
 // every operation has the codes of each of its statuses
 let taken: 'endpoint-exists' | 'token-taken' | undefined;
@@ -72,11 +72,11 @@ const found: Endpoint[] = need(searched.data).content;
 
 const batch = await client.POST('/endpoints/batch', {
   body: {
-    appVersion: { name: 'smart_kettle-v2' },
+    appVersion: { name: 'demo-v2' },
     endpoints: [{ endpointId: 'typed-2' }, { endpointId: 'typed-1' }],
   },
 });
-const query = { appName: 'smart_kettle', taskId: need(batch.data).taskId };
+const query = { appName: 'demo', taskId: need(batch.data).taskId };
 let done: components['schemas']['BatchStatus'];
 do done = need((await client.GET('/endpoints/batch/status', { params: { query } })).data);
 while (done.createdCount + done.failedCount < 2);
@@ -91,7 +91,7 @@ const results = await client.POST('/endpoints/metadata/batch', {
 // a text is answered to lines
 const items = typeof results.data === 'string' ? [] : need(results.data);
 
-const app = { app: 'smart_kettle' };
+const app = { app: 'demo' };
 const mongoQuery = { metadata: { $elemMatch: { key: 'temp', value: { $gt: 90 } } } };
 const created = await client.POST('/applications/{app}/filters', {
   params: { path: app },
@@ -124,7 +124,7 @@ console.log(
       need(preview.data).matchedEndpointsCount,
       need(preview.data).explain.conditions[0]?.letsThrough,
     ],
-    keys: need(keys.data)['smart_kettle-v1'],
+    keys: need(keys.data)['demo-v1'],
     deleted: need(removed.data).deleted,
     failed: need(removed.data).failed.map(({ code }) => code),
   }),
