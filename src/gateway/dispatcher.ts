@@ -83,7 +83,12 @@ export function createDispatcher(
     const { head } = exchange;
     const fault = identify(exchange);
     if (stopping) return sendFault(exchange, refuse('stopping'), [], true);
-    if (fault !== undefined) return sendFault(exchange, fault);
+    if (fault !== undefined) {
+      // Where the headers are in doubt, so is the end of the body, and what is behind it must not be taken for a request:
+      // uWebSockets.js closes a connection on which one comes before the answer to the last.
+      setImmediate(() => sendFault(exchange, fault, [], true));
+      return;
+    }
     const mount = findMount(head.path);
     if (mount === undefined) {
       const page = pages.find(head.path);

@@ -36,7 +36,15 @@ void t.test('headers that contradict themselves', async (t) => {
     coded.send(put(`Transfer-Encoding: ${coding}\r\n`, '1\r\n2\r\n0\r\n\r\n'));
     t.match(await coded.until(/HTTP\/1.1 \d+ /), /^HTTP\/1.1 400 /, coding);
   }
-  t.same((await h.call('GET', '/endpoints/k1/metadata')).json, { a: 1 }, 'nothing was changed');
+  const hidden = 'DELETE /api/v1/endpoints/k1 HTTP/1.1\r\nHost: x\r\n\r\n';
+  const smuggler = openRaw(t, h.gateway.port);
+  smuggler.send(put(`Content-Length: 1\r\nContent-Length: ${1 + hidden.length}\r\n`, `2${hidden}`));
+  await smuggler.closed;
+  t.same(
+    (await h.call('GET', '/endpoints/k1/metadata')).json,
+    { a: 1 },
+    'nothing was changed, nor is what hides in the longer body a request',
+  );
 
   const same = openRaw(t, h.gateway.port);
   same.send(put('Content-Length: 1\r\nContent-Length: 1\r\n', '7'));
