@@ -1,5 +1,5 @@
 import t from 'tap';
-import { runCli, temporaryFolder } from './run-cli.js';
+import { runCli, startCli, temporaryFolder } from './run-cli.js';
 
 void t.test('every command has a help with examples', async (t) => {
   const all = await runCli(['--help']);
@@ -11,6 +11,12 @@ void t.test('every command has a help with examples', async (t) => {
     t.match(one.stdout, /Examples:\n {2}\$ /);
     t.match(one.stdout, /Exit codes:/);
   }
+});
+
+void t.test('a reader that has enough is no fault', async (t) => {
+  const { child, done } = startCli(['--help']);
+  child.stdout!.destroy();
+  t.match(await done, { code: 0, stderr: '' });
 });
 
 void t.test('the version', async (t) => {

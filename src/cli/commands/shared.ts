@@ -6,7 +6,7 @@ export type Exit = (code: number) => void;
 
 export const EXIT_CODES = `
 Exit codes: 0 done; 1 could not be done; 2 the command line or the configuration is wrong;
-3 done, but some items failed (import); 130 stopped by Ctrl-C.`;
+3 done, but some items failed (import); 130 stopped by Ctrl-C before it was done.`;
 
 export const urlOption = (): Option =>
   new Option('--url <address>', 'the register')
