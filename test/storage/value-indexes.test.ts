@@ -196,3 +196,19 @@ void t.test('a key that is used no more gives way to the 65th', async (t) => {
   }
   t.equal(indexed.length, 64);
 });
+
+void t.test('a query that names no application is of the only one there is', async (t) => {
+  const { store } = await fleet(t);
+  const city = parsed(entry('city', 'city-7'));
+  const find = (scope: Scope) => store.find(queryOf({ scope, where: city, withTotal: true, limit: 10 }));
+  await find(APP);
+  await untilIndexed(store, queryOf({ scope: APP, where: city }), ['values:city']);
+  for (const scope of [{}, { tenant: 'kaa' }]) {
+    const page = await find(scope);
+    t.same([page.total, page.read!.by], [60, ['values:city']]);
+  }
+  t.same((await find({ tenant: 'other' })).total, 0);
+  const other = { id: 'other-1', application: 'other', metadata: { city: 'city-7' } };
+  await written(t, store, [register(other)]);
+  t.equal((await find({})).total, 61, 'all applications, where there are two');
+});

@@ -5,7 +5,7 @@ import { countFitting, fillPage, type Fits, type Search } from './fill-page.js';
 import { createPacer } from './pacer.js';
 import { byId, byIdIn, comparePlaces, newestFirst, oldestFirst } from './places.js';
 import { noReading } from './reading.js';
-import { inLists, isIn, walkOf, type ScopeWalk } from './scope-walk.js';
+import { inLists, inOneApplication, isIn, walkOf, type ScopeWalk } from './scope-walk.js';
 import { isKey, listOf, type Tables, type View } from './tables.js';
 import { choosePath, type Path, placesOn } from './values/access.js';
 import type { ValueIndexes } from './values/indexes.js';
@@ -49,8 +49,9 @@ export async function findRecords(
   tables: Tables,
   view: View,
   indexes: ValueIndexes,
-  query: RecordQuery,
+  asked: RecordQuery,
 ): Promise<RecordPage> {
+  const query = { ...asked, scope: inOneApplication(tables, view, asked.scope) };
   const search: Search = { tables, view, reading: noReading() };
   const page: RecordPage = { records: [], read: search.reading };
   const walk = walkOf(tables, view, query.scope);

@@ -1,5 +1,6 @@
 import { headOf } from '../../model/record.js';
 import type { PagePlace, Scope } from '../port.js';
+import { newestFirst } from './places.js';
 import type { Reading } from './reading.js';
 import {
   ALL,
@@ -22,6 +23,23 @@ export interface ScopeWalk {
   also: readonly List[];
   /** to be checked on the record; absent: nothing */
   rest?: Pick<Scope, 'tenant' | 'version'>;
+}
+
+/**
+ * A scope that names no application, with the one that all its records are of, if that is so: then the indexes of its
+ * values serve. Nearly always an installation, or a tenant of it, has one. O(log n).
+ */
+export function inOneApplication(tables: Tables, view: View, scope: Scope): Scope {
+  const { tenant } = scope;
+  if (scope.application !== undefined || (tenant !== undefined && !isKey(tenant))) return scope;
+  const list = tenant === undefined ? ALL : listOf.tenant(tenant);
+  for (const { endpointId } of newestFirst(tables, view, list)) {
+    const { application } = headOf(tables.records.getBinaryFast(endpointId, { transaction: view })!);
+    const own =
+      tenant === undefined ? listOf.application(application) : tenantApplication(tenant, application);
+    return countIn(tables, own, view) === countIn(tables, list, view) ? { ...scope, application } : scope;
+  }
+  return scope;
 }
 
 /** `undefined`: nothing is in the scope. O(1). */
