@@ -40,6 +40,17 @@ export function createFeed(api: Api, interest: LiveInterest = {}): Feed {
   let missed = 0;
   let notifying = false;
 
+  /** By how much our clock is ahead of the service's, and the way here: the least of what was seen. */
+  let aheadMs = Infinity;
+
+  /** The second of an event, in our time: what is replayed after a break belongs to when it happened. */
+  function happenedS(data: string, seenMs: number): number {
+    const timestampMs = Number(/"timestamp":(\d{1,16})\b/.exec(data)?.[1] ?? NaN);
+    if (Number.isNaN(timestampMs)) return Math.floor(seenMs / 1000);
+    aheadMs = Math.min(aheadMs, seenMs - timestampMs);
+    return Math.floor((timestampMs + aheadMs) / 1000);
+  }
+
   function notify(): void {
     if (notifying) return;
     notifying = true;
@@ -63,12 +74,11 @@ export function createFeed(api: Api, interest: LiveInterest = {}): Feed {
     },
     onEvents(events) {
       const seenMs = Date.now();
-      const counts = { updates: 0, matches: 0 };
-      for (const { type } of events) {
-        if (UPDATES.has(type)) counts.updates++;
-        else if (MATCHES.has(type)) counts.matches++;
+      for (const { type, data } of events) {
+        const updates = UPDATES.has(type) ? 1 : 0;
+        const matches = MATCHES.has(type) ? 1 : 0;
+        if (updates + matches > 0) rates.add(happenedS(data, seenMs), { updates, matches });
       }
-      rates.add(nowS(), counts);
       const latest = events.slice(-KEPT_EVENTS).map((event, i, all) => {
         return { ...event, number: total + events.length - all.length + i, seenMs };
       });

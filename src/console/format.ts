@@ -26,6 +26,11 @@ export function formatTime(date: Date): string {
   return `${day} ${formatClock(date)}`;
 }
 
+/** `2026-03-17 10:30:02.643 UTC`. */
+export function formatUtc(date: Date): string {
+  return date.toISOString().replace('T', ' ').replace('Z', ' UTC');
+}
+
 export function formatClock(date: Date): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;

@@ -47,6 +47,8 @@ export function createRates(windowS: number): Rates {
 
   return {
     add(second, counts) {
+      // older than the window: its place is another's
+      if (seconds[second % size]! > second) return;
       const at = place(second);
       updates[at]! += counts.updates;
       matches[at]! += counts.matches;

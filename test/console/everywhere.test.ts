@@ -154,8 +154,12 @@ void t.test('by keyboard alone: from the top of the page to a changed key and ba
   t.equal(await page.evaluate('document.activeElement.tagName'), 'TEXTAREA', 'it is written in at once');
   await page.keyboard.press('Control+A');
   await page.keyboard.type('77');
+  await page.keyboard.press('Escape');
+  await page.getByText('What you wrote is not saved.').waitFor();
+  t.equal(await page.getByLabel('Value of temp').inputValue(), '77', 'a draft is not thrown away unasked');
   await page.keyboard.press('Control+Enter');
   await page.locator('table.metadata').getByText('77').waitFor();
+  await until(async () => (await focused(page)) === 'Edit temp');
   await tabTo(page, 'Delete …', 'Shift+Tab');
   await page.keyboard.press('Enter');
   const dialog = page.getByRole('dialog');

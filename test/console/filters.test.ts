@@ -86,13 +86,18 @@ void t.test('a filter is changed, refused and deleted', async (t) => {
   await c.call('PATCH', `applications/demo/filters/${id}`, { description: 'somebody else' });
   await page.getByRole('button', { name: 'Save' }).click();
   await page.getByText('Somebody else changed this filter meanwhile (412).').waitFor();
-  await page.getByRole('link', { name: 'See how it is now' }).click();
+  const conflict = page.getByRole('alert').filter({ hasText: '412' });
+  await conflict.getByText('somebody else', { exact: true }).waitFor();
+  t.match(await conflict.textContent(), /Name now.*You wantvery hot.*Query now.*You want.*99/s);
+  await page.getByRole('link', { name: 'Keep theirs' }).click();
   await page.getByText('somebody else').waitFor();
   await page.getByRole('link', { name: 'Edit' }).click();
   await page
     .getByLabel('Query', { exact: true })
     .fill('{"metadata": {"$elemMatch": {"key": "temp", "value": {"$gt": 99}}}}');
+  await c.call('PATCH', `applications/demo/filters/${id}`, { description: 'somebody else again' });
   await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Save mine over it' }).click();
   await page.getByText('No endpoint matches now.').waitFor();
   await c.set('k-1', 'temp', 100);
   await page.getByRole('link', { name: 'k-1' }).first().waitFor();

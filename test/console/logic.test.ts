@@ -14,9 +14,22 @@ import {
 import { jsonFault } from '../../src/console/json-fault.js';
 import { lineOf, placeOf } from '../../src/console/json-place.js';
 import { changedKeys, sameJson, valueAt } from '../../src/console/metadata-edit.js';
+import { inWords } from '../../src/console/fault-words.js';
 import { createRates } from '../../src/console/rates.js';
 import { parseRoute, routeHref } from '../../src/console/route.js';
 import { createEventReader } from '../../src/console/sse.js';
+
+void t.test('what the service refuses by a pattern is said in words', async (t) => {
+  t.equal(
+    inWords('The metadata key "a b" is not allowed; a key matches ^[a-zA-Z0-9_]+$.'),
+    'The metadata key "a b" is not allowed; a key has only characters out of: a-z A-Z 0-9 _.',
+  );
+  t.equal(
+    inWords('/endpointId: must match pattern "^[a-zA-Z0-9._~-]{1,256}$"; found "a b".'),
+    '/endpointId: must have 1 to 256 characters out of: a-z A-Z 0-9 . _ ~ -; found "a b".',
+  );
+  t.equal(inWords('matches ^(a|b)$'), 'matches ^(a|b)$', 'others stay');
+});
 
 void t.test('rates: silence is 0, absence is a gap, and what is old is gone', async (t) => {
   const rates = createRates(5);
@@ -31,6 +44,8 @@ void t.test('rates: silence is 0, absence is a gap, and what is old is gone', as
     [null, null, 1, 0, 4],
   ]);
   t.same(rates.recent(103, 2), { updates: 2, matches: 2 });
+  rates.add(96, { updates: 9, matches: 9 });
+  t.same(rates.recent(103, 2), { updates: 2, matches: 2 }, 'what is older than the window takes no place');
   t.same(rates.recent(103, 10), { updates: 3, matches: 5 / 3 }, 'only what was listened to');
   rates.close(103);
   t.same(rates.series(106)[1], [0, 4, 0, null, null]);

@@ -1,13 +1,13 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { formatAge, formatTime } from '../format.js';
+import { formatAge, formatTime, formatUtc } from '../format.js';
 
 /** A date, and how long ago it was. */
 export function When({ iso }: { iso: string | undefined }) {
   if (iso === undefined) return <span class="muted">never</span>;
   const date = new Date(iso);
   return (
-    <time dateTime={iso} title={formatAge(date.getTime(), Date.now())}>
+    <time dateTime={iso} title={`${formatAge(date.getTime(), Date.now())}; ${formatUtc(date)}`}>
       {formatTime(date)}
     </time>
   );

@@ -1,7 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { describeEvent } from '../event-text.js';
 import type { SeenEvent } from '../feed.js';
-import { formatClock } from '../format.js';
+import { formatClock, formatUtc } from '../format.js';
 import { routeHref } from '../route.js';
 import { Text } from './basics.js';
 
@@ -61,10 +61,11 @@ function EventLine({ event, withEndpoint }: { event: SeenEvent; withEndpoint: bo
     () => describeEvent(event.type, event.data),
     [event],
   );
+  const seen = new Date(event.seenMs);
   return (
     <li class="event">
-      <time class="muted" dateTime={new Date(event.seenMs).toISOString()}>
-        {formatClock(new Date(event.seenMs))}
+      <time class="muted" dateTime={seen.toISOString()} title={formatUtc(seen)}>
+        {formatClock(seen)}
       </time>
       <span class={`event-kind kind-${event.type}`}>{event.type}</span>
       <span class="event-text">

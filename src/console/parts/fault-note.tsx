@@ -1,17 +1,20 @@
 import type { Fault } from '../api-types.js';
+import { inWords } from '../fault-words.js';
 
 /** Says what the service refused, with its code, and what is wrong where. */
 export function FaultNote({ fault, onRetry }: { fault: Fault; onRetry?: (() => void) | undefined }) {
+  // one that the message says already is not said again
+  const details = fault.details.filter(({ message }) => !fault.message.includes(message.replace(/\.$/, '')));
   return (
     <div class="note note-fault" role="alert">
       <p>
-        {fault.message} <code class="code">{fault.code}</code>
+        {inWords(fault.message)} <code class="code">{fault.code}</code>
       </p>
-      {fault.details.length > 0 && (
+      {details.length > 0 && (
         <ul>
-          {fault.details.map(({ path, message }) => (
+          {details.map(({ path, message }) => (
             <li key={path + message}>
-              {path !== '' && <code>{path}</code>} {message}
+              {path !== '' && <code>{path}</code>} {inWords(message)}
             </li>
           ))}
         </ul>

@@ -29,10 +29,12 @@ const VALUE_CHARACTERS = 2000;
 export function KeyEditor({ endpointId, name, seen, etag, onDone }: KeyEditorProps) {
   const { api, say } = useDeps();
   const [key, setKey] = useState(name ?? '');
-  const [draft, setDraft] = useState(seen === undefined ? '' : formatJson(seen));
+  const first = seen === undefined ? '' : formatJson(seen);
+  const [draft, setDraft] = useState(first);
   const [fault, setFault] = useState<Fault>();
   const [conflict, setConflict] = useState<Conflict>();
   const [busy, setBusy] = useState(false);
+  const [leaving, setLeaving] = useState(false);
   const wrong = draft === '' ? undefined : jsonFault(draft);
 
   async function save(over?: Conflict): Promise<void> {
@@ -60,7 +62,10 @@ export function KeyEditor({ endpointId, name, seen, etag, onDone }: KeyEditorPro
         void save();
       }}
       onKeyDown={(event) => {
-        if (event.key === 'Escape') onDone();
+        if (event.key === 'Escape' && !busy) {
+          if (leaving || (draft === first && key === (name ?? ''))) onDone();
+          else setLeaving(true);
+        }
         if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) void save();
       }}
     >
@@ -85,7 +90,10 @@ export function KeyEditor({ endpointId, name, seen, etag, onDone }: KeyEditorPro
                 area.focus();
               }
             }}
-            onInput={(event) => setDraft(event.currentTarget.value)}
+            onInput={(event) => {
+              setDraft(event.currentTarget.value);
+              setLeaving(false);
+            }}
           />
         )}
       </Field>
@@ -95,6 +103,11 @@ export function KeyEditor({ endpointId, name, seen, etag, onDone }: KeyEditorPro
         </button>
       )}
       {fault !== undefined && <FaultNote fault={fault} />}
+      {leaving && conflict === undefined && (
+        <div class="note note-warn" role="alert">
+          <p>What you wrote is not saved. Escape again discards it; so does “Cancel”.</p>
+        </div>
+      )}
       {conflict !== undefined && (
         <div class="note note-warn" role="alert">
           <p>

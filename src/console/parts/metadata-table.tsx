@@ -30,7 +30,18 @@ export function MetadataTable({ endpointId, metadata, etag, onChanged }: Metadat
   const [raw, setRaw] = useState(false);
   const fresh = useFresh(metadata);
   const names = Object.keys(metadata).sort();
+  const section = useRef<HTMLElement>(null);
+  /** whose button gets the focus back; `''`: that which adds one */
+  const left = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    if (editing !== undefined || removing !== undefined || left.current === undefined) return;
+    const buttons = [...(section.current?.querySelectorAll<HTMLElement>('[data-key]') ?? [])];
+    const { current } = left;
+    left.current = undefined;
+    (buttons.find((each) => each.dataset['key'] === current) ?? buttons[0])?.focus();
+  }, [editing, removing]);
   const done = (): void => {
+    left.current = editing?.name ?? '';
     setEditing(undefined);
     setRemoving(undefined);
     onChanged();
@@ -41,7 +52,7 @@ export function MetadataTable({ endpointId, metadata, etag, onChanged }: Metadat
     editing?.name === undefined || names.includes(editing.name) ? names : [...names, editing.name].sort();
 
   return (
-    <section class="panel" aria-label="Metadata">
+    <section class="panel" aria-label="Metadata" ref={section}>
       <header class="panel-head">
         <h2>Metadata</h2>
         <div class="panel-tools">
@@ -57,6 +68,8 @@ export function MetadataTable({ endpointId, metadata, etag, onChanged }: Metadat
           <button
             type="button"
             class="button button-small button-primary"
+            data-key=""
+            disabled={editing !== undefined}
             onClick={() => {
               setRaw(false);
               setEditing({ name: undefined, seen: undefined, etag });
@@ -116,6 +129,8 @@ export function MetadataTable({ endpointId, metadata, etag, onChanged }: Metadat
                         type="button"
                         class="button button-small"
                         aria-label={`Edit ${name}`}
+                        data-key={name}
+                        disabled={editing !== undefined}
                         onClick={() => setEditing(begin(name))}
                       >
                         Edit

@@ -5,7 +5,7 @@ import { formatJson } from '../format.js';
 import { jsonFault } from '../json-fault.js';
 import { useLoad, useSettled } from '../load.js';
 import { changeFilter, createFilter, getFilter, previewFilter } from '../operations.js';
-import { Loading } from '../parts/basics.js';
+import { Loading, Text } from '../parts/basics.js';
 import { FaultNote } from '../parts/fault-note.js';
 import { TextField } from '../parts/field.js';
 import { PreviewPanel } from '../parts/preview-panel.js';
@@ -43,9 +43,11 @@ function FilterForm({ app, saved, etag }: FilterFormProps) {
   const [description, setDescription] = useState(saved?.description ?? '');
   const [text, setText] = useState(saved === undefined ? FIRST_QUERY : formatJson(saved.mongoQuery));
   const [fault, setFault] = useState<Fault>();
+  const [theirs, setTheirs] = useState<{ filter: Filter; etag: string | undefined }>();
   const [busy, setBusy] = useState(false);
   const settled = useSettled(text, TYPING_MS);
-  const ready = jsonFault(settled) === undefined;
+  // of what nobody has written yet, nothing is asked
+  const ready = settled !== FIRST_QUERY && jsonFault(settled) === undefined;
   const preview = useLoad<Preview | undefined>(`preview ${app} ${settled}`, async (signal) =>
     ready
       ? previewFilter(api, app, JSON.parse(settled) as JsonValue, signal)
@@ -56,25 +58,30 @@ function FilterForm({ app, saved, etag }: FilterFormProps) {
   const refused = settled === text ? (preview.fault ?? fault) : fault;
   const faults = refused?.code === 'invalid-query' ? refused.details.map(inQuery) : [];
 
-  async function save(event: Event): Promise<void> {
-    event.preventDefault();
+  async function save(over?: { filter: Filter; etag: string | undefined }): Promise<void> {
     if (busy || jsonFault(text) !== undefined || name === '') return;
     setBusy(true);
     setFault(undefined);
-    const answer = await send();
+    setTheirs(undefined);
+    const answer = await send(over?.filter ?? saved, over === undefined ? etag : over.etag);
+    if (!answer.ok && answer.fault.status === 412 && saved !== undefined) {
+      const now = await getFilter(api, app, saved.id, new AbortController().signal);
+      if (now.ok) setTheirs({ filter: now.value, etag: now.etag });
+    }
     setBusy(false);
     if (!answer.ok) return setFault(answer.fault);
     say(saved === undefined ? 'The filter is saved' : 'The filter is changed');
     go(['filters', app, answer.value.id]);
   }
 
-  async function send(): Promise<Answer<Filter>> {
+  async function send(before: Filter | undefined, tag: string | undefined): Promise<Answer<Filter>> {
     const mongoQuery = JSON.parse(text) as JsonValue;
-    if (saved === undefined) return createFilter(api, app, { name, description, mongoQuery });
+    if (before === undefined) return createFilter(api, app, { name, description, mongoQuery });
     // a query that is sent again would be evaluated again
-    const same = JSON.stringify(mongoQuery) === JSON.stringify(saved.mongoQuery) && saved.fault === undefined;
+    const same =
+      JSON.stringify(mongoQuery) === JSON.stringify(before.mongoQuery) && before.fault === undefined;
     const change = same ? { name, description } : { name, description, mongoQuery };
-    return changeFilter(api, app, saved.id, change, etag);
+    return changeFilter(api, app, before.id, change, tag);
   }
 
   const back = saved === undefined ? routeHref(['filters'], { app }) : routeHref(['filters', app, saved.id]);
@@ -85,7 +92,14 @@ function FilterForm({ app, saved, etag }: FilterFormProps) {
       </p>
       <h1 tabIndex={-1}>{saved === undefined ? 'New filter' : 'Edit the filter'}</h1>
       <div class="columns columns-even">
-        <form class="panel pad" aria-label="Filter" onSubmit={(event) => void save(event)}>
+        <form
+          class="panel pad"
+          aria-label="Filter"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void save();
+          }}
+        >
           <TextField
             label="Name"
             value={name}
@@ -99,9 +113,17 @@ function FilterForm({ app, saved, etag }: FilterFormProps) {
           {fault?.status === 412 ? (
             <div class="note note-warn" role="alert">
               <p>Somebody else changed this filter meanwhile (412). Nothing was saved.</p>
-              <a class="button" href={back}>
-                See how it is now
-              </a>
+              {theirs !== undefined && <TheirFilter now={theirs.filter} mine={{ name, description, text }} />}
+              <div class="actions">
+                <a class="button" href={back}>
+                  Keep theirs
+                </a>
+                {theirs !== undefined && (
+                  <button type="button" class="button button-danger" onClick={() => void save(theirs)}>
+                    Save mine over it
+                  </button>
+                )}
+              </div>
             </div>
           ) : (
             fault !== undefined &&
@@ -123,6 +145,38 @@ function FilterForm({ app, saved, etag }: FilterFormProps) {
         </form>
         <PreviewPanel preview={preview} ready={ready} />
       </div>
+    </>
+  );
+}
+
+interface TheirFilterProps {
+  now: Filter;
+  mine: { name: string; description: string; text: string };
+}
+
+/** What differs, as it is now and as it is wanted. */
+function TheirFilter({ now, mine }: TheirFilterProps) {
+  const parts: [what: string, now: string, mine: string][] = [
+    ['Name', now.name, mine.name],
+    ['Description', now.description, mine.description],
+    ['Query', formatJson(now.mongoQuery), formatJson(JSON.parse(mine.text) as JsonValue)],
+  ];
+  return (
+    <>
+      {parts
+        .filter(([, theirs, wanted]) => theirs !== wanted)
+        .map(([what, theirs, wanted]) => (
+          <dl key={what} class="conflict">
+            <dt>{what} now</dt>
+            <dd>
+              <Text>{theirs}</Text>
+            </dd>
+            <dt>You want</dt>
+            <dd>
+              <Text>{wanted}</Text>
+            </dd>
+          </dl>
+        ))}
     </>
   );
 }

@@ -64,21 +64,6 @@ export function FleetSearch({ params }: { params: Readonly<Record<string, string
         ]}
         onChoose={(value) => search({ version: value })}
       />
-      <TextField
-        label="Id or value contains"
-        type="search"
-        value={text}
-        onText={setText}
-        placeholder="kettle"
-      />
-      <TextField
-        label="Metadata"
-        type="search"
-        value={metadata}
-        onText={setMetadata}
-        placeholder='city:Kyiv or {"temp":{"$gt":20}}'
-        code
-      />
       <SelectField
         label="Saved filter"
         value={params['filter'] ?? ''}
@@ -95,6 +80,23 @@ export function FleetSearch({ params }: { params: Readonly<Record<string, string
         choices={SORTS}
         onChoose={(value) => search({ sort: value })}
       />
+      <TextField
+        label="Id or value contains"
+        type="search"
+        value={text}
+        onText={setText}
+        placeholder="kettle"
+      />
+      <div class="search-wide">
+        <TextField
+          label="Metadata"
+          type="search"
+          value={metadata}
+          onText={setMetadata}
+          placeholder='city:Kyiv or {"temp":{"$gt":20}}'
+          code
+        />
+      </div>
       <TextField label="Columns" value={keys} onText={setKeys} placeholder="Metadata keys: city, temp" code />
     </form>
   );

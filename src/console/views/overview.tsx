@@ -20,7 +20,8 @@ const RECENT_S = 10;
 export function Overview() {
   const { feed, applications } = useDeps();
   useFeed(feed);
-  const recent = feed.rates.recent(nowS(), RECENT_S);
+  // of a service that does not tell, nothing is known
+  const recent = feed.state.kind === 'live' ? feed.rates.recent(nowS(), RECENT_S) : undefined;
   const shown = applications.slice(0, SHOWN_APPLICATIONS);
   return (
     <>
