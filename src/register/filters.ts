@@ -216,7 +216,12 @@ export function createFilters(deps: FiltersDeps): Filters {
     );
   }
 
-  return { create, get, list, change, remove, preview };
+  const has: Filters['has'] = (context, id) => {
+    const filter = index.byId(id);
+    return filter !== undefined && sees(context, filter.tenant);
+  };
+
+  return { create, get, has, list, change, remove, preview };
 }
 
 interface CheckedDraft {

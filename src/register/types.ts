@@ -118,6 +118,8 @@ export interface ListPage {
 export interface Filters {
   create(context: CallContext, application: string, filter: FilterDraft): Promise<Answer<FilterView>>;
   get(context: CallContext, application: string, id: string): Promise<Answer<FilterView>>;
+  /** whether an application that the caller's tenant has has this filter */
+  has(context: CallContext, id: string): boolean;
   /** by name, ascending; `name` narrows to names that contain it, whatever the case */
   list(
     context: CallContext,

@@ -66,9 +66,11 @@ function conditionsOf(filter: JsonObject | string, isPattern: boolean): JsonObje
     });
   }
   const conditions = typeof filter === 'string' ? (JSON.parse(filter) as JsonObject) : filter;
-  return Object.entries(conditions).map(([key, value]) =>
-    hasValue(key, isPattern && typeof value === 'string' ? pattern(value) : value),
-  );
+  return Object.entries(conditions).map(([key, value]) => {
+    const wanted = isPattern && typeof value === 'string' ? pattern(value) : value;
+    const lacksKey = { $nor: [{ metadata: { $elemMatch: { key } } }] };
+    return { $or: [hasValue(key, wanted), { $and: [lacksKey, { 'endpoint_id.missing': wanted }] }] };
+  });
 }
 
 function hasValue(key: string, value: JsonValue): JsonObject {

@@ -238,6 +238,12 @@ void t.test('the metadataFilter parameter', async (t) => {
     ],
   });
   t.ok(asks(queryOfMetadataFilter({}), {}));
-  t.ok(asks(queryOfMetadataFilter({ 'a.b': 1 }), { 'a.b': 1 }));
-  t.notOk(asks(queryOfMetadataFilter({ 'a.b': 1 }), { a: { b: 1 } }));
+  t.ok(asks(queryOfMetadataFilter({ 'a.b': 1 }), { a: { b: 1 } }));
+  t.notOk(asks(queryOfMetadataFilter({ 'a.b': 1 }), { a: 1, b: 1 }));
+  for (const operand of [null, { $ne: 1 }, { $nin: [1] }, { $exists: false }, { $not: { $gt: 1 } }]) {
+    t.ok(asks(queryOfMetadataFilter({ a: operand }), {}), 'as of a missing field');
+    t.ok(asks(queryOfMetadataFilter({ 'a.b': operand }), {}));
+  }
+  for (const operand of [1, { $gt: 1 }, { $exists: true }, { $in: [1] }, { $size: 0 }])
+    t.notOk(asks(queryOfMetadataFilter({ a: operand }), {}));
 });

@@ -1,6 +1,5 @@
 import { once } from 'node:events';
 import { EXIT, codeOf } from '../failure.js';
-import { createHttpClient, errorOf } from '../http.js';
 import { onInterrupt } from '../interrupt.js';
 import type { ServerSentEvent } from '../sse.js';
 import { eventLine, type LiveEvent } from './event-line.js';
@@ -40,10 +39,7 @@ export async function watch(flags: WatchFlags): Promise<number> {
     signal,
     onConnected: () => {
       if (connections++ > 0) say('connected again; what happened in between follows');
-      else {
-        say(`connected to ${flags.url.origin}, waiting for events; Ctrl-C ends it`);
-        void unknownFilter(flags, signal).then((text) => text !== undefined && say(text));
-      }
+      else say(`connected to ${flags.url.origin}, waiting for events; Ctrl-C ends it`);
     },
     onLost: (reason) => say(`connection lost (${reason}); trying again`),
     onGap: async (gap, message) => {
@@ -58,31 +54,6 @@ export async function watch(flags: WatchFlags): Promise<number> {
   });
   interrupt.forget();
   return EXIT.ok;
-}
-
-/** Says so when the register knows no such filter, which it can tell only of an application. Undefined: nothing to say. */
-async function unknownFilter(
-  { url, token, application, filter }: WatchFlags,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  if (filter === undefined || application === undefined) return undefined;
-  const client = createHttpClient(url, token);
-  const filters = `/api/v1/applications/${encodeURIComponent(application)}/filters`;
-  try {
-    const answer = await client.request({
-      method: 'GET',
-      path: `${filters}/${encodeURIComponent(filter)}`,
-      signal,
-    });
-    const { code, message } = errorOf(answer);
-    if (answer.status !== 404 || code === 'not-found') return undefined;
-    return `${message} No event will come of it. GET ${filters} lists the ids that there are.`;
-  } catch {
-    // only a hint: what is wrong with the register is told by the stream
-    return undefined;
-  } finally {
-    client.close();
-  }
 }
 
 function queryOf({ application, endpoint, filter, type }: WatchFlags): Record<string, string> {

@@ -36,7 +36,7 @@ const ListParameters = closedObject({
   metadataFilter: Type.Optional(
     Type.String({
       description:
-        'A JSON object over metadata keys: each is there and has such a value (`{"$exists": false}`: is not there). ' +
+        'A JSON object over metadata keys, in the filter language; `null`, `$ne` and the like hold of a key that is not there, too, and a dotted name is a path into a value. ' +
         'Or `key:value,key:value`; in the second form a comma in a value is written `\\,` and a backslash before it `\\\\`.',
       examples: ['{"city":"Kyiv","temp":{"$gt":20}}', 'city:Kyiv,temp:4'],
     }),

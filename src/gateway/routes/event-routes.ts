@@ -64,7 +64,7 @@ const live = defineRoute({
         'id: 7f3a9c1e04d2-1041.0\nevent: metadata-updated\ndata: {"type":"metadata-updated","messageId":"kettle-1.2.metadata-updated","source":"kettle-1","application":"demo"}\n\n',
     },
   },
-  errors: ['application-not-found', 'overloaded'],
+  errors: ['application-not-found', 'filter-not-found', 'overloaded'],
   async handle(call, deps) {
     const { application, endpointId, filterId, type } = call.query;
     for (const name of application ?? []) {
@@ -73,6 +73,12 @@ const live = defineRoute({
         return refuse('application-not-found', `There is no application "${name.slice(0, 200)}".`);
       }
     }
+    const unknown = filterId?.find((id) => !deps.register.filters.has(call.context, id));
+    if (unknown !== undefined)
+      return refuse(
+        'filter-not-found',
+        `There is no filter "${unknown.slice(0, 200)}"; /api/v1/applications/{app}/filters lists those of an application.`,
+      );
     const from = placeOf(call.lastEventId, call.query.lastEventId);
     if (from !== undefined && 'kind' in from) return from;
     const interest = {
