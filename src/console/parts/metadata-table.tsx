@@ -139,6 +139,7 @@ export function MetadataTable({ endpointId, metadata, etag, onChanged }: Metadat
                         type="button"
                         class="button button-small"
                         aria-label={`Remove ${name}`}
+                        disabled={editing !== undefined}
                         onClick={() => setRemoving(begin(name))}
                       >
                         Remove

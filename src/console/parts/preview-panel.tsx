@@ -15,7 +15,7 @@ export function PreviewPanel({ preview, ready }: { preview: Loaded<Preview | und
         {loading && ready && <span class="muted">evaluating …</span>}
       </header>
       {/* faults of the query stand in the query */}
-      {fault !== undefined && fault.code !== 'invalid-query' && <FaultNote fault={fault} />}
+      {fault !== undefined && fault.code !== 'invalid-query' && <FaultNote fault={fault} again />}
       {!ready || fault?.code === 'invalid-query' ? (
         <Empty title="As soon as the query is right, what it matches is shown here." />
       ) : (

@@ -77,7 +77,7 @@ function RelationList({ endpointId, direction, turn, onChanged }: RelationListPr
         {list}{' '}
         {page.value !== undefined && <span class="count">{formatNumber(page.value.totalElements)}</span>}
       </h3>
-      {shownFault !== undefined && <FaultNote fault={shownFault} />}
+      {shownFault !== undefined && <FaultNote fault={shownFault} again={fault === undefined} />}
       {page.value !== undefined && content.length === 0 && <p class="muted">{none}</p>}
       <ul class="relation-list" aria-label={list}>
         {content.map(({ endpointId: other }) => (

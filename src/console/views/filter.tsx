@@ -86,7 +86,7 @@ export function FilterView({ app, id }: { app: string; id: string }) {
           <Text>{value.description}</Text>
         </p>
       )}
-      {filter.fault !== undefined && <FaultNote fault={filter.fault} />}
+      {filter.fault !== undefined && <FaultNote fault={filter.fault} again />}
       {value.fault !== undefined && (
         <p class="note note-fault" role="alert">
           The query can not be read by this version: {value.fault} Change it, and the filter is evaluated
@@ -121,7 +121,7 @@ export function FilterView({ app, id }: { app: string; id: string }) {
             <h2>Members</h2>
             <a href={routeHref(['fleet'], { app, filter: id })}>Open in the fleet</a>
           </header>
-          {members.fault !== undefined && <FaultNote fault={members.fault} />}
+          {members.fault !== undefined && <FaultNote fault={members.fault} again />}
           {list.length > 0 ? (
             <EndpointTable brief caption="Members" endpoints={list} keys={keysOf(value.mongoQuery, list)} />
           ) : (

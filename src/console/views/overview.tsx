@@ -140,7 +140,7 @@ function ApplicationRow({ application: { name } }: { application: Application })
       {fault !== undefined && (
         <tr>
           <td colSpan={3}>
-            <FaultNote fault={fault} />
+            <FaultNote fault={fault} again />
           </td>
         </tr>
       )}
