@@ -51,6 +51,16 @@ void t.test('everything is described, and every example is what its schema says'
         check(`${status} ${header}`, schema, { example });
       for (const [type, media] of Object.entries(response.content ?? {})) {
         check(`${status} ${type}`, media.schema, media);
+        const { contentSchema } = media.schema as { contentSchema?: object };
+        if (contentSchema !== undefined) {
+          const events = [...(media.example as string).matchAll(/^data: (.*)$/gm)];
+          const told = events.map(([, data]) => JSON.parse(data!) as unknown);
+          t.same(faults(contentSchema, told), [], `${name}: events`);
+          t.ok(
+            faults(contentSchema, [{ type: 'metadata-updated' }]).length > 0,
+            `${name}: events are checked`,
+          );
+        }
         const item = media['x-item-schema'];
         if (item !== undefined)
           t.same(faults(item, JSON.parse((media.example as string).split('\n')[0]!)), [], `${name}: item`);

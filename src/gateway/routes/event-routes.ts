@@ -4,9 +4,26 @@ import { EVENT_KINDS } from '../../model/event.js';
 import { type Refusal, refuse } from '../../model/errors.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
 import { closedObject, wordOf } from '../table/schemas.js';
+import { LiveEvent } from './event-schemas.js';
 
 const wanted = (description: string, example: string) =>
   Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description, examples: [[example]] }));
+
+const dataExample = {
+  type: 'metadata-updated',
+  messageId: 'kettle-1.2.metadata-updated',
+  source: 'kettle-1',
+  application: 'demo',
+  correlationId: '5c1d9a52-0f5e-4d0b-8a43-2c1e4b1f7a10',
+  timestamp: 1489750202643,
+  timeout: 0,
+  appVersionName: 'demo-v1',
+  endpointId: 'kettle-1',
+  removed: {},
+  added: { temp: '21' },
+  updated: { city: { newValue: '"Kyiv"', oldValue: '"Lviv"' } },
+  originatorReplicaId: 'epr-1',
+};
 
 const live = defineRoute({
   operationId: 'streamEvents',
@@ -59,9 +76,11 @@ const live = defineRoute({
     200: {
       description: 'Events until one side closes.',
       mediaType: 'text/event-stream',
-      schema: Type.String(),
-      example:
-        'id: 7f3a9c1e04d2-1041.0\nevent: metadata-updated\ndata: {"type":"metadata-updated","messageId":"kettle-1.2.metadata-updated","source":"kettle-1","application":"demo"}\n\n',
+      schema: Type.String({
+        contentMediaType: 'text/event-stream',
+        contentSchema: Type.Array(LiveEvent, { description: 'What is in `data` of each.' }),
+      }),
+      example: `id: ${PLACE_EXAMPLE}\nevent: metadata-updated\ndata: ${JSON.stringify(dataExample)}\n\n`,
     },
   },
   errors: ['application-not-found', 'filter-not-found', 'overloaded'],
