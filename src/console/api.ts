@@ -13,6 +13,7 @@ export interface ApiRequest {
   text?: string;
   contentType?: string;
   ifMatch?: string;
+  idempotencyKey?: string;
   signal?: AbortSignal;
 }
 
@@ -33,7 +34,7 @@ const UNREACHABLE_RETRY_MS = 3000;
 /** @param base URL of the interface, with a slash at its end */
 export function createApi(base: URL): Api {
   async function send(request: ApiRequest, headers: Record<string, string>): Promise<Response> {
-    const { method = 'GET', path, query = {}, body, text, ifMatch, signal } = request;
+    const { method = 'GET', path, query = {}, body, text, ifMatch, idempotencyKey, signal } = request;
     const url = new URL(path, base);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined && value !== '') url.searchParams.append(name, String(value));
@@ -41,6 +42,7 @@ export function createApi(base: URL): Api {
     const all = { ...headers };
     if (content !== undefined) all['Content-Type'] = request.contentType ?? 'application/json';
     if (ifMatch !== undefined) all['If-Match'] = ifMatch;
+    if (idempotencyKey !== undefined) all['Idempotency-Key'] = idempotencyKey;
     return fetch(url, {
       method,
       headers: all,

@@ -29,9 +29,17 @@ export async function saveKey(
   edit: KeyEdit,
   etag: string,
 ): Promise<EditOutcome> {
+  const { key, seen, wanted } = edit;
   let tag = etag;
+  if (seen === undefined) {
+    // the state that the tag names may have the key: its author did not look there
+    const present = await getMetadata(api, endpointId);
+    if (!present.ok) return { kind: 'fault', fault: present.fault };
+    tag = present.etag ?? tag;
+    const now = valueAt(present.value, key);
+    if (now !== undefined) return { kind: 'conflict', now, etag: tag };
+  }
   for (let attempt = 1; ; attempt++) {
-    const { key, seen, wanted } = edit;
     const answer =
       wanted === undefined
         ? await removeKey(api, endpointId, key, tag)

@@ -50,7 +50,6 @@ export interface Registration {
   appVersion: { name: string };
   endpointId?: string;
   endpointToken?: string;
-  metadata: JsonValue;
 }
 
 export interface Registered {
@@ -58,8 +57,18 @@ export interface Registered {
   token: string;
 }
 
-export function registerEndpoint(api: Api, registration: Registration): Promise<Answer<Registered>> {
-  return api.request({ method: 'POST', path: 'endpoints', body: registration });
+/**
+ * @param metadata JSON, sent as it stands: a number keeps its digits, and what stands there twice is refused
+ * @param idempotencyKey of this registration: when its answer is lost, the same may be sent again
+ */
+export function registerEndpoint(
+  api: Api,
+  registration: Registration,
+  metadata: string,
+  idempotencyKey: string,
+): Promise<Answer<Registered>> {
+  const text = `${JSON.stringify(registration).slice(0, -1)},"metadata":${metadata}}`;
+  return api.request({ method: 'POST', path: 'endpoints', text, idempotencyKey });
 }
 
 export interface Deleted {

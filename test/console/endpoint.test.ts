@@ -79,6 +79,15 @@ void t.test('nobody else is overwritten', async (t) => {
   await page.locator('table.metadata').getByText('"Mine"').waitFor();
   t.match(await c.call('GET', 'endpoints/kettle-1/metadata'), { city: 'Mine' });
 
+  // a key that is there already, added
+  await page.getByRole('button', { name: 'Add a key' }).click();
+  await page.getByLabel('Key', { exact: true }).fill('city');
+  await page.getByLabel('Value', { exact: true }).fill('"Added"');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await conflict.waitFor();
+  t.match(await c.call('GET', 'endpoints/kettle-1/metadata'), { city: 'Mine' });
+  await page.getByRole('button', { name: 'Keep theirs' }).click();
+
   // a removal of what changed meanwhile
   await page.getByRole('button', { name: 'Remove city' }).click();
   await c.set('kettle-1', 'city', 'New');

@@ -34,6 +34,31 @@ void t.test('register through the page, and find it', async (t) => {
   await page.getByRole('row', { name: /kettle-1 demo-v2 Kyiv 4/ }).waitFor();
 });
 
+void t.test('what is typed arrives whole, however slowly it is typed', async (t) => {
+  const c = await startConsole(t);
+  if (c === undefined) return;
+  const fields = [
+    ['#/fleet', 'Id or value contains'],
+    ['#/filters', 'Name contains'],
+  ] as const;
+  for (const [view, label] of fields) {
+    const page = await c.open(view);
+    const field = page.getByLabel(label);
+    await field.pressSequentially('abcdefgh', { delay: 400 });
+    await page.waitForURL(/=abcdefgh/);
+    t.equal(await field.inputValue(), 'abcdefgh', label);
+    await page.close();
+  }
+  // so do digits, and a key that stands there twice, which is refused
+  const page = await c.open('#/fleet');
+  await page.getByRole('button', { name: 'Register an endpoint' }).first().click();
+  const dialog = page.getByRole('dialog', { name: 'Register an endpoint' });
+  await dialog.getByLabel('Metadata').fill('{"a": 1, "a": 2}');
+  await dialog.getByRole('button', { name: 'Register' }).click();
+  await dialog.getByRole('alert').getByText('"a"').first().waitFor();
+  t.match(await c.call('GET', 'endpoints'), { totalElements: 0 });
+});
+
 void t.test('search, order, pages and the address', async (t) => {
   const c = await startConsole(t);
   if (c === undefined) return;

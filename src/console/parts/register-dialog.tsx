@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { Fault, JsonValue } from '../api-types.js';
 import { useDeps } from '../deps.js';
 import { jsonFault } from '../json-fault.js';
@@ -30,6 +30,9 @@ export function RegisterDialog({ application, onClose, onRegistered }: RegisterD
   const [busy, setBusy] = useState(false);
   const [registered, setRegistered] = useState<Registered>();
 
+  /** a registration of which it is not known whether it was done: sent again, it is the same one */
+  const open = useRef<{ wanted: string; key: string } | undefined>(undefined);
+
   const wrong = metadataFault(metadata);
   const at = (path: string): string | undefined => fault?.details.find((each) => each.path === path)?.message;
 
@@ -40,11 +43,14 @@ export function RegisterDialog({ application, onClose, onRegistered }: RegisterD
     setFault(undefined);
     const registration: Registration = {
       appVersion: { name: version },
-      metadata: JSON.parse(metadata) as JsonValue,
       ...(id === '' ? {} : { endpointId: id }),
       ...(token === '' ? {} : { endpointToken: token }),
     };
-    const answer = await registerEndpoint(api, registration);
+    const wanted = JSON.stringify([registration, metadata]);
+    if (open.current?.wanted !== wanted) open.current = { wanted, key: randomKey() };
+    const answer = await registerEndpoint(api, registration, metadata, open.current.key);
+    const isKnown = answer.ok || (answer.fault.status >= 400 && answer.fault.status < 500);
+    if (isKnown) open.current = undefined;
     setBusy(false);
     if (!answer.ok) return setFault(answer.fault);
     say(`${answer.value.endpointId} is registered`);
@@ -140,4 +146,9 @@ function metadataFault(text: string): string | undefined {
   const value = JSON.parse(text) as JsonValue;
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   return isObject ? undefined : 'Metadata is an object, such as {"city": "Kyiv"}.';
+}
+
+/** 128 random bits. (`crypto.randomUUID` is there on secure origins only.) */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (each) => each.toString(36)).join('-');
 }

@@ -49,9 +49,7 @@ function FilterForm({ app, saved, etag }: FilterFormProps) {
   // of what nobody has written yet, nothing is asked
   const ready = settled !== FIRST_QUERY && jsonFault(settled) === undefined;
   const preview = useLoad<Preview | undefined>(`preview ${app} ${settled}`, async (signal) =>
-    ready
-      ? previewFilter(api, app, JSON.parse(settled) as JsonValue, signal)
-      : { ok: true as const, value: undefined },
+    ready ? previewFilter(api, app, settled, signal) : { ok: true as const, value: undefined },
   );
   // what was refused at saving holds until something else is written
   useEffect(() => setFault(undefined), [name, description, text]);
@@ -75,11 +73,12 @@ function FilterForm({ app, saved, etag }: FilterFormProps) {
   }
 
   async function send(before: Filter | undefined, tag: string | undefined): Promise<Answer<Filter>> {
-    const mongoQuery = JSON.parse(text) as JsonValue;
+    // the text itself: a key that stands there twice is refused rather than forgotten
+    const mongoQuery = text;
     if (before === undefined) return createFilter(api, app, { name, description, mongoQuery });
     // a query that is sent again would be evaluated again
     const same =
-      JSON.stringify(mongoQuery) === JSON.stringify(before.mongoQuery) && before.fault === undefined;
+      JSON.stringify(JSON.parse(text)) === JSON.stringify(before.mongoQuery) && before.fault === undefined;
     const change = same ? { name, description } : { name, description, mongoQuery };
     return changeFilter(api, app, before.id, change, tag);
   }

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect } from 'preact/hooks';
 import type { Filter } from '../api-types.js';
 import { useDeps } from '../deps.js';
 import { formatCount, formatNumber, formatValue } from '../format.js';
@@ -10,9 +10,9 @@ import { SelectField, TextField } from '../parts/field.js';
 import { Pager } from '../parts/pager.js';
 import { go } from '../router.js';
 import { routeHref } from '../route.js';
+import { useTyped } from '../typed.js';
 
 const PAGE = 50;
-const TYPING_MS = 300;
 const COUNT_AGAIN_MS = 2000;
 const PENDING_MS = 700;
 const QUERY_CHARACTERS = 90;
@@ -48,13 +48,9 @@ export function Filters({ params }: { params: Params }) {
     return () => clearTimeout(timer);
   }, [value]);
 
-  const [typed, setTyped] = useState(name);
-  useEffect(() => setTyped(name), [name]);
-  useEffect(() => {
-    if (typed === name) return;
-    const timer = setTimeout(() => go(['filters'], { app: params['app'], name: typed }, true), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
+  const [typed, setTyped] = useTyped(name, (text) =>
+    go(['filters'], { app: params['app'], name: text }, true),
+  );
 
   if (app === '') return <Empty title="There is no application, and so there are no filters." />;
   const at = (next: number): void =>

@@ -1,12 +1,11 @@
-import { useEffect, useState } from 'preact/hooks';
 import { useDeps } from '../deps.js';
 import { useLoad } from '../load.js';
 import { listFilters } from '../operations.js';
 import { SelectField, TextField } from '../parts/field.js';
 import { go } from '../router.js';
 import { parseRoute, type RouteParams } from '../route.js';
+import { useTyped } from '../typed.js';
 
-const TYPING_MS = 400;
 const OFFERED_FILTERS = 200;
 const SORTS = [
   { value: '', text: 'Newest first' },
@@ -105,16 +104,4 @@ export function FleetSearch({ params }: { params: Readonly<Record<string, string
 /** Those of the address at this moment: two fields may be typed in within one wait. */
 function paramsNow(): RouteParams {
   return parseRoute(location.hash).params;
-}
-
-/** A text that is taken over when nothing was typed for a while, and follows the address when that changes by itself. */
-function useTyped(value: string, onSettled: (value: string) => void): [string, (value: string) => void] {
-  const [typed, setTyped] = useState(value);
-  useEffect(() => setTyped(value), [value]);
-  useEffect(() => {
-    if (typed === value) return;
-    const timer = setTimeout(() => onSettled(typed), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
-  return [typed, setTyped];
 }
