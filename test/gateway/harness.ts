@@ -89,8 +89,6 @@ export async function startHarness(
     { name: 'kettle', tenant: 'kaa', versions: ['kettle-v1', 'kettle-v2'], metadataInheritance: false },
     // of the document's examples, as a register without configuration has it
     { name: 'demo', tenant: 'kaa', versions: ['demo-v1', 'demo-v2'], metadataInheritance: false },
-    // of the examples of the list of endpoints
-    { name: 'smart_kettle', tenant: 'kaa', versions: ['smart_kettle-v1'], metadataInheritance: false },
     { name: 'other', tenant: 'kaa', versions: ['other-v1'], metadataInheritance: false },
     { name: 'heir', tenant: 'kaa', versions: ['heir-v1'], metadataInheritance: true },
   ]);

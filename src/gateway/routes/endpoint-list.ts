@@ -19,12 +19,12 @@ const ListParameters = closedObject({
     }),
   ),
   applicationName: Type.Optional(
-    Type.String({ description: 'Only endpoints of this application.', examples: ['smart_kettle'] }),
+    Type.String({ description: 'Only endpoints of this application.', examples: ['demo'] }),
   ),
   applicationVersionName: Type.Optional(
     Type.String({
       description: 'Only endpoints of this application version.',
-      examples: ['smart_kettle-v1'],
+      examples: ['demo-v1'],
     }),
   ),
   filterId: Type.Optional(
