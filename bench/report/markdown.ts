@@ -41,7 +41,7 @@ function renderRow({
   const rates = samples.map((sample) => sample.ratePerSecond);
   const range = `${grouped(ratePerSecond)} (${grouped(Math.min(...rates))} to ${grouped(Math.max(...rates))})`;
   const micros = Object.entries(processorMicros)
-    .map(([process, value]) => `${process} ${value}`)
+    .map(([process, value]) => `${process} ${Math.round(value * 10) / 10}`)
     .join(', ');
   const share = ratios
     .map(
