@@ -89,8 +89,10 @@ export function inherited(state: State, { endpointId, application, metadata }: E
 
 /** Of what is shown with inherited values in it: another one than the endpoint's own. */
 export function tagOf(state: State, { endpointId, tag }: Endpoint, shown: JsonObject): Made {
-  const place = JSON.stringify([endpointId, state.made.valueOf(tag), shown]);
-  const made = state.inheritedTags.get(place) ?? madeTag(endpointId);
-  state.inheritedTags.set(place, made);
+  const tags = state.inheritedTags.get(tag) ?? new Map<string, Made>();
+  state.inheritedTags.set(tag, tags);
+  const content = JSON.stringify(Object.entries(shown).sort());
+  const made = tags.get(content) ?? madeTag(endpointId);
+  tags.set(content, made);
   return made;
 }

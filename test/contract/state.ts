@@ -59,8 +59,8 @@ export class State {
     readonly answers = new Map<string, { content: string; answered: Answered }>(),
   ) {}
 
-  /** by what is shown under them */
-  readonly inheritedTags = new Map<string, Made>();
+  /** by the own tag, and by what is shown */
+  readonly inheritedTags = new Map<Made, Map<string, Made>>();
   /** events of changed relations, but for those of registrations; undefined: it depends on the order within a request */
   relationEvents: RelationsUpdated[] | undefined = [];
 

@@ -41,7 +41,11 @@ export async function replyIncluded(
     return replyJson(JSON.stringify(narrow(metadataOf(found.record), keys)), found.etag);
   }
   const own = metadataOf(found.record);
-  const text = JSON.stringify({ ...(keys === undefined ? own : narrow(own, keys)), ...inherited.value });
+  // sorted: from whichever container they come, the same values are the same text, under the same tag
+  const above = Object.fromEntries(
+    Object.entries(inherited.value).sort(([one], [other]) => (one < other ? -1 : 1)),
+  );
+  const text = JSON.stringify({ ...(keys === undefined ? own : narrow(own, keys)), ...above });
   const etag = `${found.etag.slice(0, -1)}-${shortHash(text)}"`;
   return readingCondition(call, etag) ?? replyJson(text, etag);
 }
