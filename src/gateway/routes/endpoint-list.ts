@@ -3,7 +3,7 @@ import { refuse } from '../../model/errors.js';
 import { defineRoute } from '../table/route.js';
 import { cursorParameter } from '../table/paging.js';
 import { closedObject, endpointParameters, include, pageParameters } from '../table/schemas.js';
-import { answerPage, readWanted } from './endpoint-pages.js';
+import { answerPage, pageErrors, readWanted } from './endpoint-pages.js';
 import { EndpointPage, endpointExample, readInclude } from './endpoint-views.js';
 
 const tags = ['Endpoints'] as const;
@@ -83,13 +83,7 @@ export const listEndpoints = defineRoute({
       },
     },
   },
-  errors: [
-    'application-not-found',
-    'application-version-not-found',
-    'filter-not-found',
-    'filter-pending',
-    'invalid-query',
-  ],
+  errors: pageErrors,
   async handle(call, deps) {
     const included = readInclude(call.query.include);
     if ('kind' in included) return included;

@@ -12,6 +12,15 @@ import { endpointPageParts, type Included } from './endpoint-views.js';
 /** Which endpoints are wanted, without where the page starts. */
 export type Wanted = Omit<ListQuery, 'sort' | 'offset' | 'limit' | 'after'>;
 
+/** What can be wrong with a list as with a search. */
+export const pageErrors = [
+  'application-not-found',
+  'application-version-not-found',
+  'filter-not-found',
+  'filter-pending',
+  'invalid-query',
+] as const;
+
 /** What a list and a search name alike. */
 interface WantedParameters {
   tenantId?: string | undefined;

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../model/json.js';
 import { defineRoute } from '../table/route.js';
 import { documented, named } from '../table/described.js';
 import { EndpointQuery, closedObject } from '../table/schemas.js';
-import { answerPage, inBody, readWanted, type Wanted } from './endpoint-pages.js';
+import { answerPage, inBody, pageErrors, readWanted, type Wanted } from './endpoint-pages.js';
 import { EndpointPage, endpointExample, readInclude } from './endpoint-views.js';
 import { MongoQuery, QUERY_LEVELS } from './filter-schemas.js';
 
@@ -109,13 +109,7 @@ export const searchEndpoints = defineRoute({
       },
     },
   },
-  errors: [
-    'application-not-found',
-    'application-version-not-found',
-    'filter-not-found',
-    'filter-pending',
-    'invalid-query',
-  ],
+  errors: pageErrors,
   async handle(call, deps) {
     const { body, query } = call;
     const included = readInclude([...listOf(body.include), ...(query.include ?? [])]);

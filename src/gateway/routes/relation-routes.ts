@@ -59,6 +59,12 @@ const body = {
   levelsAbove: 2,
 };
 
+const bothEnds = {
+  scope: 'endpoint:update',
+  on: 'each',
+  resource: 'endpoint-<from> and endpoint-<to> of each',
+} as const;
+
 const link = defineRoute({
   operationId: 'linkEndpoints',
   method: 'PUT',
@@ -68,7 +74,7 @@ const link = defineRoute({
     'All or nothing: one bad item refuses the whole, and `details` say every bad one. Items take effect in their order. ' +
     'Both ends are of one tenant, and no endpoint contains itself, directly or not; an endpoint may have several containers.',
   tags,
-  access: { scope: 'endpoint:update', on: 'each', resource: 'endpoint-<from> and endpoint-<to> of each' },
+  access: bothEnds,
   query: EndpointQuery,
   body,
   responses: {
@@ -89,7 +95,7 @@ const unlink = defineRoute({
   summary: 'Unlink endpoints',
   description: 'All or nothing, as in linking. A relation that is not there is no fault: `not-linked`.',
   tags,
-  access: { scope: 'endpoint:update', on: 'each', resource: 'endpoint-<from> and endpoint-<to> of each' },
+  access: bothEnds,
   query: EndpointQuery,
   body,
   responses: {

@@ -10,10 +10,8 @@ import {
   relationKeyOf,
   relationSourceOf,
   type Relation,
-  type RelationDirection,
-  type RelationEnd,
 } from '../../model/relation.js';
-import type { RelationPage, RelationQuery, RelationsCommitResult, RelationsWrite } from '../port.js';
+import type { RelationPage, RelationQuery, RelationsCommitResult, RelationsWrite, Store } from '../port.js';
 import type { ClearedEntries } from './cleared-entries.js';
 import { entryField, pushOf, type GuardedDocument } from './documents.js';
 import { isDuplicateKey } from './errors.js';
@@ -49,16 +47,9 @@ interface PendingChange {
   unlink: Relation[];
 }
 
-export interface MongoRelations {
+export interface MongoRelations extends Pick<Store, 'linked' | 'related'> {
   revision(tenant: string): Promise<number>;
   commit(commitId: string, write: RelationsWrite): Promise<RelationsCommitResult>;
-  linked(tenant: string, relations: readonly Relation[]): Promise<boolean[]>;
-  related(
-    tenant: string,
-    ends: readonly RelationEnd[],
-    direction: RelationDirection,
-    limit: number,
-  ): Promise<{ relations: Relation[]; more: boolean }>;
   find(query: RelationQuery): Promise<RelationPage>;
   /** Carries out what a crash left, and forgets what was unlinked long ago. */
   purge(nowMs: number): Promise<void>;
