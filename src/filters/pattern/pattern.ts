@@ -1,12 +1,19 @@
 import { LRUCache } from 'lru-cache';
 import { RE2JS, RE2JSException } from 're2js';
 import { parsePattern } from './parse-pattern.js';
-import { flatten, requirementOf } from './requirement.js';
-import { PatternFault, type PatternNode, type PatternOptions } from './syntax.js';
+import { literalsOf, type PatternLiterals } from './literals.js';
+import { PatternFault, type PatternOptions } from './syntax.js';
 import { translate } from './translate.js';
 
 export type PatternTest = (text: string) => boolean;
-export type PatternResult = { ok: true; test: PatternTest } | { ok: false; message: string };
+export type { RequiredText } from './literals.js';
+
+/** A pattern that is accepted: what it finds, and what an index can know of that without running it. */
+export interface CompiledPattern extends PatternLiterals {
+  test: PatternTest;
+}
+
+export type PatternResult = ({ ok: true } & CompiledPattern) | { ok: false; message: string };
 
 /**
  * RE2's instructions for one pattern: time is at most (instructions x characters), so this bounds the work on one
@@ -48,14 +55,17 @@ function compileNew(source: string, optionLetters: string): PatternResult {
     if (source.includes('\0')) throw new PatternFault('it contains a null character; write \\x00');
     if (!source.isWellFormed()) throw new PatternFault('it contains half of a surrogate pair');
     const node = parsePattern(source, options);
-    return { ok: true, test: literalTestOf(node) ?? engineTestOf(translate(node), requirementOf(node)) };
+    const literals = literalsOf(node);
+    const quick = quickTestOf(literals);
+    const test = literals.isLiteral ? (quick ?? (() => true)) : engineTestOf(translate(node), quick);
+    return { ok: true, test, ...literals };
   } catch (error) {
     if (!(error instanceof PatternFault)) throw error;
     return { ok: false, message: `the regular expression is not accepted: ${error.message}` };
   }
 }
 
-function engineTestOf(translated: string, requirement: PatternTest | undefined): PatternTest {
+function engineTestOf(translated: string, quick: PatternTest | undefined): PatternTest {
   let engine: RE2JS;
   try {
     engine = RE2JS.compile(translated);
@@ -66,19 +76,14 @@ function engineTestOf(translated: string, requirement: PatternTest | undefined):
   if (engine.programSize() > MAX_PROGRAM_SIZE) {
     throw new PatternFault('it repeats too much; lower the numbers in its repetitions');
   }
-  return (text) => (requirement === undefined || requirement(text)) && remember(engine, text);
+  return (text) => (quick === undefined || quick(text)) && remember(engine, text);
 }
 
-/** Plain text, and `^` plain text, need no engine. */
-function literalTestOf(node: PatternNode): PatternTest | undefined {
-  const items = flatten(node);
-  const isAnchored = items[0]?.kind === 'assertion' && items[0].assertion === 'textStart';
-  let text = '';
-  for (const item of isAnchored ? items.slice(1) : items) {
-    if (item.kind !== 'literal' || item.ignoresCase) return undefined;
-    text += String.fromCodePoint(item.codePoint);
-  }
-  return isAnchored ? (value) => value.startsWith(text) : (value) => value.includes(text);
+/** Looks for the plain text that every match has. */
+function quickTestOf({ required }: PatternLiterals): PatternTest | undefined {
+  if (required === undefined) return undefined;
+  const { text, anchored } = required;
+  return anchored ? (value) => value.startsWith(text) : (value) => value.includes(text);
 }
 
 /** The old and the new value of a change, and of a value with an element or two those as well. */
