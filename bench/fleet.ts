@@ -21,16 +21,18 @@ export const KEY = 'temp_c';
 // From build/bench/ back to the data of the project.
 const WEATHER = new URL('../../examples/weather/', import.meta.url);
 
-function readLines<T>(name: string): T[] {
+function readLines(name: string): string[] {
   const text = gunzipSync(readFileSync(new URL(name, WEATHER))).toString('utf8');
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as T);
+  return text.split('\n').filter((line) => line !== '');
+}
+
+/** Each is an `Observation` as JSON. */
+export function readObservationLines(): string[] {
+  return readLines('observations.ndjson.gz');
 }
 
 export function readObservations(): Observation[] {
-  return readLines<Observation>('observations.ndjson.gz');
+  return readObservationLines().map((line) => JSON.parse(line) as Observation);
 }
 
 export function readFilters(): JsonObject[] {
@@ -44,10 +46,13 @@ export function readFilters(): JsonObject[] {
  */
 export function readFleet(count: number): Station[] {
   const stations = new Map<string, Station>();
-  for (const { endpointId, metadata } of readLines<Station>('stations.ndjson.gz'))
+  for (const line of readLines('stations.ndjson.gz')) {
+    const { endpointId, metadata } = JSON.parse(line) as Station;
     stations.set(endpointId, { endpointId, metadata });
+  }
   const reporting = new Set<string>();
-  for (const { endpointId, set } of readObservations()) {
+  for (const line of readObservationLines()) {
+    const { endpointId, set } = JSON.parse(line) as Observation;
     const station = stations.get(endpointId);
     if (station === undefined) continue;
     Object.assign(station.metadata, set);

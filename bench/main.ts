@@ -16,6 +16,8 @@ import { renderPlot } from './report/plot.js';
 
 const CONTESTS = [embeddedPuts, mongoPuts, metadataGets, connectedEvents, ndjsonObservations, ndjsonReadings];
 
+const PACKAGES = ['uWebSockets.js', 'fastify', 'lmdb', 'mongodb', 'nats', 'piscina', 'autocannon'];
+
 const tell = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** Runs one contest in a folder of its own, and ends whatever it started. */
@@ -54,7 +56,7 @@ async function main(args: string[]): Promise<void> {
     CONTESTS.map(({ id }) => id),
     defaultResults,
   );
-  const machine = describeMachine(args);
+  const machine = describeMachine('npm run bench', args, PACKAGES);
   tell(
     `${machine.processors} processors (${machine.processor}), load ${machine.loadBefore}, fdatasync of 4 KiB ${machine.fsyncMs} ms, Node ${machine.node}`,
   );

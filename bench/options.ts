@@ -28,14 +28,8 @@ export function readOptions(args: string[], contests: string[], defaultResults: 
   const usage = USAGE.replace('CONTESTS', contests.join(', '));
   const { values } = parse(args, usage);
   if (values.help === true) throw new UsageError(usage);
-  const whole = (name: string, text: string | undefined, otherwise: number, most = Infinity): number => {
-    const value = text === undefined ? otherwise : Number(text);
-    if (!Number.isInteger(value) || value < 1 || value > most)
-      throw new UsageError(
-        `--${name} is a whole number from 1${most === Infinity ? '' : ` to ${most}`}, not "${text}"\n\n${usage}`,
-      );
-    return value;
-  };
+  const whole = (name: string, text: string | undefined, otherwise: number, most?: number): number =>
+    readWholeNumber(name, text, otherwise, usage, most);
   const only = values.only?.split(',') ?? contests;
   const unknown = only.find((id) => !contests.includes(id));
   if (unknown !== undefined) throw new UsageError(`There is no contest "${unknown}"\n\n${usage}`);
@@ -50,6 +44,22 @@ export function readOptions(args: string[], contests: string[], defaultResults: 
     resultsFolder: values.results ?? defaultResults,
     ...(values.profile === undefined ? {} : { profileFolder: values.profile }),
   };
+}
+
+/** @throws UsageError */
+export function readWholeNumber(
+  name: string,
+  text: string | undefined,
+  otherwise: number,
+  usage: string,
+  most = Infinity,
+): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > most)
+    throw new UsageError(
+      `--${name} is a whole number from 1${most === Infinity ? '' : ` to ${most}`}, not "${text}"\n\n${usage}`,
+    );
+  return value;
 }
 
 function parse(args: string[], usage: string) {

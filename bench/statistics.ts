@@ -24,7 +24,12 @@ export class Series {
     this.values[this.count++] = value;
   }
 
+  /** in the order in which they came */
+  all(): Float64Array {
+    return this.values.slice(0, this.count);
+  }
+
   sorted(): Float64Array {
-    return this.values.slice(0, this.count).sort();
+    return this.all().sort();
   }
 }

@@ -19,19 +19,22 @@ export interface Machine {
   fsyncMs: number;
 }
 
-const PACKAGES = ['uWebSockets.js', 'fastify', 'lmdb', 'mongodb', 'nats', 'piscina', 'autocannon'];
 const FLUSHES = 200;
 
-export function describeMachine(args: string[]): Machine {
+/**
+ * @param command such as `npm run bench`
+ * @param packages those whose versions count
+ */
+export function describeMachine(command: string, args: string[], packages: readonly string[]): Machine {
   return {
     date: new Date().toISOString(),
-    command: ['npm run bench', ...(args.length === 0 ? [] : ['--', ...args])].join(' '),
+    command: [command, ...(args.length === 0 ? [] : ['--', ...args])].join(' '),
     processors: availableParallelism(),
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     system: `${platform()} ${release()} ${arch()}`,
     node: process.version,
-    versions: Object.fromEntries(PACKAGES.map((name) => [name, versionOf(name)])),
+    versions: Object.fromEntries(packages.map((name) => [name, versionOf(name)])),
     loadBefore: Math.round(loadavg()[0]! * 100) / 100,
     fsyncMs: Math.round(measureFlush() * 1000) / 1000,
   };

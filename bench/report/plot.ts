@@ -1,6 +1,7 @@
 import { percent, type ContestResult, type Standing } from '../contest.js';
 import { grouped } from './markdown.js';
 import type { Machine } from './machine.js';
+import { COLORS, text } from './svg.js';
 
 const WIDTH = 1080;
 const MARGIN = 24;
@@ -11,14 +12,6 @@ const PANEL_HEAD = 46;
 const PANEL_GAP = 22;
 /** room for the figures right of the longest bar */
 const FIGURES = 390;
-const COLORS = {
-  paper: '#ffffff',
-  ink: '#1b1f24',
-  faint: '#59636e',
-  line: '#d1d9e0',
-  own: '#1a7f5a',
-  other: '#8fa3b8',
-};
 
 /** Bars of the rates, one panel a contest, each with its own scale from 0: SVG, dark on light. */
 export function renderPlot(machine: Machine, results: ContestResult[]): string {
@@ -89,10 +82,4 @@ function renderBar(
       ? []
       : [text(greatest + 10, middle + 14, shares, `font-size="12" fill="${COLORS.own}"`)]),
   ].join('\n');
-}
-
-function text(x: number, y: number, content: string, attributes: string): string {
-  const fill = attributes.includes('fill=') ? '' : ` fill="${COLORS.ink}"`;
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-  return `<text x="${x}" y="${y}"${fill} ${attributes}>${escaped}</text>`;
 }
