@@ -22,7 +22,10 @@ export class DocumentView implements FilterDocument {
   value(key: string): JsonValue | undefined {
     const doc = this.#doc;
     if (doc.value !== undefined) return doc.value(key);
-    return Object.hasOwn(doc.metadata, key) ? doc.metadata[key] : undefined;
+    const value = doc.metadata[key];
+    // what objects inherit is never a scalar
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
+    return Object.hasOwn(doc.metadata, key) ? value : undefined;
   }
 
   /** The `[{key, value}]` form of the metadata: built when first asked for, once, because few queries need it. */

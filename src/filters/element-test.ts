@@ -2,6 +2,7 @@ import type { JsonValue } from '../model/json.js';
 import { compile, OBJECT_ROOT } from './compile.js';
 import type { ElementTest, Expression, Ordering } from './expression.js';
 import type { ElementPredicate } from './path.js';
+import { compilePattern } from './pattern/pattern.js';
 import { bracketOf, compareSameBracket, compareValues, typeCodeOf } from './values.js';
 
 /** Compiles a condition on one element. */
@@ -15,14 +16,16 @@ export function compileTest(test: ElementTest): ElementPredicate {
       return oneOf(test.operands);
     case 'exists':
       return (element) => element !== undefined;
-    case 'type':
-      return (element) => test.codes.has(typeCodeOf(element));
+    case 'type': {
+      const codes = new Set(test.codes);
+      return (element) => codes.has(typeCodeOf(element));
+    }
     case 'size':
       return (element) => Array.isArray(element) && element.length === test.size;
     case 'mod':
       return remainderOf(test.divisor, test.remainder);
     case 'regex':
-      return (element) => typeof element === 'string' && test.test(element);
+      return matching(test.pattern, test.options);
     case 'elementDocument': {
       const matches = compile(test.query, OBJECT_ROOT);
       return (element) =>
@@ -34,6 +37,13 @@ export function compileTest(test: ElementTest): ElementPredicate {
       return (element) => Array.isArray(element) && element.some((inner) => holds(inner));
     }
   }
+}
+
+function matching(pattern: string, options: string): ElementPredicate {
+  const compiled = compilePattern(pattern, options);
+  if (!compiled.ok) throw new Error(`A pattern that was taken can't be compiled: ${compiled.message}`);
+  const { test } = compiled;
+  return (element) => typeof element === 'string' && test(element);
 }
 
 /** Compiles conditions that look at one element itself: paths are not walked, arrays not entered. */

@@ -1,5 +1,4 @@
 import type { JsonValue } from '../model/json.js';
-import type { PatternTest } from './pattern/pattern.js';
 
 /** Components of a dotted path. One empty component stands for the empty path. */
 export type FieldPath = readonly string[];
@@ -12,16 +11,18 @@ export type ElementTest =
   | { kind: 'ordered'; ordering: Ordering; operand: JsonValue }
   | { kind: 'in'; operands: readonly JsonValue[] }
   | { kind: 'exists' }
-  | { kind: 'type'; codes: ReadonlySet<number> }
+  /** BSON type codes, ascending */
+  | { kind: 'type'; codes: readonly number[] }
   | { kind: 'size'; size: number }
   | { kind: 'mod'; divisor: number; remainder: number }
-  | { kind: 'regex'; test: PatternTest }
+  /** a pattern that `compilePattern` takes */
+  | { kind: 'regex'; pattern: string; options: string }
   /** some element of the array is a document (or an array, seen as one) that the query matches */
   | { kind: 'elementDocument'; query: Expression }
   /** some element of the array satisfies the conditions, whose paths are not used */
   | { kind: 'elementValue'; conditions: Expression };
 
-/** A query after parsing: `$ne`, `$nin`, `$nor` and `$exists: false` are negations, as MongoDB reads them. */
+/** A query after parsing, plain data that survives JSON: `$ne`, `$nin`, `$nor` and `$exists: false` are negations, as MongoDB reads them. */
 export type Expression =
   | { kind: 'and'; clauses: readonly Expression[] }
   | { kind: 'or'; clauses: readonly Expression[] }

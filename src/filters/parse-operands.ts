@@ -47,7 +47,7 @@ export function parseType(operand: JsonValue): OperandResult {
     }
     found.forEach((code) => codes.add(code));
   }
-  return { ok: true, test: { kind: 'type', codes } };
+  return { ok: true, test: { kind: 'type', codes: [...codes].sort((a, b) => a - b) } };
 }
 
 function codesOfName(name: string): readonly number[] | undefined {
@@ -99,7 +99,7 @@ export function parseRegex(
   }
   const compiled = compilePattern(pattern, options ?? '');
   if (!compiled.ok) return failed(`${compiled.message.charAt(0).toUpperCase()}${compiled.message.slice(1)}.`);
-  return { ok: true, test: { kind: 'regex', test: compiled.test } };
+  return { ok: true, test: { kind: 'regex', pattern, options: options ?? '' } };
 }
 
 function failed(message: string): OperandResult {

@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../model/json.js';
-import { compileQuery } from './compile.js';
-import { dependenciesOf } from './dependencies.js';
-import { viewOf } from './document-view.js';
+import { compileQuery, type Predicate } from './compile.js';
+import { type Dependencies, dependenciesOf } from './dependencies.js';
+import { type DocumentView, viewOf } from './document-view.js';
 import type { Expression } from './expression.js';
 import { parseOperators } from './parse-operators.js';
 import {
@@ -11,7 +11,7 @@ import {
   type Query,
   type QueryLimits,
 } from './query.js';
-import { requirementOf } from './requirement.js';
+import { type Requirement, requirementOf } from './requirement.js';
 import {
   checkLiteral,
   childOf,
@@ -56,10 +56,32 @@ export function parseQuery(source: JsonValue, limits: QueryLimits = DEFAULT_QUER
     fault(parsing, root, message);
   }
   if (parsing.faults.length > 0) return { ok: false, faults: parsing.faults };
-  const test = compileQuery(expression);
-  const requirement = requirementOf(expression);
-  const matches: Query['matches'] = (doc) => test(viewOf(doc));
-  return { ok: true, query: { source, ...dependenciesOf(expression), requirement, matches } };
+  return { ok: true, query: queryOf(source, expression) };
+}
+
+/** What is asked of few queries is made of them when it is asked for: a hundred thousand are read at start. */
+function queryOf(source: JsonObject, expression: Expression): Query {
+  let dependencies: Dependencies | undefined;
+  let requirement: { of: Requirement | undefined } | undefined;
+  let test: Predicate<DocumentView> | undefined;
+  const dependsOn = (): Dependencies => (dependencies ??= dependenciesOf(expression));
+  return {
+    source,
+    expression,
+    get keys() {
+      return dependsOn().keys;
+    },
+    get usesVersion() {
+      return dependsOn().usesVersion;
+    },
+    get usesId() {
+      return dependsOn().usesId;
+    },
+    get requirement() {
+      return (requirement ??= { of: requirementOf(expression) }).of;
+    },
+    matches: (doc) => (test ??= compileQuery(expression))(viewOf(doc)),
+  };
 }
 
 /** Parses a query as it was saved, JSON text; one that this version can't read is a fault, too. O(size). */

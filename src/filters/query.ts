@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../model/json.js';
+import type { Expression } from './expression.js';
 import type { Requirement } from './requirement.js';
 
 /**
@@ -50,6 +51,8 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = {
 /** A parsed and compiled query. Immutable; may be shared by any number of filters. */
 export interface Query {
   readonly source: JsonObject;
+  /** what it says, as the index takes it apart */
+  readonly expression: Expression;
   /** Metadata keys on which its truth can depend; null: any key. */
   readonly keys: ReadonlySet<string> | null;
   readonly usesVersion: boolean;

@@ -1,0 +1,281 @@
+import type { JsonValue } from '../../model/json.js';
+import type { DocumentView } from '../document-view.js';
+import { routeOf, someElement, type Route } from '../path.js';
+import { compareStrings, typeCodeOf } from '../values.js';
+import { constantCode, type Dictionary, GRAM_UNITS, gramCode } from './dictionary.js';
+import { KeyRecord, PlaceId, PlaceRecord, TraitKind, TraitRecord } from './layout.js';
+
+/** What a place yields of a document. */
+export const Yield = {
+  /** nothing at all: the key is not there */
+  none: 0,
+  /** one value, neither object nor array */
+  scalar: 1,
+  /** one missing field */
+  missing: 2,
+  /** anything else, see {@link Several} */
+  several: 3,
+} as const;
+
+/** Of more values than one, or of one of which more is asked than its value. */
+export interface Several {
+  traits: number[];
+  /** something that is not missing */
+  exists: boolean;
+  /** least and greatest number; infinities the wrong way round when there is none */
+  least: number;
+  greatest: number;
+  leastText: string | undefined;
+  greatestText: string | undefined;
+}
+
+/** Counts end there. */
+const MOST_SEEN = 2 ** 30;
+
+/** How a place is found in a document; kept by each thread for itself. */
+interface PlaceRoute {
+  serial: number;
+  key: string;
+  /** undefined: the whole value */
+  route: Route | undefined;
+  /** as `route`, for `$size`: arrays are not entered */
+  outer: Route | undefined;
+}
+
+/**
+ * One document as the index sees it: for each place that is asked about, what it yields and which traits of the image
+ * it has. Computed at the first question, once for each `search`.
+ */
+export class DocumentState {
+  private computed = new Int32Array(64);
+  kind = new Uint8Array(64);
+  /** of a scalar, its trait; 0: nobody asks for that value */
+  trait = new Int32Array(64);
+  /** of a scalar number; NaN else */
+  number = new Float64Array(64);
+  value: (JsonValue | undefined)[] = [];
+  several: (Several | undefined)[] = [];
+  view: DocumentView | undefined;
+  private search = 0;
+
+  constructor(
+    private readonly dictionary: Dictionary,
+    private readonly routes: (PlaceRoute | undefined)[],
+  ) {}
+
+  /** Another document. `search` is greater than before, or everything was forgotten. */
+  begin(view: DocumentView, search: number): void {
+    this.view = view;
+    this.search = search;
+  }
+
+  forget(): void {
+    this.computed.fill(0);
+  }
+
+  /** Computes what a place yields, if that is not known yet. */
+  look(placeId: number): void {
+    if (placeId >= this.computed.length) this.makeRoom(placeId);
+    if (this.computed[placeId] === this.search) return;
+    this.computed[placeId] = this.search;
+    const { image } = this.dictionary;
+    const place = this.dictionary.placeOf(placeId);
+    this.value[placeId] = this.read(placeId, place);
+    if (image.i32[place + PlaceRecord.seen]! < MOST_SEEN) this.count(placeId, place);
+  }
+
+  /** Shares of traits among documents: threads may lose each other's counts, which is no harm. */
+  private count(placeId: number, place: number): void {
+    const { i32 } = this.dictionary.image;
+    i32[place + PlaceRecord.seen]!++;
+    const trait = this.trait[placeId]!;
+    if (trait !== 0) i32[trait + TraitRecord.seen]!++;
+    else if (this.kind[placeId] === Yield.several)
+      for (const each of this.several[placeId]!.traits) i32[each + TraitRecord.seen]!++;
+    const exists = i32[place + PlaceRecord.exists]!;
+    if (exists !== 0 && this.exists(placeId)) i32[exists + TraitRecord.seen]!++;
+  }
+
+  /** Of a place that was looked at. */
+  exists(placeId: number): boolean {
+    const kind = this.kind[placeId];
+    return kind === Yield.scalar || (kind === Yield.several && this.several[placeId]!.exists);
+  }
+
+  private read(placeId: number, place: number): JsonValue | undefined {
+    const view = this.view!;
+    if (placeId === PlaceId.version) return this.scalar(placeId, place, view.applicationVersion);
+    if (placeId === PlaceId.id) return this.scalar(placeId, place, view.endpointId);
+    if (placeId === PlaceId.any) return this.nothing(placeId, Yield.none);
+    const known = this.routes[placeId];
+    const { i32 } = this.dictionary.image;
+    const how =
+      known !== undefined && known.serial === i32[place + PlaceRecord.serial]
+        ? known
+        : this.routeOf(placeId, place);
+    const value = view.value(how.key);
+    if (value === undefined) return this.nothing(placeId, Yield.none);
+    if (how.route === undefined && (typeof value !== 'object' || value === null))
+      return this.scalar(placeId, place, value);
+    return this.walk(placeId, place, value, how);
+  }
+
+  private nothing(placeId: number, kind: number): undefined {
+    this.kind[placeId] = kind;
+    this.trait[placeId] =
+      kind === Yield.missing ? this.dictionary.findNumber(placeId, TraitKind.constant, 0) : 0;
+    this.number[placeId] = NaN;
+    return undefined;
+  }
+
+  /** A value that is neither object nor array. */
+  private scalar(placeId: number, place: number, value: JsonValue): JsonValue {
+    const { i32 } = this.dictionary.image;
+    if ((i32[place + PlaceRecord.grams]! | i32[place + PlaceRecord.types]!) !== 0)
+      return this.many(placeId, place, [value], value);
+    this.kind[placeId] = Yield.scalar;
+    this.number[placeId] = typeof value === 'number' ? value : NaN;
+    this.trait[placeId] = i32[place + PlaceRecord.values] === 0 ? 0 : this.traitOf(placeId, place, value);
+    return value;
+  }
+
+  private traitOf(placeId: number, place: number, value: JsonValue | undefined): number {
+    const { dictionary } = this;
+    switch (typeof value) {
+      case 'number':
+        return dictionary.findNumber(placeId, TraitKind.number, value);
+      case 'string':
+        return dictionary.findText(placeId, TraitKind.text, value);
+      case 'boolean':
+        return dictionary.findNumber(placeId, TraitKind.constant, constantCode(value));
+      default:
+        // what is missing is null, too
+        if (value === undefined || value === null)
+          return dictionary.findNumber(placeId, TraitKind.constant, 0);
+        return dictionary.image.i32[place + PlaceRecord.jsons] === 0
+          ? 0
+          : dictionary.findText(placeId, TraitKind.json, JSON.stringify(value));
+    }
+  }
+
+  private walk(placeId: number, place: number, value: JsonValue, how: PlaceRoute): JsonValue | undefined {
+    const elements: (JsonValue | undefined)[] = [];
+    const collect = (element: JsonValue | undefined): boolean => {
+      elements.push(element);
+      return false;
+    };
+    if (how.route !== undefined) someElement(value, how.route, 1, collect);
+    else {
+      if (Array.isArray(value)) for (const element of value) elements.push(element);
+      elements.push(value);
+    }
+    if (elements.length === 0) return this.nothing(placeId, Yield.none);
+    const [only] = elements;
+    if (elements.length === 1) {
+      if (only === undefined) return this.nothing(placeId, Yield.missing);
+      if (typeof only !== 'object' || only === null) return this.scalar(placeId, place, only);
+    }
+    return this.many(placeId, place, elements, value);
+  }
+
+  private many(
+    placeId: number,
+    place: number,
+    elements: readonly (JsonValue | undefined)[],
+    value: JsonValue,
+  ): JsonValue {
+    const { i32 } = this.dictionary.image;
+    const traits = new Set<number>();
+    const several: Several = {
+      traits: [],
+      exists: false,
+      least: Infinity,
+      greatest: -Infinity,
+      leastText: undefined,
+      greatestText: undefined,
+    };
+    const wantsTypes = i32[place + PlaceRecord.types]! !== 0;
+    const wantsGrams = i32[place + PlaceRecord.grams]! !== 0;
+    const wantsTexts = i32[place + PlaceRecord.bounds]! !== 0;
+    const wantsValues = i32[place + PlaceRecord.values]! !== 0;
+    for (const element of elements) {
+      if (element !== undefined) several.exists = true;
+      if (wantsValues) traits.add(this.traitOf(placeId, place, element));
+      if (wantsTypes) traits.add(this.dictionary.findNumber(placeId, TraitKind.type, typeCodeOf(element)));
+      if (typeof element === 'number') {
+        if (element < several.least) several.least = element;
+        if (element > several.greatest) several.greatest = element;
+      } else if (typeof element === 'string') {
+        if (wantsGrams) this.addGrams(placeId, element, traits);
+        if (wantsTexts) addText(several, element);
+      }
+    }
+    if (i32[place + PlaceRecord.sizes]! !== 0) this.addSizes(placeId, value, traits);
+    traits.delete(0);
+    several.traits = [...traits];
+    this.kind[placeId] = Yield.several;
+    this.trait[placeId] = 0;
+    this.number[placeId] = NaN;
+    this.several[placeId] = several;
+    return value;
+  }
+
+  private addGrams(placeId: number, text: string, traits: Set<number>): void {
+    const { dictionary } = this;
+    if (text.length < GRAM_UNITS) return;
+    traits.add(dictionary.findNumber(placeId, TraitKind.anchoredGram, gramCode(text, 0)));
+    for (let i = 0; i <= text.length - GRAM_UNITS; i++)
+      traits.add(dictionary.findNumber(placeId, TraitKind.gram, gramCode(text, i)));
+  }
+
+  private addSizes(placeId: number, value: JsonValue, traits: Set<number>): void {
+    const add = (element: JsonValue | undefined): boolean => {
+      if (Array.isArray(element))
+        traits.add(this.dictionary.findNumber(placeId, TraitKind.size, element.length));
+      return false;
+    };
+    const outer = this.routes[placeId]?.outer;
+    if (outer === undefined) add(value);
+    else someElement(value, outer, 1, add);
+  }
+
+  private routeOf(placeId: number, place: number): PlaceRoute {
+    const { image } = this.dictionary;
+    const { i32 } = image;
+    const path = i32[place + PlaceRecord.path]!;
+    const parts = path === 0 ? [] : (JSON.parse(image.readText(path)) as string[]);
+    const whole = ['value', ...parts];
+    const how: PlaceRoute = {
+      serial: i32[place + PlaceRecord.serial]!,
+      key: asName(image.readText(i32[i32[place + PlaceRecord.key]! + KeyRecord.text]!)),
+      route: path === 0 ? undefined : routeOf(whole, true),
+      outer: path === 0 ? undefined : routeOf(whole, false),
+    };
+    this.routes[placeId] = how;
+    return how;
+  }
+
+  private makeRoom(placeId: number): void {
+    const length = Math.max(placeId + 1, this.computed.length * 2);
+    this.computed = grown(this.computed, new Int32Array(length));
+    this.kind = grown(this.kind, new Uint8Array(length));
+    this.trait = grown(this.trait, new Int32Array(length));
+    this.number = grown(this.number, new Float64Array(length));
+  }
+}
+
+/** The same text as V8 keeps names of properties: it finds a property by it several times as fast. */
+function asName(text: string): string {
+  return Object.keys({ [text]: 0 })[0]!;
+}
+
+function addText(several: Several, text: string): void {
+  const { leastText, greatestText } = several;
+  if (leastText === undefined || compareStrings(text, leastText) < 0) several.leastText = text;
+  if (greatestText === undefined || compareStrings(text, greatestText) > 0) several.greatestText = text;
+}
+
+function grown<T extends Int32Array | Uint8Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}

@@ -1,0 +1,353 @@
+import type { Query } from '../query.js';
+import { Blocks } from './blocks.js';
+import { Dictionary } from './dictionary.js';
+import { FilterTable } from './filter-table.js';
+import { chanceOfSet } from './chances.js';
+import { type GateSet, gateSetsOf, releaseGates } from './gates.js';
+import { Header, type Image } from './image.js';
+import { GO_FALSE, LeafKind, LeafWords, QueryRecord, TraitRecord } from './layout.js';
+import { listAdd, listItem, listLength, listPop, listRemove } from './lists.js';
+import { type HeldTree, Leaves, type Program, programOf } from './programs.js';
+import { mix, RecordTable } from './tables.js';
+import { takeApart } from './take-apart.js';
+
+/** What events say of a filter. */
+export interface FilterName {
+  id: string;
+  name: string;
+  /** only active filters have events */
+  active: boolean;
+}
+
+/** Adds filters to an image and takes them out, in place. While it does, nobody may read. */
+export interface FilterWriter {
+  /** Adds a filter; one of the same number is replaced. O(conditions of the query), and O(log n) for each bound. */
+  put(number: number, query: Query, name: FilterName): void;
+  /** Changes what is said of a filter that is there. O(log n). */
+  rename(number: number, name: FilterName): void;
+  /** Removes a filter; an unknown number is no error. As `put`, and O(queries that share a condition). */
+  remove(number: number): void;
+  /**
+   * Looks at so many queries, those that were not looked at for longest first, whether documents have shown a better gate
+   * for them, and lists them by that. O(queries).
+   */
+  reconsider(queries: number): void;
+}
+
+/** A query whose conditions times gates are more is not listed by gates. */
+const MOST_POSTINGS = 512;
+/** Another gate is taken when it is open less than half as often. */
+const BETTER = 0.5;
+/** For each query that is added, so many others are reconsidered: the first of many were placed on guesses. */
+const RECONSIDERED = 2;
+
+export function createFilterWriter(image: Image): FilterWriter {
+  const dictionary = new Dictionary(image);
+  if (image.i32[Header.slots] === 0) begin();
+  const leaves = new Leaves(dictionary);
+  const blocks = new Blocks(dictionary);
+  const filters = new FilterTable(image);
+  const programs = new RecordTable(image, Header.programs);
+  let cursor = 0;
+
+  function begin(): void {
+    dictionary.begin();
+    // two ids that no query has, so that the list of queries is always a block
+    image.i32[Header.queries] = listAdd(image, listAdd(image, 0, 1), 1);
+    image.i32.fill(0, image.i32[Header.queries]! + 2, image.i32[Header.queries]! + 4);
+  }
+
+  function put(number: number, query: Query, name: FilterName): void {
+    remove(number);
+    const record = queryOf(query);
+    image.i32[record + QueryRecord.numbers] = listAdd(
+      image,
+      image.i32[record + QueryRecord.numbers]!,
+      number + 1,
+    );
+    filters.add(number, record, name);
+    reconsider(RECONSIDERED);
+  }
+
+  function remove(number: number): void {
+    const record = filters.remove(number);
+    if (record === 0) return;
+    const numbers = listRemove(image, image.i32[record + QueryRecord.numbers]!, number + 1);
+    image.i32[record + QueryRecord.numbers] = numbers;
+    if (numbers === 0) removeQuery(record);
+  }
+
+  /** The query's record; a new one when there is none that comes to the same. */
+  function queryOf({ expression }: Query): number {
+    const tree = takeApart(expression);
+    if (tree.kind === 'constant') return constantOf(tree.value);
+    const held = leaves.hold(tree);
+    const program = programOf(held);
+    if (program === undefined) throw new RangeError('A query has more conditions than the index takes.');
+    const hash = hashOf(program);
+    const same = programs.find(hash, (record) => isSame(record, program));
+    if (same !== 0) {
+      for (const { leaf } of program.leaves) leaves.release(leaf.what, leaf.operand);
+      return same;
+    }
+    const record = newQuery(hash, program);
+    list(record, held);
+    return record;
+  }
+
+  function constantOf(value: boolean): number {
+    const hash = value ? 1 : 0;
+    const same = programs.find(hash, (record) => image.i32[record + QueryRecord.leaves] === 0);
+    if (same !== 0) return same;
+    const record = newQuery(hash, { leaves: [] });
+    image.i32[record + QueryRecord.constant] = hash;
+    if (value) listUnconditional(record);
+    return record;
+  }
+
+  function newQuery(hash: number, program: Program): number {
+    const count = program.leaves.length;
+    const record = image.allocate(QueryRecord.firstLeaf + count * LeafWords.words);
+    const { i32, f64 } = image;
+    i32[record + QueryRecord.hash] = hash;
+    i32[record + QueryRecord.leaves] = count;
+    i32[record + QueryRecord.serial] = ++i32[Header.serial]!;
+    program.leaves.forEach(({ leaf, next }, i) => {
+      const at = leafAt(record, i);
+      i32[at + LeafWords.what] = leaf.what;
+      i32[at + LeafWords.next] = next;
+      if (leaf.isNumber) f64[(at + LeafWords.operand) >> 1] = leaf.operand;
+      else i32[at + LeafWords.operand] = leaf.operand;
+    });
+    programs.add(record);
+    image.i32[record + QueryRecord.id] = takeId(record);
+    return record;
+  }
+
+  function takeId(record: number): number {
+    const free = image.i32[Header.freeQueries]!;
+    if (listLength(image, free) > 0) {
+      const id = listItem(image, free, listLength(image, free) - 1);
+      image.i32[Header.freeQueries] = listPop(image, free);
+      image.i32[image.i32[Header.queries]! + 2 + id - 1] = record;
+      return id;
+    }
+    const queries = listAdd(image, image.i32[Header.queries]!, record);
+    image.i32[Header.queries] = queries;
+    return listLength(image, queries);
+  }
+
+  function isSame(record: number, program: Program): boolean {
+    const { i32, f64 } = image;
+    if (i32[record + QueryRecord.leaves] !== program.leaves.length) return false;
+    return program.leaves.every(({ leaf, next }, i) => {
+      const at = leafAt(record, i);
+      if (i32[at + LeafWords.what] !== leaf.what || i32[at + LeafWords.next] !== next) return false;
+      const operand = leaf.isNumber ? f64[(at + LeafWords.operand) >> 1] : i32[at + LeafWords.operand];
+      return operand === leaf.operand;
+    });
+  }
+
+  /** Lists a query by the best of its gates, and keeps the others in mind. */
+  function list(record: number, held: HeldTree): void {
+    const count = image.i32[record + QueryRecord.leaves]!;
+    const sets: GateSet[] = [];
+    for (const set of gateSetsOf(held, dictionary)) {
+      if (set.length * count <= MOST_POSTINGS) sets.push(set);
+      else releaseGates(set, dictionary);
+    }
+    if (sets.length === 0) {
+      post(record, 0, true);
+      listUnconditional(record);
+      return;
+    }
+    const words = 2 + sets.reduce((sum, set) => sum + 1 + set.length * 2, 0);
+    const block = image.allocate(words);
+    const { i32 } = image;
+    i32[block] = words;
+    i32[block + 1] = sets.length;
+    let at = block + 2;
+    for (const set of sets) {
+      i32[at++] = set.length;
+      for (const { trait, leaf } of set) {
+        i32[at++] = trait;
+        i32[at++] = leaf.at;
+      }
+    }
+    i32[record + QueryRecord.gates] = block;
+    i32[record + QueryRecord.gate] = bestSet(block) - block;
+    postGated(record, true);
+  }
+
+  /** Where in a block of gates the best set begins. */
+  function bestSet(block: number): number {
+    let best = 0;
+    let least = Infinity;
+    forEachSet(block, (at, traits) => {
+      const chance = chanceOfSet(traits, dictionary);
+      if (chance >= least) return;
+      least = chance;
+      best = at;
+    });
+    return best;
+  }
+
+  function forEachSet(block: number, callback: (at: number, traits: number[]) => void): void {
+    let at = block + 2;
+    for (let left = image.i32[block + 1]!; left > 0; left--) {
+      const length = image.i32[at]!;
+      callback(at, traitsAt(at));
+      at += 1 + length * 2;
+    }
+  }
+
+  function traitsAt(set: number): number[] {
+    const traits: number[] = [];
+    for (let i = 0; i < image.i32[set]!; i++) traits.push(image.i32[set + 1 + i * 2]!);
+    return traits;
+  }
+
+  /** Lists a query under each gate of its set, or takes it out there. */
+  function postGated(record: number, adds: boolean): void {
+    const set = image.i32[record + QueryRecord.gates]! + image.i32[record + QueryRecord.gate]!;
+    const done = new Set<number>();
+    for (let i = 0; i < image.i32[set]!; i++) {
+      const trait = image.i32[set + 1 + i * 2]!;
+      const asking = leafAt(record, image.i32[set + 2 + i * 2]!);
+      const placeId = image.i32[trait + TraitRecord.what]! >>> 4;
+      if (!done.has(trait)) {
+        done.add(trait);
+        image.i32[trait + TraitRecord.gated]! += adds ? 1 : -1;
+        post(record, trait, adds);
+      }
+      // the gate's own place leads to the leaf that asks for it, be it that it looks at a place around it
+      if (!leaves.placesOf(asking).includes(placeId)) change(adds, placeId, trait, record, asking, 0);
+    }
+  }
+
+  /** Lists each condition of a query in the block of its place and the gate, or takes it out there. */
+  function post(record: number, gate: number, adds: boolean): void {
+    const count = image.i32[record + QueryRecord.leaves]!;
+    const necessary = adds ? necessaryLeaves(record) : [];
+    for (let i = 0; i < count; i++) {
+      const leaf = leafAt(record, i);
+      const guard = adds ? guardOf(necessary, leaf, gate) : 0;
+      for (const placeId of leaves.placesOf(leaf)) change(adds, placeId, gate, record, leaf, guard);
+    }
+  }
+
+  function change(
+    adds: boolean,
+    placeId: number,
+    gate: number,
+    record: number,
+    leaf: number,
+    guard: number,
+  ): void {
+    if (adds) blocks.add(placeId, gate, record, leaf, guard);
+    else blocks.remove(placeId, gate, record, leaf);
+  }
+
+  /** Leaves that are asked first, without which the query does not hold, likely false ones first. */
+  function necessaryLeaves(record: number): number[] {
+    const found: { leaf: number; chance: number }[] = [];
+    for (let leaf = leafAt(record, 0); ;) {
+      const next = image.i32[leaf + LeafWords.next]!;
+      const whenTrue = next >>> 16;
+      const whenFalse = next & 0xffff;
+      if (whenFalse !== GO_FALSE && whenTrue !== GO_FALSE) break;
+      if (whenFalse === GO_FALSE) {
+        const chance = leaves.chanceOf(leaf);
+        if (chance !== undefined) found.push({ leaf, chance });
+      }
+      const target = whenFalse === GO_FALSE ? whenTrue : whenFalse;
+      if (target >= GO_FALSE) break;
+      leaf = leafAt(record, target);
+    }
+    return found.sort((a, b) => a.chance - b.chance).map(({ leaf }) => leaf);
+  }
+
+  /** The first that says more than the condition itself and its gate do. */
+  function guardOf(necessary: readonly number[], leaf: number, gate: number): number {
+    const { i32 } = image;
+    return (
+      necessary.find(
+        (each) =>
+          each !== leaf &&
+          ((i32[each + LeafWords.what]! & 15) !== LeafKind.trait || i32[each + LeafWords.operand] !== gate),
+      ) ?? 0
+    );
+  }
+
+  function listUnconditional(record: number): void {
+    const changed = listAdd(image, image.i32[Header.unconditional]!, record);
+    image.i32[Header.unconditional] = changed;
+  }
+
+  function removeQuery(record: number): void {
+    const block = image.i32[record + QueryRecord.gates]!;
+    const count = image.i32[record + QueryRecord.leaves]!;
+    if (block !== 0) {
+      postGated(record, false);
+      forEachSet(block, (_at, traits) => {
+        for (const trait of traits) dictionary.releaseTrait(trait);
+      });
+      image.release(block, image.i32[block]!);
+    } else {
+      post(record, 0, false);
+      image.i32[Header.unconditional] = listRemove(image, image.i32[Header.unconditional]!, record);
+    }
+    programs.remove(record);
+    for (let i = 0; i < count; i++) {
+      const at = leafAt(record, i);
+      leaves.release(image.i32[at + LeafWords.what]!, image.i32[at + LeafWords.operand]!);
+    }
+    const id = image.i32[record + QueryRecord.id]!;
+    image.i32[image.i32[Header.queries]! + 2 + id - 1] = 0;
+    image.i32[Header.freeQueries] = listAdd(image, image.i32[Header.freeQueries]!, id);
+    image.release(record, QueryRecord.firstLeaf + count * LeafWords.words);
+  }
+
+  function reconsider(most: number): void {
+    const queries = image.i32[Header.queries]!;
+    const count = listLength(image, queries);
+    for (let left = Math.min(most, count); left > 0; left--) {
+      cursor = cursor + 1 < count ? cursor + 1 : 0;
+      const record = listItem(image, queries, cursor);
+      if (record === 0) continue;
+      const block = image.i32[record + QueryRecord.gates]!;
+      if (block === 0 || image.i32[block + 1]! < 2) continue;
+      const present = block + image.i32[record + QueryRecord.gate]!;
+      const best = bestSet(block);
+      if (best === present) continue;
+      if (chanceOfSet(traitsAt(best), dictionary) > chanceOfSet(traitsAt(present), dictionary) * BETTER)
+        continue;
+      postGated(record, false);
+      image.i32[record + QueryRecord.gate] = best - block;
+      postGated(record, true);
+    }
+  }
+
+  return {
+    put,
+    rename: (number, name) => filters.rename(number, name),
+    remove,
+    reconsider,
+  };
+}
+
+function leafAt(record: number, at: number): number {
+  return record + QueryRecord.firstLeaf + at * LeafWords.words;
+}
+
+const FLOAT = new Float64Array(1);
+const WORDS = new Int32Array(FLOAT.buffer);
+
+function hashOf({ leaves }: Program): number {
+  let hash = leaves.length;
+  for (const { leaf, next } of leaves) {
+    FLOAT[0] = leaf.operand;
+    hash = mix(hash ^ leaf.what) ^ Math.imul(next, 0x9e3779b1) ^ WORDS[0]! ^ Math.imul(WORDS[1]!, 0x85ebca6b);
+  }
+  return mix(hash);
+}

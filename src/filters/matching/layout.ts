@@ -1,0 +1,162 @@
+/** Words of each kind of record in an image. Records that are found by content have its hash first. */
+
+/** A metadata key that conditions name. */
+export const KeyRecord = { hash: 0, text: 1, firstPlace: 2, words: 4 } as const;
+
+/** What conditions look at: a path in a key, the version, the id, or anything. */
+export const PlaceRecord = {
+  id: 0,
+  /** place of the KeyRecord; of other roots, 0 */
+  key: 1,
+  /** JSON text of the path; 0: empty */
+  path: 2,
+  /** the next place of the same key */
+  next: 3,
+  /** leaves, traits and filters that need it */
+  references: 4,
+  /** the trait `exists`; 0: nobody asks */
+  exists: 5,
+  /** how many traits it has of values, by which the chance of one is guessed */
+  values: 6,
+  /** how many it has of the kinds that cost a look at more than the value itself */
+  grams: 7,
+  types: 8,
+  sizes: 9,
+  jsons: 10,
+  bounds: 11,
+  /** pairs of the id of a place, one of whose traits leads to conditions on this one, and how many do: `[capacity, count, pairs...]` */
+  gates: 12,
+  /** conditions that no trait leads to: a block of conditions */
+  ungated: 13,
+  /** documents that were looked at, for the shares of traits among them */
+  seen: 14,
+  serial: 15,
+  words: 16,
+} as const;
+
+/** Ids of the places that are always there. */
+export const PlaceId = { any: 1, version: 2, id: 3 } as const;
+
+/** Something that a place of a document can have. */
+export const TraitRecord = {
+  hash: 0,
+  /** kind | place id << 4 */
+  what: 1,
+  references: 2,
+  /** a bit for each place to whose conditions it leads (its id modulo 32); some may be left of those that went */
+  leads: 3,
+  /** a double, or in the first word the place of a text, which is right behind the record */
+  operand: 4,
+  /** documents that had it, of those that the place has seen */
+  seen: 6,
+  /** queries that are looked for by it */
+  gated: 7,
+  words: 8,
+} as const;
+
+export const TraitKind = {
+  number: 1,
+  constant: 2,
+  type: 3,
+  size: 4,
+  exists: 5,
+  anchoredGram: 6,
+  gram: 7,
+  text: 8,
+  json: 9,
+  /** the bound of an order of texts: nothing that a document has, but shared in the same way */
+  bound: 10,
+} as const;
+export type TraitKind = (typeof TraitKind)[keyof typeof TraitKind];
+
+/** A condition that is evaluated, each distinct one once for a document. */
+export const OpaqueRecord = {
+  hash: 0,
+  /** its expression as JSON text */
+  text: 1,
+  references: 2,
+  serial: 3,
+  /** ids of the places it depends on */
+  places: 4,
+  words: 8,
+} as const;
+
+/** Traits of which one is wanted, ascending by their places: `[hash, references, count, traits...]`. */
+export const TraitSet = { hash: 0, references: 1, count: 2, firstTrait: 3 } as const;
+
+/** A query: a program over leaves, shared by all filters that come to the same. */
+export const QueryRecord = {
+  hash: 0,
+  leaves: 1,
+  id: 2,
+  /** numbers of its filters */
+  numbers: 3,
+  /** sets of traits of which one must be there: `[words, sets, (length, (trait, leaf that asks)...)...]`; 0: there is none */
+  gates: 4,
+  /** where in that block the set begins that it is listed by */
+  gate: 5,
+  serial: 6,
+  /** 1: without leaves it is always true */
+  constant: 7,
+  firstLeaf: 8,
+} as const;
+
+/**
+ * A leaf of a program: what to look at and how (`kind | place id << 4`), where to go on (when true << 16 | when false),
+ * and an operand of two words.
+ */
+export const LeafWords = { what: 0, next: 1, operand: 2, words: 4 } as const;
+
+export const LeafKind = {
+  trait: 1,
+  exists: 2,
+  /** operand: a record of traits, TraitSet */
+  traits: 3,
+  fromNumber: 4,
+  belowNumber: 5,
+  fromText: 6,
+  belowText: 7,
+  evaluated: 8,
+} as const;
+
+export const GO_TRUE = 0xffff;
+export const GO_FALSE = 0xfffe;
+/** Leaves that a program can have. */
+export const MOST_LEAVES = 0xfff0;
+
+/** A filter: in a table of its own, in the order of numbers. */
+export const FilterRecord = {
+  number: 0,
+  query: 1,
+  /** text of its id; plus 1 when it is active */
+  id: 2,
+  name: 3,
+  words: 4,
+} as const;
+
+/**
+ * A condition with the query that it decides: laid out as a leaf is, with the query in the place of where to go on. As a
+ * guard it is another condition that must hold for the query to hold; `what` is 0 when there is none.
+ */
+export const Posting = { what: 0, query: 1, operand: 2, words: 4 } as const;
+
+/**
+ * Conditions on one place that are looked at when one trait is there: a short list, `[1, count, capacity, 0,
+ * (condition, guard)...]`, or, when it has become long, an index of them.
+ */
+export const Block = { kind: 0, count: 1, capacity: 2, firstPosting: 4, postingWords: 8 } as const;
+export const BlockKind = { short: 1, indexed: 2 } as const;
+
+/** An indexed block. Lists of guards by trait, and by evaluated condition, are in the table of pairs. */
+export const IndexedBlock = {
+  kind: 0,
+  count: 1,
+  numbers: 2,
+  texts: 3,
+  /** the evaluated conditions: a list */
+  evaluated: 4,
+  words: 8,
+} as const;
+
+/** A short list that gets longer becomes an index. */
+export const MOST_SHORT = 16;

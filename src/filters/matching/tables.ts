@@ -1,0 +1,178 @@
+import type { Image } from './image.js';
+
+/** What stands in a header for one table. */
+const PLACE = 0;
+const MASK = 1;
+const COUNT = 2;
+
+const FIRST_PLACES = 16;
+
+/**
+ * Records found by what they say: open addressing with linear probing (Knuth, TAOCP 3, 6.4), places of records in it. Each
+ * record has the hash of its content in its first word, so that the table grows without looking at contents.
+ */
+export class RecordTable {
+  constructor(
+    private readonly image: Image,
+    private readonly header: number,
+  ) {}
+
+  /** The place of a record with this hash for which `is` holds, or 0. */
+  find(hash: number, is: (record: number) => boolean): number {
+    const { i32 } = this.image;
+    const base = i32[this.header + PLACE]!;
+    if (base === 0) return 0;
+    const mask = i32[this.header + MASK]!;
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const record = i32[base + i]!;
+      if (record === 0) return 0;
+      if (i32[record] === hash && is(record)) return record;
+    }
+  }
+
+  /** Adds a record that is not there. O(1) amortized. */
+  add(record: number): void {
+    this.makeRoom();
+    const { i32 } = this.image;
+    put(i32, i32[this.header + PLACE]!, i32[this.header + MASK]!, record);
+    i32[this.header + COUNT]!++;
+  }
+
+  /** Removes a record that is there. Those behind it move up, so that nothing marks its place. */
+  remove(record: number): void {
+    const { i32 } = this.image;
+    const base = i32[this.header + PLACE]!;
+    const mask = i32[this.header + MASK]!;
+    let hole = i32[record]! & mask;
+    while (i32[base + hole] !== record) hole = (hole + 1) & mask;
+    for (let i = (hole + 1) & mask; ; i = (i + 1) & mask) {
+      const other = i32[base + i]!;
+      if (other === 0) break;
+      if (((i - (i32[other]! & mask)) & mask) < ((i - hole) & mask)) continue;
+      i32[base + hole] = other;
+      hole = i;
+    }
+    i32[base + hole] = 0;
+    i32[this.header + COUNT]!--;
+  }
+
+  private makeRoom(): void {
+    const { image, header } = this;
+    const former = image.i32[header + PLACE]!;
+    const places = former === 0 ? 0 : image.i32[header + MASK]! + 1;
+    if (image.i32[header + COUNT]! * 3 < places * 2) return;
+    const more = Math.max(places * 2, FIRST_PLACES);
+    const base = image.allocate(more);
+    const { i32 } = image;
+    for (let i = 0; i < places; i++) {
+      const record = i32[former + i]!;
+      if (record !== 0) put(i32, base, more - 1, record);
+    }
+    if (former !== 0) image.release(former, places);
+    i32[header + PLACE] = base;
+    i32[header + MASK] = more - 1;
+  }
+}
+
+function put(i32: Int32Array, base: number, mask: number, record: number): void {
+  let i = i32[record]! & mask;
+  while (i32[base + i] !== 0) i = (i + 1) & mask;
+  i32[base + i] = record;
+}
+
+const PAIR_WORDS = 3;
+
+/** From two words (the first not 0) to one: open addressing, entries `[first, second, value]`. */
+export class PairTable {
+  constructor(
+    private readonly image: Image,
+    private readonly header: number,
+  ) {}
+
+  /** The value, or 0. */
+  get(first: number, second: number): number {
+    const { i32 } = this.image;
+    const base = i32[this.header + PLACE]!;
+    if (base === 0) return 0;
+    const mask = i32[this.header + MASK]!;
+    for (let i = hashPair(first, second) & mask; ; i = (i + 1) & mask) {
+      const at = base + i * PAIR_WORDS;
+      const found = i32[at]!;
+      if (found === 0) return 0;
+      if (found === first && i32[at + 1] === second) return i32[at + 2]!;
+    }
+  }
+
+  /** Sets a value; 0 removes the pair. */
+  set(first: number, second: number, value: number): void {
+    if (value === 0) return this.remove(first, second);
+    this.makeRoom();
+    const { i32 } = this.image;
+    const base = i32[this.header + PLACE]!;
+    const at = placeOf(i32, base, i32[this.header + MASK]!, first, second);
+    if (i32[at] === 0) {
+      i32[this.header + COUNT]!++;
+      i32[at] = first;
+      i32[at + 1] = second;
+    }
+    i32[at + 2] = value;
+  }
+
+  private remove(first: number, second: number): void {
+    const { i32 } = this.image;
+    const base = i32[this.header + PLACE]!;
+    if (base === 0) return;
+    const mask = i32[this.header + MASK]!;
+    let hole = placeOf(i32, base, mask, first, second);
+    if (i32[hole] === 0) return;
+    hole = (hole - base) / PAIR_WORDS;
+    for (let i = (hole + 1) & mask; ; i = (i + 1) & mask) {
+      const at = base + i * PAIR_WORDS;
+      if (i32[at] === 0) break;
+      const wanted = hashPair(i32[at]!, i32[at + 1]!) & mask;
+      if (((i - wanted) & mask) < ((i - hole) & mask)) continue;
+      i32.copyWithin(base + hole * PAIR_WORDS, at, at + PAIR_WORDS);
+      hole = i;
+    }
+    i32.fill(0, base + hole * PAIR_WORDS, base + (hole + 1) * PAIR_WORDS);
+    i32[this.header + COUNT]!--;
+  }
+
+  private makeRoom(): void {
+    const { image, header } = this;
+    const former = image.i32[header + PLACE]!;
+    const places = former === 0 ? 0 : image.i32[header + MASK]! + 1;
+    if (image.i32[header + COUNT]! * 3 < places * 2) return;
+    const more = Math.max(places * 2, FIRST_PLACES);
+    const base = image.allocate(more * PAIR_WORDS);
+    const { i32 } = image;
+    for (let i = 0; i < places; i++) {
+      const from = former + i * PAIR_WORDS;
+      if (i32[from] === 0) continue;
+      const to = placeOf(i32, base, more - 1, i32[from]!, i32[from + 1]!);
+      i32.copyWithin(to, from, from + PAIR_WORDS);
+    }
+    if (former !== 0) image.release(former, places * PAIR_WORDS);
+    i32[header + PLACE] = base;
+    i32[header + MASK] = more - 1;
+  }
+}
+
+function placeOf(i32: Int32Array, base: number, mask: number, first: number, second: number): number {
+  for (let i = hashPair(first, second) & mask; ; i = (i + 1) & mask) {
+    const at = base + i * PAIR_WORDS;
+    if (i32[at] === 0 || (i32[at] === first && i32[at + 1] === second)) return at;
+  }
+}
+
+function hashPair(first: number, second: number): number {
+  return mix(Math.imul(first, 0x9e3779b1) ^ second);
+}
+
+/** Spreads the bits of a word over all of it (the finalizer of MurmurHash3). */
+export function mix(word: number): number {
+  let h = word;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}
