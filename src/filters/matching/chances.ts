@@ -34,6 +34,8 @@ function guessOf(image: Image, place: number, kind: TraitKind): number {
       return 0.5;
     case TraitKind.gram:
     case TraitKind.anchoredGram:
+    case TraitKind.lowerGram:
+    case TraitKind.anchoredLowerGram:
       return 0.05;
     default:
       return 1 / (1 + image.i32[place + PlaceRecord.values]!);

@@ -216,6 +216,10 @@ export class Dictionary {
       case TraitKind.anchoredGram:
         i32[record + PlaceRecord.grams]! += by;
         return;
+      case TraitKind.lowerGram:
+      case TraitKind.anchoredLowerGram:
+        i32[record + PlaceRecord.lowerGrams]! += by;
+        return;
       case TraitKind.type:
         i32[record + PlaceRecord.types]! += by;
         return;
@@ -275,7 +279,9 @@ export class Dictionary {
 }
 
 function kindOf(trait: Trait | { kind: 'bound' }): TraitKind {
-  return trait.kind === 'gram' && trait.anchored ? TraitKind.anchoredGram : TraitKind[trait.kind];
+  if (trait.kind !== 'gram') return TraitKind[trait.kind];
+  if (trait.lower) return trait.anchored ? TraitKind.anchoredLowerGram : TraitKind.lowerGram;
+  return trait.anchored ? TraitKind.anchoredGram : TraitKind.gram;
 }
 
 function operandOf(trait: Trait | { kind: 'bound'; value: string }): number | string {
@@ -294,8 +300,6 @@ function operandOf(trait: Trait | { kind: 'bound'; value: string }): number | st
 export function constantCode(value: null | boolean): number {
   return value === null ? 0 : value ? 2 : 1;
 }
-
-export const GRAM_UNITS = 3;
 
 /** Three UTF-16 units as one number. */
 export function gramCode(text: string, at: number): number {

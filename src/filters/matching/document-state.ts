@@ -2,7 +2,8 @@ import type { JsonValue } from '../../model/json.js';
 import type { DocumentView } from '../document-view.js';
 import { routeOf, someElement, type Route } from '../path.js';
 import { compareStrings, typeCodeOf } from '../values.js';
-import { constantCode, type Dictionary, GRAM_UNITS, gramCode } from './dictionary.js';
+import { constantCode, type Dictionary, gramCode } from './dictionary.js';
+import { GRAM_UNITS } from './take-apart.js';
 import { KeyRecord, PlaceId, PlaceRecord, TraitKind, TraitRecord } from './layout.js';
 
 /** What a place yields of a document. */
@@ -131,8 +132,11 @@ export class DocumentState {
   /** A value that is neither object nor array. */
   private scalar(placeId: number, place: number, value: JsonValue): JsonValue {
     const { i32 } = this.dictionary.image;
-    if ((i32[place + PlaceRecord.grams]! | i32[place + PlaceRecord.types]!) !== 0)
-      return this.many(placeId, place, [value], value);
+    const wantsMore =
+      i32[place + PlaceRecord.grams]! |
+      i32[place + PlaceRecord.lowerGrams]! |
+      i32[place + PlaceRecord.types]!;
+    if (wantsMore !== 0) return this.many(placeId, place, [value], value);
     this.kind[placeId] = Yield.scalar;
     this.number[placeId] = typeof value === 'number' ? value : NaN;
     this.trait[placeId] = i32[place + PlaceRecord.values] === 0 ? 0 : this.traitOf(placeId, place, value);
@@ -196,6 +200,7 @@ export class DocumentState {
     };
     const wantsTypes = i32[place + PlaceRecord.types]! !== 0;
     const wantsGrams = i32[place + PlaceRecord.grams]! !== 0;
+    const wantsLowerGrams = i32[place + PlaceRecord.lowerGrams]! !== 0;
     const wantsTexts = i32[place + PlaceRecord.bounds]! !== 0;
     const wantsValues = i32[place + PlaceRecord.values]! !== 0;
     for (const element of elements) {
@@ -206,7 +211,15 @@ export class DocumentState {
         if (element < several.least) several.least = element;
         if (element > several.greatest) several.greatest = element;
       } else if (typeof element === 'string') {
-        if (wantsGrams) this.addGrams(placeId, element, traits);
+        if (wantsGrams) this.addGrams(placeId, element, traits, TraitKind.anchoredGram, TraitKind.gram);
+        if (wantsLowerGrams)
+          this.addGrams(
+            placeId,
+            element.toLowerCase(),
+            traits,
+            TraitKind.anchoredLowerGram,
+            TraitKind.lowerGram,
+          );
         if (wantsTexts) addText(several, element);
       }
     }
@@ -220,12 +233,18 @@ export class DocumentState {
     return value;
   }
 
-  private addGrams(placeId: number, text: string, traits: Set<number>): void {
+  private addGrams(
+    placeId: number,
+    text: string,
+    traits: Set<number>,
+    first: TraitKind,
+    anywhere: TraitKind,
+  ): void {
     const { dictionary } = this;
     if (text.length < GRAM_UNITS) return;
-    traits.add(dictionary.findNumber(placeId, TraitKind.anchoredGram, gramCode(text, 0)));
+    traits.add(dictionary.findNumber(placeId, first, gramCode(text, 0)));
     for (let i = 0; i <= text.length - GRAM_UNITS; i++)
-      traits.add(dictionary.findNumber(placeId, TraitKind.gram, gramCode(text, i)));
+      traits.add(dictionary.findNumber(placeId, anywhere, gramCode(text, i)));
   }
 
   private addSizes(placeId: number, value: JsonValue, traits: Set<number>): void {

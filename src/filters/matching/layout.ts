@@ -31,7 +31,8 @@ export const PlaceRecord = {
   /** documents that were looked at, for the shares of traits among them */
   seen: 14,
   serial: 15,
-  words: 16,
+  lowerGrams: 16,
+  words: 20,
 } as const;
 
 /** Ids of the places that are always there. */
@@ -62,10 +63,13 @@ export const TraitKind = {
   exists: 5,
   anchoredGram: 6,
   gram: 7,
-  text: 8,
-  json: 9,
+  anchoredLowerGram: 8,
+  lowerGram: 9,
+  // what follows has a text as operand
+  text: 10,
+  json: 11,
   /** the bound of an order of texts: nothing that a document has, but shared in the same way */
-  bound: 10,
+  bound: 12,
 } as const;
 export type TraitKind = (typeof TraitKind)[keyof typeof TraitKind];
 

@@ -3,6 +3,7 @@ import { compile, compileQuery, type Root } from '../compile.js';
 import { DocumentView } from '../document-view.js';
 import type { ElementTest, Expression, FieldPath } from '../expression.js';
 import { entryConditionOf } from '../metadata-entry.js';
+import { compilePattern } from '../pattern/pattern.js';
 import { arrayIndexOf } from '../values.js';
 import { nextNumber, nextText } from './successors.js';
 
@@ -25,8 +26,8 @@ export type Trait =
   | { kind: 'json'; value: string }
   | { kind: 'type'; value: number }
   | { kind: 'size'; value: number }
-  /** a text has these three UTF-16 units in a row; anchored: at its start */
-  | { kind: 'gram'; value: string; anchored: boolean }
+  /** a text has these three UTF-16 units in a row; anchored: at its start; lower: in `toLowerCase()` of it */
+  | { kind: 'gram'; value: string; anchored: boolean; lower: boolean }
   /** something is there */
   | { kind: 'exists' };
 
@@ -61,6 +62,9 @@ const FALSE: Tree = { kind: 'constant', value: false };
 const VERSION: Place = { root: 'version', key: '', path: [] };
 const ID: Place = { root: 'id', key: '', path: [] };
 const ANY: Place = { root: 'any', key: '', path: [] };
+
+/** Units of a text by which it is looked for. */
+export const GRAM_UNITS = 3;
 
 /** A condition on entries of more keys is evaluated as one. */
 const MOST_KEYS = 8;
@@ -331,9 +335,29 @@ function testNeeds(place: Place, test: ElementTest): Need[] {
   return [values.map((value) => ({ place, trait: traitOf(value) }))];
 }
 
-/** Left to `requirement.ts` of patterns: the text that every match has. */
-function gramNeeds(_place: Place, _test: Extract<ElementTest, { kind: 'regex' }>): Need[] {
-  return [];
+/**
+ * Every text that matches has the plain text that the pattern asks for, so it has each three units of it: the first, the
+ * last and those in the middle are offered, of which the rarest will do.
+ */
+function gramNeeds(place: Place, test: Extract<ElementTest, { kind: 'regex' }>): Need[] {
+  const compiled = compilePattern(test.pattern, test.options);
+  if (!compiled.ok) return [];
+  const { required, requiredLower } = compiled;
+  const lower = requiredLower !== undefined;
+  const text = requiredLower ?? required;
+  if (text === undefined || text.text.length < GRAM_UNITS) return [];
+  const last = text.text.length - GRAM_UNITS;
+  return [...new Set([0, last >> 1, last])].map((at) => [
+    {
+      place,
+      trait: {
+        kind: 'gram',
+        value: text.text.slice(at, at + GRAM_UNITS),
+        anchored: text.anchored && at === 0,
+        lower,
+      },
+    },
+  ]);
 }
 
 /** What a condition needs, as alternatives of which any one may be looked for. */
