@@ -1,8 +1,11 @@
 import t from 'tap';
 import { parseQuery } from '../../src/filters/index.js';
 import type { JsonObject } from '../../src/model/json.js';
+import { libraryJudges, serverJudge, type Judge } from './fuzz/judges.js';
+import { startMongo } from '../servers/index.js';
 import { mingoMatches, siftMatches } from './oracles.js';
 import { storedForm } from './random-queries.js';
+import { trustOf } from './fuzz/trust.js';
 
 interface Settled {
   reason: string;
@@ -165,5 +168,32 @@ void t.test('disagreements with the libraries, settled', async (t) => {
       !wrong.includes('sift'),
       `sift: ${reason}`,
     );
+  }
+});
+
+/** What each judge gets wrong, and is not asked about by the fuzz. Once it is mended, it may be asked about this, too. */
+void t.test('each thing that a judge is not asked about, it gets wrong', async (t) => {
+  const judges: Judge[] = libraryJudges();
+  const server = await startMongo(t);
+  // A real MongoDB has nothing left out: what it is asked about shows whether these examples are right.
+  const isReal = server !== undefined && server.kind !== 'mongo-java-server';
+  if (server !== undefined) {
+    const judge = await serverJudge(server.url, isReal);
+    t.after(() => judge.close());
+    judges.push(judge);
+  }
+  const examples = judges.flatMap((judge) => judge.leftOut.map((leftOut) => ({ judge, ...leftOut })));
+  for (const { judge, reason, example } of examples) {
+    const [filter, metadata, expected] = example;
+    const doc = { endpointId: 'e', applicationVersion: 'v', metadata };
+    const parsed = parseQuery(filter);
+    t.equal(parsed.ok && parsed.query.matches(doc), expected, `ours: ${reason}`);
+    t.notOk(trustOf(judge.leftOut, filter)(doc), `${judge.name} is not asked: ${reason}`);
+    for (const other of judges) {
+      await other.show([doc]);
+      const isRight = (await other.ask(filter, [true]))[0] === expected;
+      if (other === judge) t.notOk(isRight, `${judge.name}: ${reason}`);
+      else if (trustOf(other.leftOut, filter)(doc)) t.ok(isRight, `${other.name} knows better: ${reason}`);
+    }
   }
 });

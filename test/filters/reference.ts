@@ -85,23 +85,27 @@ function satisfies(name: string, operand: JsonValue, element: Element, all: Json
     case '$type':
       return element !== undefined && [operand].flat().some((type) => hasType(element, type));
     case '$mod': {
-      const [divisor, remainder] = operand as [number, number];
-      return (
-        typeof element === 'number' && Number(BigInt(Math.trunc(element)) % BigInt(divisor)) === remainder
-      );
+      const [divisor, remainder] = (operand as [number, number]).map((one) => BigInt(Math.trunc(one)));
+      if (typeof element !== 'number') return false;
+      const dividend = BigInt(Math.trunc(element));
+      return BigInt.asIntN(64, dividend) === dividend && dividend % divisor! === remainder;
     }
     case '$regex':
-      return (
-        typeof element === 'string' &&
-        new RegExp(operand as string, `u${(all['$options'] as string) ?? ''}`).test(element)
-      );
+      return typeof element === 'string' && patternOf(operand as string, all['$options'] ?? '').test(element);
     default:
       throw new Error(`the reference does not know ${name}`);
   }
 }
 
+/** JavaScript has no extended patterns: their white space is taken out, which is right where no class has any. */
+function patternOf(pattern: string, options: JsonValue): RegExp {
+  const flags = (options as string).replace('x', '');
+  return new RegExp(flags === options ? pattern : pattern.replace(/\s/g, ''), `u${flags}`);
+}
+
 function hasType(element: JsonValue, type: JsonValue): boolean {
-  const isInt = typeof element === 'number' && Number.isInteger(element) && Math.abs(element) < 2 ** 31;
+  // As the driver stores them: -0 is a double.
+  const isInt = typeof element === 'number' && (element | 0) === element && !Object.is(element, -0);
   switch (type) {
     case 'number':
       return typeof element === 'number';
@@ -118,6 +122,8 @@ function hasType(element: JsonValue, type: JsonValue): boolean {
       return typeof element === 'boolean';
     case 'null':
       return element === null;
+    case 'long':
+      return false;
     case 'array':
       return Array.isArray(element);
     case 'object':

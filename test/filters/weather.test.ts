@@ -1,45 +1,17 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import t from 'tap';
-import { createFilterSet, parseQuery, type FilterDocument, type Query } from '../../src/filters/index.js';
-import type { JsonObject } from '../../src/model/json.js';
+import { createFilterSet, parseQuery, type Query } from '../../src/filters/index.js';
 import { mingoOf, siftOf } from './oracles.js';
 import { storedForm } from './random-queries.js';
+import { readObservations, readStations, readWeatherFilters } from './weather-fleet.js';
 
-interface Station {
-  endpointId: string;
-  appVersion: { name: string };
-  metadata: JsonObject;
-}
-interface Observation {
-  endpointId: string;
-  set: JsonObject;
-}
-
-const FOLDER = join(process.cwd(), 'examples', 'weather');
-
-function readLines<T>(name: string): T[] {
-  const text = gunzipSync(readFileSync(join(FOLDER, name))).toString();
-  return text
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as T);
-}
-
-const { filters } = JSON.parse(readFileSync(join(FOLDER, 'filters.json'), 'utf8')) as {
-  filters: { name: string; mongoQuery: JsonObject }[];
-};
+const filters = readWeatherFilters();
 const queries = filters.map(({ name, mongoQuery }): Query => {
   const result = parseQuery(mongoQuery);
   if (!result.ok) throw new Error(`${name}: ${JSON.stringify(result.faults)}`);
   return result.query;
 });
 const oracles = filters.map(({ mongoQuery }) => [mingoOf(mongoQuery), siftOf(mongoQuery)]);
-const fleet = new Map<string, FilterDocument>();
-for (const { endpointId, appVersion, metadata } of readLines<Station>('stations.ndjson.gz')) {
-  fleet.set(endpointId, { endpointId, applicationVersion: appVersion.name, metadata });
-}
+const fleet = readStations();
 
 void t.test('along all observations, flips add up to full evaluations; the libraries agree', async (t) => {
   const set = createFilterSet();
@@ -47,7 +19,7 @@ void t.test('along all observations, flips add up to full evaluations; the libra
   const members = new Map<string, Set<number>>();
   for (const doc of fleet.values()) members.set(doc.endpointId, new Set(set.matchAll(doc)));
   let flips = 0;
-  const observations = readLines<Observation>('observations.ndjson.gz');
+  const observations = readObservations();
   for (const { endpointId, set: changes } of observations) {
     const before = fleet.get(endpointId)!;
     const after = { ...before, metadata: { ...before.metadata, ...changes } };
