@@ -104,7 +104,10 @@ export function flipsOf(
   const sorted = (numbers: number[], limit = Infinity): number[] =>
     numbers.filter((number) => number <= limit).sort((a, b) => a - b);
   return {
-    found: { all: set.findFlips(before, after, keys), upTo: set.findFlips(before, after, keys, upTo) },
+    found: {
+      all: { ...set.findFlips(before, after, keys) },
+      upTo: { ...set.findFlips(before, after, keys, upTo) },
+    },
     expected: {
       all: { matched: sorted(matched), unmatched: sorted(unmatched) },
       upTo: { matched: sorted(matched, upTo), unmatched: sorted(unmatched, upTo) },
