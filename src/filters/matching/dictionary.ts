@@ -310,7 +310,8 @@ const FLOAT = new Float64Array(1);
 const WORDS = new Int32Array(FLOAT.buffer);
 
 function hashNumberTrait(what: number, value: number): number {
-  FLOAT[0] = value;
+  // 0 for -0, which equals it.
+  FLOAT[0] = value + 0;
   return mix(Math.imul(WORDS[0]! ^ Math.imul(WORDS[1]!, 0x9e3779b1), 0x85ebca6b) ^ what);
 }
 
