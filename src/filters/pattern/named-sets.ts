@@ -1,11 +1,12 @@
-import { MAX_CODE_POINT, type CodePointRange } from './syntax.js';
+import { complementOf } from './code-point-sets.js';
+import type { CodePointRange } from './syntax.js';
 
 const DIGIT: CodePointRange[] = [[0x30, 0x39]];
 const UPPER: CodePointRange[] = [[0x41, 0x5a]];
 const LOWER: CodePointRange[] = [[0x61, 0x7a]];
 const ALPHA = [...UPPER, ...LOWER];
 const ALNUM = [...DIGIT, ...ALPHA];
-const WORD: CodePointRange[] = [...DIGIT, ...UPPER, [0x5f, 0x5f], ...LOWER];
+export const WORD: CodePointRange[] = [...DIGIT, ...UPPER, [0x5f, 0x5f], ...LOWER];
 const SPACE: CodePointRange[] = [
   [0x09, 0x0d],
   [0x20, 0x20],
@@ -27,7 +28,8 @@ const VERTICAL: CodePointRange[] = [
   [0x2028, 0x2029],
 ];
 
-export const NOT_NEWLINE: CodePointRange[] = complementOf([[0x0a, 0x0a]]);
+export const NEWLINE: CodePointRange[] = [[0x0a, 0x0a]];
+export const NOT_NEWLINE: CodePointRange[] = complementOf(NEWLINE);
 
 /** The sets that a letter after a backslash names, as PCRE has them without UCP: ASCII, but for `\h` and `\v`. */
 export const ESCAPED_SETS: Readonly<Record<string, CodePointRange[]>> = {
@@ -76,19 +78,7 @@ export const POSIX_SETS: Readonly<Record<string, CodePointRange[]>> = {
   ],
 };
 
-/** General categories that mean the same in PCRE and RE2. */
+/** General categories that mean the same in PCRE and JavaScript. */
 export const CATEGORIES: ReadonlySet<string> = new Set(
   'L Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps S Sc Sk Sm So Z Zl Zp Zs'.split(' '),
 );
-
-/** Everything else; the ranges are sorted and apart. */
-export function complementOf(ranges: readonly CodePointRange[]): CodePointRange[] {
-  const rest: CodePointRange[] = [];
-  let next = 0;
-  for (const [from, to] of ranges) {
-    if (from > next) rest.push([next, from - 1]);
-    next = to + 1;
-  }
-  if (next <= MAX_CODE_POINT) rest.push([next, MAX_CODE_POINT]);
-  return rest;
-}

@@ -1,5 +1,6 @@
 import { escapedCategory, escapedCodePoint } from './parse-escape.js';
-import { complementOf, ESCAPED_SETS, POSIX_SETS } from './named-sets.js';
+import { complementOf } from './code-point-sets.js';
+import { ESCAPED_SETS, POSIX_SETS } from './named-sets.js';
 import type { PatternReader } from './pattern-reader.js';
 import { PatternFault, type CharacterSet } from './syntax.js';
 
@@ -41,7 +42,7 @@ function parseMember(reader: PatternReader, set: CharacterSet, ignoresCase: bool
     addPosix(set, posix[2]!, posix[1] === '^', ignoresCase);
     return undefined;
   }
-  if (/^\[(?:\.[^\]]*\.\]|=[^\]]*=\]|:[^\]]*:\])/.test(reader.rest())) {
+  if (reader.seesPosixItem()) {
     throw new PatternFault('this POSIX class is not supported');
   }
   const char = reader.next();

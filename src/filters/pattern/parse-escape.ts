@@ -28,7 +28,7 @@ function hexadecimal(reader: PatternReader): number {
   return codePoint;
 }
 
-/** The category of `\p` or `\P`, as RE2 writes it; undefined for another escape. The backslash has been read. */
+/** The category of `\p` or `\P`, written `\p{Lu}`; undefined for another escape. The backslash has been read. */
 export function escapedCategory(reader: PatternReader, ignoresCase: boolean): string | undefined {
   if (!reader.sees('p') && !reader.sees('P')) return undefined;
   const letter = reader.next();

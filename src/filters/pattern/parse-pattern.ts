@@ -144,6 +144,7 @@ function ownValue<T>(table: Readonly<Record<string, T>>, key: string): T | undef
 
 /** The "(" has been read. */
 function parseGroup(reader: PatternReader, options: PatternOptions): PatternNode | undefined {
+  reader.descend();
   if (reader.sees('*')) throw new PatternFault('verbs such as (*SKIP) are not supported');
   if (reader.take('?')) {
     const flags = reader.match(/([imsx]*)(?:-([imsx]*))?([:)])/y);
@@ -152,7 +153,11 @@ function parseGroup(reader: PatternReader, options: PatternOptions): PatternNode
       const changed = flags[3] === ')' ? options : { ...options };
       setOptions(changed, flags[1]!, true);
       setOptions(changed, flags[2] ?? '', false);
-      return flags[3] === ')' ? undefined : closeGroup(reader, parseAlternation(reader, changed));
+      if (flags[3] === ')') {
+        reader.ascend();
+        return undefined;
+      }
+      return closeGroup(reader, parseAlternation(reader, changed));
     }
     const name = reader.match(/(?:P?<([A-Za-z_]\w{0,31})>|'([A-Za-z_]\w{0,31})')/y);
     if (name === undefined) throw new PatternFault(describeGroup(reader.rest()));
@@ -163,6 +168,7 @@ function parseGroup(reader: PatternReader, options: PatternOptions): PatternNode
 
 function closeGroup(reader: PatternReader, node: PatternNode): PatternNode {
   if (!reader.take(')')) throw new PatternFault('a group is not closed: ) is missing');
+  reader.ascend();
   // One item, so that a quantifier takes it whole, and no assertion, which would refuse one.
   return { kind: 'sequence', items: [node] };
 }

@@ -1,9 +1,13 @@
 import { PatternFault } from './syntax.js';
 
+/** A pattern of 1 KiB can't have more; parsing and compiling go as deep. */
+const MAX_GROUP_DEPTH = 512;
+
 /** Reads a pattern by code points. */
 export class PatternReader {
   readonly #source: string;
   readonly #names = new Set<string>();
+  #depth = 0;
   position = 0;
 
   constructor(source: string) {
@@ -56,6 +60,25 @@ export class PatternReader {
     const text = this.#source.slice(this.position, end < 0 ? undefined : end);
     this.position = end < 0 ? this.#source.length : end + terminator.length;
     return text;
+  }
+
+  /** Whether `[.`, `[=` or `[:` begins what PCRE takes for a POSIX item: the same sign is before the next bracket. */
+  seesPosixItem(): boolean {
+    if (!this.sees('[.') && !this.sees('[=') && !this.sees('[:')) return false;
+    const end = this.#source.indexOf(']', this.position);
+    return end > this.position + 2 && this.#source[end - 1] === this.#source[this.position + 1];
+  }
+
+  /** Goes into a group. */
+  descend(): void {
+    this.#depth++;
+    if (this.#depth > MAX_GROUP_DEPTH) {
+      throw new PatternFault(`its groups are nested deeper than ${MAX_GROUP_DEPTH}; nest fewer of them`);
+    }
+  }
+
+  ascend(): void {
+    this.#depth--;
   }
 
   nameGroup(name: string): void {

@@ -1,9 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import { RE2JS, RE2JSException } from 're2js';
-import { parsePattern } from './parse-pattern.js';
+import { checkCost, engineTestOf } from './engine.js';
 import { literalsOf, type PatternLiterals } from './literals.js';
-import { PatternFault, type PatternOptions } from './syntax.js';
-import { translate } from './translate.js';
+import { parsePattern } from './parse-pattern.js';
+import { PatternFault, type PatternNode, type PatternOptions } from './syntax.js';
 
 export type PatternTest = (text: string) => boolean;
 export type { RequiredText } from './literals.js';
@@ -11,23 +10,23 @@ export type { RequiredText } from './literals.js';
 /** A pattern that is accepted: what it finds, and what an index can know of that without running it. */
 export interface CompiledPattern extends PatternLiterals {
   test: PatternTest;
+  /** steps for one character of a text at most, one or two nanoseconds each; 0: only the beginning is looked at */
+  stepCost: number;
 }
 
 export type PatternResult = ({ ok: true } & CompiledPattern) | { ok: false; message: string };
 
-/**
- * RE2's instructions for one pattern: time is at most (instructions x characters), so this bounds the work on one
- * character. `a{1000}` fits.
- */
-const MAX_PROGRAM_SIZE = 3000;
+/** Of code units, in a string search at its worst. */
+const COMPARISONS_PER_STEP = 8;
 
-/** Many filters share few patterns, and an engine is large. Only a memory of a pure function, so it may be shared. */
-const COMPILED = new LRUCache<string, PatternResult>({ max: 1000 });
+/** Many filters share few patterns. Only a memory of a pure function, so it may be shared. */
+const COMPILED = new LRUCache<string, PatternResult>({ max: 10_000 });
 
 /**
  * Compiles a `$regex` to a test that finds a match anywhere in the text where MongoDB's PCRE (UTF, not UCP) does.
- * Linear in the text: literals by string search, the rest by RE2. Syntax in which the engines differ is translated or,
- * where that is not safe, refused.
+ * Linear in the text: plain text by string search, the rest by an automaton, which is made with the first text that has
+ * the plain text of the pattern. Compiling is O(length of the pattern) but for long repetitions, whose cost is found by
+ * writing them out.
  *
  * @param optionLetters of i, m, s, x
  */
@@ -54,29 +53,21 @@ function compileNew(source: string, optionLetters: string): PatternResult {
   try {
     if (source.includes('\0')) throw new PatternFault('it contains a null character; write \\x00');
     if (!source.isWellFormed()) throw new PatternFault('it contains half of a surrogate pair');
-    const node = parsePattern(source, options);
+    const parse = (): PatternNode => parsePattern(source, options);
+    const node = parse();
     const literals = literalsOf(node);
     const quick = quickTestOf(literals);
-    const test = literals.isLiteral ? (quick ?? (() => true)) : engineTestOf(translate(node), quick);
-    return { ok: true, test, ...literals };
+    const { anchored = true, text = '' } = literals.required ?? {};
+    const searchCost = anchored ? 0 : Math.ceil(text.length / COMPARISONS_PER_STEP);
+    if (literals.isLiteral) {
+      return { ok: true, test: quick ?? (() => true), stepCost: searchCost, ...literals };
+    }
+    const stepCost = searchCost + checkCost(node);
+    return { ok: true, test: remembered(engineTestOf(parse), quick), stepCost, ...literals };
   } catch (error) {
     if (!(error instanceof PatternFault)) throw error;
     return { ok: false, message: `the regular expression is not accepted: ${error.message}` };
   }
-}
-
-function engineTestOf(translated: string, quick: PatternTest | undefined): PatternTest {
-  let engine: RE2JS;
-  try {
-    engine = RE2JS.compile(translated);
-  } catch (error) {
-    if (!(error instanceof RE2JSException)) throw error;
-    throw new PatternFault('it repeats too much, or is nested too deeply, for a linear-time engine');
-  }
-  if (engine.programSize() > MAX_PROGRAM_SIZE) {
-    throw new PatternFault('it repeats too much; lower the numbers in its repetitions');
-  }
-  return (text) => (quick === undefined || quick(text)) && remember(engine, text);
 }
 
 /** Looks for the plain text that every match has. */
@@ -88,18 +79,24 @@ function quickTestOf({ required }: PatternLiterals): PatternTest | undefined {
 
 /** The old and the new value of a change, and of a value with an element or two those as well. */
 const REMEMBERED_TEXTS = 4;
+/** Shorter ones are looked through in less time than it takes to remember them. */
+const MIN_REMEMBERED_LENGTH = 256;
 
-/** What engines found in the texts that were looked at last. Only a memory of a pure function, so it may be shared. */
-const FOUND: { text: string; byEngine: Map<RE2JS, boolean> }[] = [];
+/** What engines found in the long texts that were looked at last. Only a memory of a pure function, so it may be shared. */
+const FOUND: { text: string; byEngine: Map<PatternTest, boolean> }[] = [];
 
 /** Filters that share a pattern share its evaluation: once for each text. */
-function remember(engine: RE2JS, text: string): boolean {
-  let found = FOUND.find((each) => each.text === text);
-  if (found === undefined) {
-    found = { text, byEngine: new Map() };
-    if (FOUND.unshift(found) > REMEMBERED_TEXTS) FOUND.pop();
-  }
-  let matches = found.byEngine.get(engine);
-  if (matches === undefined) found.byEngine.set(engine, (matches = engine.test(text)));
-  return matches;
+function remembered(engine: PatternTest, quick: PatternTest | undefined): PatternTest {
+  return (text) => {
+    if (quick !== undefined && !quick(text)) return false;
+    if (text.length < MIN_REMEMBERED_LENGTH) return engine(text);
+    let found = FOUND.find((each) => each.text === text);
+    if (found === undefined) {
+      found = { text, byEngine: new Map() };
+      if (FOUND.unshift(found) > REMEMBERED_TEXTS) FOUND.pop();
+    }
+    let matches = found.byEngine.get(engine);
+    if (matches === undefined) found.byEngine.set(engine, (matches = engine(text)));
+    return matches;
+  };
 }

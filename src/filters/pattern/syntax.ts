@@ -20,7 +20,7 @@ export interface CharacterSet {
   folding: CodePointRange[];
   /** never follow case: PCRE's `\w` and `[:alpha:]` are ASCII, whatever the options */
   exact: CodePointRange[];
-  /** Unicode general categories, `p{L}` and `P{L}`; never follow case */
+  /** Unicode general categories, `\p{L}` and `\P{L}`; never follow case */
   categories: string[];
 }
 
@@ -39,39 +39,5 @@ export interface PatternOptions {
 }
 
 export const MAX_CODE_POINT = 0x10ffff;
-/** RE2's bound. */
+/** Of one repetition; what they multiply to is bounded by what they cost. */
 export const MAX_REPEAT = 1000;
-
-/** Fewest characters that a node takes. */
-export function minLengthOf(node: PatternNode): number {
-  switch (node.kind) {
-    case 'literal':
-    case 'class':
-      return 1;
-    case 'assertion':
-      return 0;
-    case 'sequence':
-      return node.items.reduce((sum, item) => sum + minLengthOf(item), 0);
-    case 'alternation':
-      return Math.min(...node.branches.map(minLengthOf));
-    case 'repeat':
-      return node.min === 0 ? 0 : minLengthOf(node.item);
-  }
-}
-
-/** Whether a node can only ever match the empty string. */
-export function isZeroWidth(node: PatternNode): boolean {
-  switch (node.kind) {
-    case 'literal':
-    case 'class':
-      return false;
-    case 'assertion':
-      return true;
-    case 'sequence':
-      return node.items.every(isZeroWidth);
-    case 'alternation':
-      return node.branches.every(isZeroWidth);
-    case 'repeat':
-      return node.max === 0 || isZeroWidth(node.item);
-  }
-}
