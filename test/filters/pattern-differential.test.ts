@@ -3,7 +3,7 @@ import t from 'tap';
 import { compilePattern, type CompiledPattern } from '../../src/filters/pattern/pattern.js';
 import {
   grouped,
-  javascriptFinds,
+  javascriptTest,
   joined,
   literalPair,
   patternPair,
@@ -11,7 +11,7 @@ import {
   type PatternPair,
 } from './random-patterns.js';
 
-const RUNS = 3000;
+const RUNS = 1200;
 const TEXTS = fc.array(text, { minLength: 8, maxLength: 8 });
 
 interface Case {
@@ -59,12 +59,12 @@ void t.test('agrees with JavaScript where a pattern can be said in both', async 
   const agrees = fc.property(cases, (each) => {
     const pattern = compiled(each);
     if (pattern === undefined) return;
+    const judge = javascriptTest(each.pair);
     for (const text of each.texts) {
       const answer = pattern.test(text);
       asked++;
       if (answer) matched++;
-      if (javascriptFinds(each.pair, text) !== answer)
-        throw new Error(`not ${answer}: ${JSON.stringify(text)}`);
+      if (judge(text) !== answer) throw new Error(`not ${answer}: ${JSON.stringify(text)}`);
     }
   });
   fc.assert(agrees, { numRuns: RUNS });
@@ -78,10 +78,11 @@ void t.test('the plain text that is told is in every text that matches', async (
     const pattern = compiled(each);
     if (pattern === undefined) return;
     const { required, requiredLower, isLiteral } = pattern;
+    const judge = javascriptTest(each.pair);
     for (const text of each.texts) {
       const holds = required === undefined || has(text, required);
       // Judged by JavaScript: the pattern's own test asks the same question first.
-      const matches = javascriptFinds(each.pair, text);
+      const matches = judge(text);
       if (isLiteral && holds !== matches) throw new Error(`not the whole pattern: ${JSON.stringify(text)}`);
       if (!matches) continue;
       if (!holds) throw new Error(`${JSON.stringify(text)} has no ${JSON.stringify(required)}`);

@@ -6,7 +6,7 @@ import { LazyDfa } from '../../src/filters/pattern/lazy-dfa.js';
 import { parsePattern } from '../../src/filters/pattern/parse-pattern.js';
 import { positionsOf } from '../../src/filters/pattern/positions.js';
 import { compilePattern } from '../../src/filters/pattern/pattern.js';
-import { javascriptFinds, patternPair, text } from './random-patterns.js';
+import { javascriptTest, patternPair, text } from './random-patterns.js';
 
 function automatonOf(source: string, letters = ''): Automaton {
   const options = {
@@ -43,14 +43,15 @@ void t.test(
     );
     const agrees = fc.property(cases, ({ multiline, pair, mostStates, texts }) => {
       const engine = new LazyDfa(automatonOf(pair.pcre, multiline ? 'm' : ''), mostStates);
+      const judge = javascriptTest(pair);
       for (const each of texts) {
         const answer = engine.test(each);
         if (answer) matched++;
-        if (answer !== javascriptFinds(pair, each)) throw new Error(`not ${answer}: ${JSON.stringify(each)}`);
+        if (answer !== judge(each)) throw new Error(`not ${answer}: ${JSON.stringify(each)}`);
       }
     });
-    fc.assert(agrees, { numRuns: 1000 });
-    t.ok(matched > 500, `${matched} matched`);
+    fc.assert(agrees, { numRuns: 600 });
+    t.ok(matched > 300, `${matched} matched`);
   },
 );
 
