@@ -55,6 +55,8 @@ export interface Surroundings {
   fleet: readonly Station[];
   connections: number;
   messages: number;
+  /** generated alerts, of those that count filters */
+  alerts: number;
   /** a folder of this contest; it is removed at the end */
   folder: string;
   /** where CPU profiles of the service go */

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { runContest, type ContestResult } from './contest.js';
 import { connectedEvents } from './contests/connected.js';
 import { embeddedPuts } from './contests/embedded-puts.js';
+import { filterPuts, filterPutsAlone } from './contests/filter-puts.js';
 import { metadataGets } from './contests/metadata-gets.js';
 import { mongoPuts } from './contests/mongo-puts.js';
 import { ndjsonObservations, ndjsonReadings } from './contests/ndjson.js';
@@ -14,7 +15,16 @@ import { describeMachine } from './report/machine.js';
 import { renderMarkdown, renderText } from './report/markdown.js';
 import { renderPlot } from './report/plot.js';
 
-const CONTESTS = [embeddedPuts, mongoPuts, metadataGets, connectedEvents, ndjsonObservations, ndjsonReadings];
+const CONTESTS = [
+  embeddedPuts,
+  mongoPuts,
+  metadataGets,
+  connectedEvents,
+  ndjsonObservations,
+  ndjsonReadings,
+  filterPuts,
+  filterPutsAlone,
+];
 
 const PACKAGES = ['uWebSockets.js', 'fastify', 'lmdb', 'mongodb', 'nats', 'piscina', 'autocannon'];
 
@@ -28,7 +38,7 @@ async function runOne(
 ): Promise<ContestResult | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'epr-bench-'));
   const ends: (() => Promise<unknown> | void)[] = [];
-  const { connections, messages, profileFolder } = options;
+  const { connections, messages, alerts, profileFolder } = options;
   try {
     return await runContest(
       contest,
@@ -36,6 +46,7 @@ async function runOne(
         fleet,
         connections,
         messages,
+        alerts,
         folder,
         ...(profileFolder === undefined ? {} : { profileFolder }),
         teardown: (end) => void ends.push(end),

@@ -6,6 +6,7 @@ export interface BenchOptions extends Plan {
   endpoints: number;
   connections: number;
   messages: number;
+  alerts: number;
   resultsFolder: string;
   profileFolder?: string;
 }
@@ -18,6 +19,7 @@ const USAGE = `npm run bench -- [options]
   --endpoints N    weather stations that are registered, at most 30533 (30533)
   --connections N  of the client of single writes (64)
   --messages N     connected events of a run (20000)
+  --alerts N       generated alerts of the contests of filters (100000)
   --results DIR    where bench.md, bench.svg and bench.json go (bench/results)
   --profile DIR    runs the service with --cpu-prof; SIGTERM takes the place of SIGKILL`;
 
@@ -41,6 +43,7 @@ export function readOptions(args: string[], contests: string[], defaultResults: 
     endpoints: whole('endpoints', values.endpoints, 30_533, 30_533),
     connections: whole('connections', values.connections, 64),
     messages: whole('messages', values.messages, 20_000),
+    alerts: whole('alerts', values.alerts, 100_000),
     resultsFolder: values.results ?? defaultResults,
     ...(values.profile === undefined ? {} : { profileFolder: values.profile }),
   };
@@ -75,6 +78,7 @@ function parse(args: string[], usage: string) {
         endpoints: text,
         connections: text,
         messages: text,
+        alerts: text,
         results: text,
         profile: text,
         help: { type: 'boolean', short: 'h' },

@@ -37,3 +37,13 @@ export function processorTimeEach(
   ]);
   return Object.fromEntries(each) as Record<string, number>;
 }
+
+/** What a process has in memory now, as a figure by its name; nothing where there is no /proc. */
+export function residentMegabytes(pid: number): Record<string, number> {
+  try {
+    const kibibytes = Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
+    return { 'MB resident': Math.round((kibibytes * 1024) / 1e6) };
+  } catch {
+    return {};
+  }
+}

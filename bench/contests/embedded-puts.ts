@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../src/model/json.js';
 import { startChild, type Child } from '../children.js';
 import type { Changes } from '../clients/put-client.js';
 import type { Contest, Contestant, Surroundings } from '../contest.js';
-import type { Processes } from '../processor-time.js';
+import { residentMegabytes } from '../processor-time.js';
 import { KEY } from '../fleet.js';
 import { readFleetStore } from '../servers/fleet-store.js';
 import { startBroker, type Broker } from '../servers/outside.js';
@@ -74,37 +74,50 @@ async function createBaseline(
 export function createServiceContestant(
   client: Child,
   service: Service,
-  broker: Broker,
+  broker: Broker | undefined,
   { connections, fleet }: Surroundings,
-  others: Processes = {},
+  { name, what, own, processes }: Partial<Pick<Contestant, 'name' | 'what' | 'own' | 'processes'>> = {},
 ): Contestant {
-  const updates = 'kaa.v1.events.epr.endpoint.metadata.updated';
   return createPutContestant(client, {
-    name: 'this service',
-    what: 'all checks, revision guard, 24 filters, Avro events in the same commit and on to JetStream; answers when durable',
-    own: true,
+    name: name ?? 'this service',
+    what:
+      what ??
+      'all checks, revision guard, 24 filters, Avro events in the same commit and on to JetStream; answers when durable',
+    own: own ?? true,
     url: () => service.url,
-    processes: () => ({ server: service.pid, NATS: broker.pid, ...others }),
+    processes: () => ({
+      server: service.pid,
+      ...(broker === undefined ? {} : { NATS: broker.pid }),
+      ...processes?.(),
+    }),
     connections,
     fleet,
-    settle: async () => ({ 'ms until the last event was out': Math.round(await service.settle()) }),
+    settle: async () => ({
+      ...(broker === undefined
+        ? {}
+        : { 'ms until the last event was out': Math.round(await service.settle()) }),
+      ...residentMegabytes(service.pid),
+    }),
     async readBack() {
       await service.settle();
       await service.killAndRestart();
       const all = await service.readAll();
       return valuesOf(new Map([...all].map(([id, { metadata }]) => [id, metadata])));
     },
-    async check({ total, sent }: Changes) {
-      const events = await broker.countEvents(updates);
-      const most = sent.reduce((sum, count) => sum + count, 0);
-      if (events < total || events > most)
-        throw new Error(
-          `${total} writes were acknowledged, ${most} sent, and the stream has ${events} events of them`,
-        );
-      const flips = await broker.countEvents('kaa.v1.events.epr.endpoint-filter.*.*');
-      return `${events.toLocaleString('en-US')} metadata events and ${flips.toLocaleString('en-US')} filter events are in JetStream`;
-    },
+    ...(broker === undefined ? {} : { check: (changes: Changes) => checkEvents(broker, changes) }),
   });
+}
+
+/** JetStream must have the event of every acknowledged write. */
+async function checkEvents(broker: Broker, { total, sent }: Changes): Promise<string> {
+  const events = await broker.countEvents('kaa.v1.events.epr.endpoint.metadata.updated');
+  const most = sent.reduce((sum, count) => sum + count, 0);
+  if (events < total || events > most)
+    throw new Error(
+      `${total} writes were acknowledged, ${most} sent, and the stream has ${events} events of them`,
+    );
+  const flips = await broker.countEvents('kaa.v1.events.epr.endpoint-filter.*.*');
+  return `${events.toLocaleString('en-US')} metadata events and ${flips.toLocaleString('en-US')} filter events are in JetStream`;
 }
 
 function valuesOf(all: Map<string, JsonObject>): Map<string, JsonValue | undefined> {

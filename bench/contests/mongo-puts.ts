@@ -54,6 +54,9 @@ export const mongoPuts: Contest = {
         return new Map(documents.map(({ _id, metadata }) => [_id, metadata[KEY]]));
       },
     });
-    return [baseline, createServiceContestant(client, service, broker, surroundings, mongo)];
+    return [
+      baseline,
+      createServiceContestant(client, service, broker, surroundings, { processes: () => mongo }),
+    ];
   },
 };

@@ -81,7 +81,7 @@ export function renderMarkdown(
   return [
     '# Filters: measurements',
     '',
-    `\`${machine.command}\`, ${machine.date.slice(0, 10)}, on ${machine.processors} processors (${machine.processor}), ${machine.memoryGiB} GiB, Node ${machine.node}, ${machine.system}; ${versions.join(', ')}; load before: ${machine.loadBefore}. How it is measured: [docs/benchmarks.md](../../../docs/benchmarks.md#filters).`,
+    `\`${machine.command}\`, ${machine.date.slice(0, 10)}, on ${machine.processors} processors (${machine.processor}), ${machine.memoryGiB} GiB, Node ${machine.node}, ${machine.system}; ${versions.join(', ')}; load before: ${machine.loadBefore}. How it is measured: [docs/benchmarks.md](../../../docs/benchmarks.md#filters-alone).`,
     '',
     '![plot of the times of an update against the number of filters](bench.svg)',
     '',

@@ -7,7 +7,9 @@ import { fileURLToPath } from 'node:url';
 import type { JsonObject } from '../../src/model/json.js';
 import { killAndWait } from '../children.js';
 import type { Surroundings } from '../contest.js';
-import { APPLICATION, readFilters, type Station, VERSIONS } from '../fleet.js';
+import { APPLICATION, type Station, VERSIONS } from '../fleet.js';
+import { ask, askJson } from './rest.js';
+import { saveAlerts, saveFilters } from './saved-filters.js';
 
 /** The service as it is delivered, in a process of its own, with the fleet registered and its 24 filters active. */
 export interface Service {
@@ -27,6 +29,8 @@ export interface ServiceSetup {
   natsUrl?: string;
   /** names its profiles */
   name: string;
+  /** generated weather alerts that are saved beside the 24 filters, when the fleet is there; 0 when absent */
+  alerts?: number;
 }
 
 interface Process {
@@ -53,8 +57,14 @@ export async function startService(setup: ServiceSetup, surroundings: Surroundin
   const settleAll = () => (setup.natsUrl === undefined ? Promise.resolve(0) : settle(running.managementUrl));
   await settleAll();
   tell(
-    `  ready    ${setup.name}: ${fleet.length} endpoints registered, 24 filters active, all events out after ${((performance.now() - startedMs) / 1000).toFixed(1)} s`,
+    `  ready    ${setup.name}: ${fleet.length} endpoints registered, 24 filters active, all events out after ${secondsSince(startedMs)} s`,
   );
+  if (setup.alerts !== undefined) {
+    await saveAlerts(running.url, running.child.pid ?? -1, setup.alerts, (line) =>
+      tell(`  ready    ${setup.name}: ${line}`),
+    );
+    await settleAll();
+  }
   return {
     get url() {
       return running.url;
@@ -65,10 +75,17 @@ export async function startService(setup: ServiceSetup, surroundings: Surroundin
     settle: settleAll,
     async killAndRestart() {
       await killAndWait(running.child, signal);
+      const killedMs = performance.now();
       running = await launch(setup, cwd, undefined);
+      if (setup.alerts !== undefined)
+        tell(`  restart  ${setup.name}: ready ${secondsSince(killedMs)} s after SIGKILL`);
     },
     readAll: () => readAll(running.url),
   };
+}
+
+function secondsSince(startedMs: number): string {
+  return ((performance.now() - startedMs) / 1000).toFixed(1);
 }
 
 async function launch(setup: ServiceSetup, cwd: string, profileFolder: string | undefined): Promise<Process> {
@@ -77,6 +94,7 @@ async function launch(setup: ServiceSetup, cwd: string, profileFolder: string | 
     'management.port': '0',
     'logging.format': 'json',
     'storage.url': setup.storageUrl,
+    ...(setup.alerts === undefined ? {} : { 'limits.filters-per-application': '1000000' }),
     ...(setup.natsUrl === undefined ? {} : { 'nats.urls': setup.natsUrl }),
     ...Object.fromEntries(VERSIONS.map((name) => [`kaa.applications.${APPLICATION}.versions.${name}`, ''])),
   };
@@ -135,16 +153,6 @@ async function registerFleet(url: string, fleet: readonly Station[]): Promise<vo
   }
 }
 
-async function saveFilters(url: string): Promise<void> {
-  const filters = `${url}/api/v1/applications/${APPLICATION}/filters`;
-  for (const filter of readFilters()) await askJson(filters, filter);
-  for (;;) {
-    const { content } = await askJson<{ content: { status: string }[] }>(filters);
-    if (content.length === 24 && content.every(({ status }) => status === 'active')) return;
-    await sleep(POLL_MS);
-  }
-}
-
 async function settle(managementUrl: string): Promise<number> {
   const startedMs = performance.now();
   for (;;) {
@@ -170,20 +178,4 @@ async function readAll(url: string): Promise<Map<string, { metadata: JsonObject;
     if (page.nextCursor === undefined) return found;
     cursor = `&cursor=${encodeURIComponent(page.nextCursor)}`;
   }
-}
-
-async function askJson<T>(url: string, body?: unknown): Promise<T> {
-  return (await (await ask(url, body)).json()) as T;
-}
-
-/** Rejects with the answer's text when it is not 2xx. */
-async function ask(url: string, body?: unknown): Promise<Response> {
-  const response = await fetch(
-    url,
-    body === undefined
-      ? {}
-      : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) },
-  );
-  if (!response.ok) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
-  return response;
 }

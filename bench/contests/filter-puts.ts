@@ -1,0 +1,46 @@
+import type { Contest, Contestant } from '../contest.js';
+import { startBroker } from '../servers/outside.js';
+import { startService } from '../servers/service.js';
+import { createServiceContestant, startPutClient } from './embedded-puts.js';
+
+/** What active filters cost the whole service: the same one twice, with the 24 filters, and with alerts beside them. */
+export const filterPuts = createFilterContest('filters', 'with NATS', true);
+export const filterPutsAlone = createFilterContest('filters-alone', 'without a broker', false);
+
+function createFilterContest(id: string, surroundingsTitle: string, hasBroker: boolean): Contest {
+  return {
+    id,
+    title: `Single durable PUTs of one metadata key with many active filters, ${surroundingsTitle}`,
+    unit: 'requests/s',
+    aim: '80% of the rate with 24 filters, with 100,000 more',
+    async open(surroundings) {
+      const { folder, alerts } = surroundings;
+      const client = await startPutClient(surroundings);
+      const contestants: Contestant[] = [];
+      for (const more of [0, alerts]) {
+        // One each: what is in its stream is counted.
+        const broker = hasBroker ? await startBroker(surroundings) : undefined;
+        if (hasBroker && broker === undefined) return undefined;
+        const name = `${id}-${more}`;
+        const service = await startService(
+          {
+            name,
+            storageUrl: `file:${folder}/${name}/data`,
+            ...(broker === undefined ? {} : { natsUrl: broker.url }),
+            ...(more === 0 ? {} : { alerts: more }),
+          },
+          surroundings,
+        );
+        const filters = `${(24 + more).toLocaleString('en-US')} filters`;
+        contestants.push(
+          createServiceContestant(client, service, broker, surroundings, {
+            name: `the service with ${filters}`,
+            what: `the service with ${filters} of the application active${more === 0 ? '' : ', generated weather alerts among them'}`,
+            own: more > 0,
+          }),
+        );
+      }
+      return contestants;
+    },
+  };
+}
