@@ -4,6 +4,7 @@ import { createAutomaton, type Automaton } from '../../src/filters/pattern/autom
 import { createEngineStore } from '../../src/filters/pattern/engine-store.js';
 import { LazyDfa } from '../../src/filters/pattern/lazy-dfa.js';
 import { parsePattern } from '../../src/filters/pattern/parse-pattern.js';
+import { sizeOf } from '../../src/filters/pattern/pattern-size.js';
 import { positionsOf } from '../../src/filters/pattern/positions.js';
 import { compilePattern } from '../../src/filters/pattern/pattern.js';
 import { javascriptTest, patternPair, text } from './random-patterns.js';
@@ -211,4 +212,19 @@ void t.test('engines take no more than their room together', async (t) => {
     engine.size = 5000;
   });
   t.ok(store.size <= 5000, `${store.size} bytes`);
+});
+
+void t.test('what a pattern costs is bounded without its automaton', async (t) => {
+  const options = { ignoresCase: false, multiline: true, dotAll: false, extended: false };
+  const around = fc.constantFrom('', '{3}', '{2,5}', '{2,}');
+  const isBound = fc.property(patternPair(options), around, ({ pcre }, quantifier) => {
+    const node = parsePattern(`(?:${pcre}|\\b$)${quantifier}`, options);
+    const { setOf, transitions } = positionsOf(node);
+    const bound = sizeOf(node);
+    if (setOf.length > bound.positions || transitions.length > bound.transitions) {
+      throw new Error(`${setOf.length} positions, ${transitions.length} transitions`);
+    }
+  });
+  fc.assert(isBound, { numRuns: 1000 });
+  t.pass('1000 patterns');
 });

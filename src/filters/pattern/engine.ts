@@ -13,11 +13,6 @@ const MAX_STEP_COST = 4096;
 const SMALL_STEP_COST = 1024;
 /** Bytes of one engine without its states: patterns of very many different characters, each repeated. */
 const MAX_AUTOMATON_BYTES = 4 * 1024 * 1024;
-/**
- * By how many assertions a pattern has, how many conditions there can be on one side of a seam, which adds a transition
- * for each pair: none, one or both of two, or either. Of more, the automaton is made to see what it costs.
- */
-const CONDITIONS = [1, 2, 5];
 /** Of all engines in a thread. */
 const MAX_ENGINE_BYTES = 64 * 1024 * 1024;
 
@@ -30,15 +25,14 @@ const ENGINES = createEngineStore<LazyDfa>(MAX_ENGINE_BYTES);
  * @throws PatternFault
  */
 export function checkCost(node: PatternNode): number {
-  const { positions, seams, assertions } = sizeOf(node);
+  const { positions, seams, transitions } = sizeOf(node);
   if (positions > MAX_POSITIONS || seams > 4 * MAX_POSITIONS) {
     throw new PatternFault(
       `it repeats too much: written out, it has more than ${MAX_POSITIONS} characters and classes; lower the numbers in its repetitions`,
     );
   }
   const words = Math.max((positions + 31) >> 5, 1);
-  const conditions = CONDITIONS[assertions.size] ?? Infinity;
-  const atMost = 3 * words + seams * conditions ** 2 * (2 * words + 1);
+  const atMost = 3 * words + transitions * (2 * words + 1);
   if (atMost <= SMALL_STEP_COST) return atMost;
   const { stepCost, size } = automatonOf(node);
   if (size > MAX_AUTOMATON_BYTES) {
