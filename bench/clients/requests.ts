@@ -15,6 +15,7 @@ export interface RequestRunResult {
   seconds: number;
   p50Ms: number;
   p99Ms: number;
+  maxMs: number;
   /** answers that were not 200, broken connections, timeouts */
   failures: number;
 }
@@ -75,6 +76,7 @@ export async function measureRequests(
     seconds: (lastMs - startMs) / 1000,
     p50Ms: percentile(sorted, 0.5),
     p99Ms: percentile(sorted, 0.99),
+    maxMs: percentile(sorted, 1),
     failures: failures + result.errors + result.timeouts,
   };
 }

@@ -33,7 +33,7 @@ export interface ServiceSetup {
   alerts?: number;
 }
 
-interface Process {
+export interface ServiceProcess {
   child: ChildProcess;
   url: string;
   managementUrl: string;
@@ -88,7 +88,12 @@ function secondsSince(startedMs: number): string {
   return ((performance.now() - startedMs) / 1000).toFixed(1);
 }
 
-async function launch(setup: ServiceSetup, cwd: string, profileFolder: string | undefined): Promise<Process> {
+/** On data as they are. */
+export async function launch(
+  setup: ServiceSetup,
+  cwd: string,
+  profileFolder: string | undefined,
+): Promise<ServiceProcess> {
   const settings: Record<string, string> = {
     'server.port': '0',
     'management.port': '0',
@@ -113,7 +118,7 @@ async function launch(setup: ServiceSetup, cwd: string, profileFolder: string | 
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     },
   );
-  const ready = new Promise<Process>((resolve) => {
+  const ready = new Promise<ServiceProcess>((resolve) => {
     createInterface({ input: child.stdout! }).on('line', (line) => {
       const { url, managementUrl, level, msg } = parseLine(line);
       if (typeof url === 'string' && typeof managementUrl === 'string')

@@ -49,6 +49,8 @@ export interface FilterChangesDeps {
   sets: FilterSetLog;
   /** raises the application's filter-set version to at least this number, and answers it */
   version: (application: string, atLeast: number) => number;
+  /** called when all of a round is known that concerns an application */
+  settle: (application: string) => void;
   originatorReplicaId: string;
   committed: (entries: readonly OutboxEntry[]) => void;
   /** called when it is not known what a write came to */
@@ -167,8 +169,10 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
     const writes = items.map(({ decision }) => writeOf(decision));
     const results = await store.commitFilters(writes);
     const entries: OutboxEntry[] = [];
+    const applications = new Set<string>();
     results.forEach((result, i) => {
       const { item, decision } = items[i]!;
+      applications.add(decision.write.application);
       if (result.kind !== 'written') {
         inDoubt = true;
         return item.resolve({ kind: result.kind });
@@ -177,6 +181,7 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
       makeKnown(decision.write);
       item.resolve({ kind: 'done', answer: decision.answer });
     });
+    for (const application of applications) deps.settle(application);
     if (entries.length > 0) deps.committed(entries);
   }
 
@@ -191,6 +196,7 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
         : known !== undefined;
     });
     for (const filter of changed) makeKnown(filter);
+    for (const application of new Set(changed.map((filter) => filter.application))) deps.settle(application);
     inDoubt = false;
     for (const filter of changed) deps.recovered(filter);
   }

@@ -11,6 +11,8 @@ export interface FilterIndex {
   /** pending filters that are to be recalculated: those that are set aside are not among them */
   hasPending(application: string): boolean;
   pendingOf(application: string): SavedFilter[];
+  /** of each application that has filters, or had some */
+  counts(): { application: string; pending: number; active: number }[];
   /** ids of the active filters among these numbers; numbers of former queries are passed over */
   activeIds(application: string, numbers: readonly number[]): string[];
   put(filter: SavedFilter): void;
@@ -22,6 +24,7 @@ interface ApplicationEntry {
   byName: Map<string, SavedFilter>;
   byNumber: Map<number, SavedFilter>;
   pending: Map<string, SavedFilter>;
+  active: number;
   /** names, ascending, as of the last list; names that went since are still there */
   sorted: string[];
   /** names that came since */
@@ -40,6 +43,7 @@ export function createFilterIndex(): FilterIndex {
     entry.byId.delete(id);
     entry.byNumber.delete(filter.number);
     entry.pending.delete(id);
+    if (filter.status === 'active') entry.active--;
     // another filter may have taken the name over already
     if (entry.byName.get(filter.name) === filter) entry.byName.delete(filter.name);
   };
@@ -56,6 +60,12 @@ export function createFilterIndex(): FilterIndex {
     byName: (application, name) => applications.get(application)?.byName.get(name),
     hasPending: (application) => (applications.get(application)?.pending.size ?? 0) > 0,
     pendingOf: (application) => [...(applications.get(application)?.pending.values() ?? [])],
+    counts: () =>
+      Array.from(applications, ([application, { byId, active }]) => ({
+        application,
+        pending: byId.size - active,
+        active,
+      })),
     activeIds(application, numbers) {
       const byNumber = applications.get(application)?.byNumber;
       const ids: string[] = [];
@@ -75,6 +85,7 @@ export function createFilterIndex(): FilterIndex {
           byName: new Map(),
           byNumber: new Map(),
           pending: new Map(),
+          active: 0,
           sorted: [],
           added: new Set(),
         };
@@ -84,6 +95,7 @@ export function createFilterIndex(): FilterIndex {
       entry.byId.set(filter.id, filter);
       entry.byName.set(filter.name, filter);
       entry.byNumber.set(filter.number, filter);
+      if (filter.status === 'active') entry.active++;
       if (filter.status === 'pending' && filter.number !== SET_ASIDE) entry.pending.set(filter.id, filter);
       if (isNew) entry.added.add(filter.name);
     },

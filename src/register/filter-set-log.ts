@@ -14,6 +14,8 @@ export interface FilterSetLog extends FilterSetSource {
   /** A filter as it now stands, and the application's filter-set version. */
   put(filter: SavedFilter, version: number): void;
   remove(application: string, filterNumber: number, version: number): void;
+  /** Every record was evaluated with the filters up to this number, as is the case where nobody else writes. */
+  settle(application: string, upTo: number, version: number): void;
 }
 
 export function createFilterSetLog(): FilterSetLog {
@@ -25,11 +27,11 @@ export function createFilterSetLog(): FilterSetLog {
   const epoch = () => base + log.length;
 
   const record = (change: FilterSetChange) => {
-    const key = `${change.application}/${change.number}`;
+    const key = `${change.application}/${change.kind === 'settled' ? 'settled' : change.number}`;
     // delete first, so that the order of `current` is that of the newest changes, and versions grow along it
     queryWeight += weightOf(change) - weightOf(current.get(key));
     current.delete(key);
-    if (change.kind === 'put') current.set(key, change);
+    if (change.kind !== 'remove') current.set(key, change);
     log.push(change);
     if (log.length > 2 * current.size + SPARE_CHANGES) {
       base += log.length;
@@ -56,6 +58,11 @@ export function createFilterSetLog(): FilterSetLog {
         queryText: filter.queryText,
       }),
     remove: (application, number, version) => record({ kind: 'remove', application, version, number }),
+    settle(application, upTo, version) {
+      const known = current.get(`${application}/settled`);
+      if (known?.kind !== 'settled' || known.upTo !== upTo)
+        record({ kind: 'settled', application, version, upTo });
+    },
     updateSince(from): FilterSetsUpdate {
       if (from >= base) return { from, to: epoch(), changes: log.slice(from - base) };
       return { from: -1, to: epoch(), changes: [...current.values()] };

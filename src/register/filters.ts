@@ -185,11 +185,14 @@ export function createFilters(deps: FiltersDeps): Filters {
   async function viewOf(filter: SavedFilter): Promise<FilterView> {
     const { application, number } = filter;
     const matchedEndpointsCount = await store.count({ application, filterNumber: number });
-    const progress = filter.status === 'pending' ? recalculation.progressOf(application) : undefined;
-    const etag = etagOfView(filter, matchedEndpointsCount, progress?.evaluated ?? 0);
+    const isEvaluated = filter.status === 'active' || number === SET_ASIDE;
+    const known = isEvaluated ? undefined : recalculation.progressOf(filter);
+    const etag = etagOfView(filter, matchedEndpointsCount, known?.stamp ?? 0);
     const view: FilterView = { filter, etag, matchedEndpointsCount };
     if (number === SET_ASIDE) return { ...view, fault: faultOfSaved(filter.queryText) ?? '' };
-    return progress === undefined ? view : { ...view, progress };
+    if (isEvaluated) return view;
+    if (known !== undefined) return { ...view, progress: known.progress };
+    return { ...view, progress: { evaluated: 0, total: await store.count({ application }), state: 'waiting' } };
   }
 
   function findFilter(context: CallContext, application: string, id: string): SavedFilter | Refusal {

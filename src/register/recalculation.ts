@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { SavedFilter } from '../model/filter.js';
-import { headOf } from '../model/record.js';
 import type { Store } from '../storage/index.js';
+import type { FilterSetSource, WorkerPool } from '../workers/index.js';
 import type { FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
+import { createPace, pause } from './pace.js';
 import type { Pipeline } from './pipeline.js';
+import { createSpeed, type Speed } from './recalculation-speed.js';
+import { type RecalculationMetrics, watchRecalculation } from './recalculation-metrics.js';
+import { makeStep, type Pass } from './recalculation-pass.js';
+import { createRetiredFilters } from './retired-filters.js';
+import type { FilterProgress } from './types.js';
 
 /** Brings pending filters to active: every record of the application is evaluated, in the background. */
 export interface Recalculation {
@@ -14,8 +19,8 @@ export interface Recalculation {
   wake(application: string): void;
   /** These filters have former queries, or are deleted: their memberships are to be dropped. */
   cleanUp(filters: readonly SavedFilter[]): void;
-  /** of the pass under way, or about to begin */
-  progressOf(application: string): { evaluated: number; total: number } | undefined;
+  /** Of a pending filter; `stamp` is another one whenever something else is told. Undefined: nothing is known yet. */
+  progressOf(filter: SavedFilter): { progress: FilterProgress; stamp: number } | undefined;
   /** Resolves when nothing is under way any more. What is not finished goes on after the next start. */
   stop(): Promise<void>;
 }
@@ -23,34 +28,49 @@ export interface Recalculation {
 export interface RecalculationDeps {
   store: Store;
   pipeline: Pipeline;
+  pool: WorkerPool;
+  /** as the workers must have them */
+  filters: FilterSetSource;
   index: FilterIndex;
   changes: FilterChanges;
+  metrics: RecalculationMetrics;
   now: () => number;
   log: Logger;
 }
 
-/** Filters that are cleaned up at a time. */
-const CLEANED_AT_ONCE = 32;
-
-/** Records that are evaluated at a time: enough to keep the workers busy, few enough to let other writes through. */
-const PAGE = 256;
 const RETRY_MS = 500;
+/** How often it is noted how far a pass is: what a crash makes it do again. */
+const NOTE_EVERY_MS = 1000;
+const TELL_EVERY_MS = 30_000;
+/** More than so many new active filters are told of as one. */
+const TOLD_ONE_BY_ONE = 10;
 
+/** An application whose pending filters are recalculated. */
 interface Job {
-  evaluated: number;
-  total: number;
+  application: string;
   /** asked for again while it runs */
   again: boolean;
+  /** undefined: it is about to begin */
+  pass: Pass | undefined;
+  speed: Speed;
 }
 
 export function createRecalculation(deps: RecalculationDeps): Recalculation {
-  const { store, pipeline, index, changes, log } = deps;
+  const { store, pipeline, index, changes, metrics, log } = deps;
   const jobs = new Map<string, Job>();
   const running = new Set<Promise<void>>();
-  /** filters with retired numbers, by id, as they stood last */
-  const retiring = new Map<string, SavedFilter>();
+  const stop = new AbortController();
+  const stopping = stop.signal;
+  const pace = createPace(() => pipeline.load, stopping);
+  const passDeps = { ...deps, pace, stopping };
+  const retired = createRetiredFilters(deps);
   let cleaning = false;
-  let stopping = false;
+
+  watchRecalculation(metrics, {
+    filters: () => index.counts(),
+    passes: () => Array.from(jobs.values(), ({ application, pass }) => ({ application, ...shareOf(pass) })),
+    share: () => (jobs.size === 0 ? 0 : pace.share),
+  });
 
   function track(work: Promise<void>): void {
     running.add(work);
@@ -60,11 +80,11 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   function wake(application: string): void {
     const job = jobs.get(application);
     if (job !== undefined) job.again = true;
-    if (job !== undefined || stopping || !index.hasPending(application)) return;
-    const started: Job = { evaluated: 0, total: 0, again: false };
+    if (job !== undefined || stopping.aborted || !index.hasPending(application)) return;
+    const started: Job = { application, again: false, pass: undefined, speed: createSpeed() };
     jobs.set(application, started);
     track(
-      persist(`recalculation of "${application}"`, () => recalculate(application, started)).finally(() => {
+      persist(`recalculation of "${application}"`, () => recalculate(started)).finally(() => {
         jobs.delete(application);
         if (started.again) wake(application);
       }),
@@ -72,51 +92,122 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   }
 
   /** One pass serves all filters that are pending when it begins; those that come later are for the next. */
-  async function recalculate(application: string, job: Job): Promise<void> {
+  async function recalculate(job: Job): Promise<void> {
+    const { application } = job;
     for (;;) {
       job.again = false;
-      const pending = index.pendingOf(application);
-      if (pending.length === 0 || stopping) return;
-      const target = pending.reduce((newest, filter) => Math.max(newest, filter.number), 0);
-      job.evaluated = 0;
-      job.total = await store.count({ application });
-      const correlationId = randomUUID();
-      log.info(
-        { application, filters: pending.length, endpoints: job.total, correlationId },
-        'filters are recalculated',
-      );
-      // records that meet a fault stay stale and are found again, so the pass ends only when a scan finds none
-      while (!stopping && (await scan(application, target, correlationId, job)) > 0);
-      if (stopping) return;
-      await Promise.all(pending.map((filter) => activate(filter, correlationId)));
+      job.pass ??= await beginPass(application);
+      if (job.pass === undefined || stopping.aborted) return;
+      const { pass } = job;
+      await walk(pass, job);
+      if (stopping.aborted) return;
+      await activateAll(pass);
+      await store.putPass(application, undefined);
+      job.pass = undefined;
     }
   }
 
-  /** Evaluates every stale record once; answers how many there were. */
-  async function scan(application: string, target: number, correlationId: string, job: Job): Promise<number> {
-    let found = 0;
-    let after: string | undefined;
-    do {
-      const page = await store.scanStale(application, target, PAGE, after);
-      await Promise.all(page.records.map((record) => evaluate(headOf(record).endpointId, correlationId)));
-      found += page.records.length;
-      job.evaluated += page.records.length;
-      after = page.next;
-    } while (after !== undefined && !stopping);
-    return found;
+  /** A new one, or the one that a former process left. Undefined: no filter is pending. */
+  async function beginPass(application: string): Promise<Pass | undefined> {
+    const stored = await store.getPass(application);
+    const [total, pending] = [await store.count({ application }), index.pendingOf(application)];
+    if (pending.length === 0) return undefined;
+    const numbers = pending.map(({ number }) => number);
+    const left = stored === undefined ? [] : numbers.filter((number) => number <= stored.target);
+    const goesOn = stored !== undefined && left.length > 0;
+    const target = goesOn ? stored.target : numbers.reduce((a, b) => Math.max(a, b));
+    const pass: Pass = {
+      application,
+      target,
+      correlationId: randomUUID(),
+      startedMs: performance.now(),
+      total,
+      evaluated: goesOn ? stored.evaluated : 0,
+      submitted: 0,
+    };
+    if (goesOn && stored.after !== undefined) pass.after = stored.after;
+    const { correlationId, evaluated } = pass;
+    const filters = goesOn ? left.length : pending.length;
+    log.info(
+      { application, filters, endpoints: total, evaluated, correlationId },
+      goesOn ? 'the recalculation of filters goes on' : 'filters are recalculated',
+    );
+    return pass;
   }
 
-  async function evaluate(endpointId: string, correlationId: string): Promise<void> {
-    const outcome = await pipeline.submit({
-      type: 'evaluate',
-      endpointId,
-      correlationId,
-      timestampMs: deps.now(),
-    });
-    if (outcome.kind === 'retry' && outcome.code !== 'stopping') await pause(RETRY_MS);
+  async function walk(pass: Pass, { speed }: Job): Promise<void> {
+    let notedMs = performance.now();
+    let toldMs = notedMs;
+    for (;;) {
+      const before = pass.evaluated;
+      const isMore = await pace.step((size) => makeStep(pass, size, passDeps));
+      const nowMs = performance.now();
+      metrics.evaluated.inc({ application: pass.application }, pass.evaluated - before);
+      speed.observe(pass.evaluated, nowMs);
+      if (stopping.aborted || nowMs - notedMs > NOTE_EVERY_MS) {
+        notedMs = nowMs;
+        const { target, after, evaluated } = pass;
+        await store.putPass(pass.application, { target, evaluated, ...(after === undefined ? {} : { after }) });
+        // they were deleted, or have other queries by now
+        if (waitingFor(pass).length === 0) return;
+      }
+      if (stopping.aborted) return;
+      if (nowMs - toldMs > TELL_EVERY_MS) {
+        toldMs = nowMs;
+        tellOf(pass, speed);
+      }
+      if (isMore) continue;
+      // elsewhere others write: it ends only when a walk from the beginning finds nothing
+      if (store.soleWriter || pass.after === undefined) return;
+      delete pass.after;
+    }
   }
 
-  async function activate(pending: SavedFilter, correlationId: string): Promise<void> {
+  function tellOf(pass: Pass, speed: Speed): void {
+    const { application, correlationId, total } = pass;
+    const { evaluated } = shareOf(pass);
+    const secondsLeft = speed.secondsFor(total - evaluated);
+    log.info(
+      {
+        application,
+        evaluated,
+        endpoints: total,
+        secondsLeft,
+        share: Math.round(pace.share * 100) / 100,
+        correlationId,
+      },
+      'filters are being recalculated',
+    );
+  }
+
+  function waitingFor({ application, target }: Pass): SavedFilter[] {
+    return index.pendingOf(application).filter(({ number }) => number <= target);
+  }
+
+  async function activateAll(pass: Pass): Promise<void> {
+    const { application, correlationId } = pass;
+    const waiting = waitingFor(pass);
+    const made = await Promise.all(waiting.map((filter) => activate(filter, correlationId)));
+    const active = waiting.filter((_, i) => made[i]);
+    if (active.length <= TOLD_ONE_BY_ONE)
+      for (const { name, id } of active) log.info({ filter: name, filterId: id }, 'a filter is active');
+    const seconds = (performance.now() - pass.startedMs) / 1000;
+    metrics.passes.inc({ application });
+    metrics.seconds.observe(seconds);
+    log.info(
+      {
+        application,
+        active: active.length,
+        endpoints: pass.total,
+        written: pass.submitted,
+        seconds: Math.round(seconds * 100) / 100,
+        correlationId,
+      },
+      'filters were recalculated',
+    );
+  }
+
+  async function activate(pending: SavedFilter, correlationId: string): Promise<boolean> {
     const changed = await changes.make<boolean>({
       decide: () => {
         const filter = index.byId(pending.id);
@@ -128,83 +219,64 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
         return { write, expectedRevision: filter.revision, event: 'filter-activated', cause, answer: true };
       },
     });
-    if (changed.kind !== 'done') await pause(RETRY_MS);
-    else if (changed.answer) log.info({ filter: pending.name, filterId: pending.id }, 'a filter is active');
+    if (changed.kind === 'done') return changed.answer;
+    await pause(RETRY_MS, stopping);
+    return false;
   }
 
   function cleanUp(filters: readonly SavedFilter[]): void {
-    for (const filter of filters) if (filter.retired.length > 0) retiring.set(filter.id, filter);
-    if (cleaning || stopping || retiring.size === 0) return;
+    retired.add(filters);
+    if (cleaning || stopping.aborted || retired.size === 0) return;
     cleaning = true;
     track(
-      persist('clean-up of filters', dropAllRetired).finally(() => {
+      persist('clean-up of filters', () => retired.drop(stopping)).finally(() => {
         cleaning = false;
         cleanUp([]);
       }),
     );
   }
 
-  async function dropAllRetired(): Promise<void> {
-    while (retiring.size > 0 && !stopping) {
-      const some = [...take(retiring.values(), CLEANED_AT_ONCE)];
-      await Promise.all(some.map(dropRetired));
-    }
-  }
-
-  async function dropRetired(filter: SavedFilter): Promise<void> {
-    for (const number of filter.retired) await store.dropMemberships(filter.application, number);
-    if (filter.deletedMs !== undefined) await store.removeFilter(filter.application, filter.id);
-    else await forgetRetired(filter);
-    if (retiring.get(filter.id) === filter) retiring.delete(filter.id);
-  }
-
-  async function forgetRetired(filter: SavedFilter): Promise<void> {
-    const dropped = new Set(filter.retired);
-    await changes.make<null>({
-      decide: () => {
-        const present = index.byId(filter.id);
-        if (present === undefined) return { answer: null };
-        const retired = present.retired.filter((number) => !dropped.has(number));
-        if (retired.length === present.retired.length) return { answer: null };
-        // not a change that anybody sees: the revision stays
-        const cause = { correlationId: randomUUID(), timestampMs: deps.now() };
-        return { write: { ...present, retired }, expectedRevision: present.revision, cause, answer: null };
-      },
-    });
-  }
-
   /** Repeats work that fails, until it succeeds or the service stops: the storage may be away. */
   async function persist(what: string, work: () => Promise<void>): Promise<void> {
-    while (!stopping) {
+    while (!stopping.aborted) {
       try {
         return await work();
       } catch (error) {
-        log.warn({ err: error }, `${what} failed; it is tried again`);
-        await pause(RETRY_MS);
+        if (!stopping.aborted) log.warn({ err: error }, `${what} failed; it is tried again`);
+        await pause(RETRY_MS, stopping);
       }
     }
+  }
+
+  function progressOf(filter: SavedFilter): ReturnType<Recalculation['progressOf']> {
+    const job = jobs.get(filter.application);
+    if (job?.pass === undefined) return undefined;
+    const { pass, speed } = job;
+    const { evaluated, total } = shareOf(pass);
+    const isWaiting = filter.number > pass.target;
+    const secondsLeft = speed.secondsFor(total - evaluated + (isWaiting ? total : 0));
+    const progress: FilterProgress = {
+      evaluated: isWaiting ? 0 : evaluated,
+      total,
+      state: isWaiting ? 'waiting' : 'evaluating',
+    };
+    if (secondsLeft !== undefined) progress.secondsLeft = secondsLeft;
+    return { progress, stamp: 2 * evaluated + (isWaiting ? 2 : 1) };
   }
 
   return {
     wake,
     cleanUp,
-    progressOf(application) {
-      const job = jobs.get(application);
-      return job === undefined
-        ? undefined
-        : { evaluated: Math.min(job.evaluated, job.total), total: job.total };
-    },
+    progressOf,
     async stop() {
-      stopping = true;
+      stop.abort();
       await Promise.all(running);
     },
   };
 }
 
-function* take<T>(items: Iterable<T>, most: number): Generator<T> {
-  let taken = 0;
-  for (const item of items) {
-    if (taken++ === most) return;
-    yield item;
-  }
+/** Endpoints come and go while it goes on: it tells of those that there were. */
+function shareOf(pass: Pass | undefined): { evaluated: number; total: number } {
+  if (pass === undefined) return { evaluated: 0, total: 0 };
+  return { evaluated: Math.min(pass.evaluated, pass.total), total: pass.total };
 }

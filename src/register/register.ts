@@ -16,6 +16,7 @@ import { createKeyedRequests } from './keyed-requests.js';
 import { createPipelineMetrics, watchRelations } from './metrics.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
 import { createRecalculation } from './recalculation.js';
+import { createRecalculationMetrics } from './recalculation-metrics.js';
 import { createRelationRounds } from './relation-rounds.js';
 import { createRelations } from './relations.js';
 import { faultOfSaved, SET_ASIDE, setAside, takeBack } from './saved-queries.js';
@@ -91,6 +92,15 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     else sets.put(filter, filterSet);
   }
 
+  /** A filter is active when every record was evaluated against it, and nothing but what knows it has written since. */
+  const settle = (application: string) => {
+    if (!store.soleWriter) return;
+    const newest = versions.get(application) ?? 0;
+    const pending = index.pendingOf(application).map(({ number }) => number);
+    sets.settle(application, pending.reduce((a, b) => Math.min(a, b), newest + 1) - 1, newest);
+  };
+  for (const application of versions.keys()) settle(application);
+
   const metrics = createPipelineMetrics(deps.metrics, () => pipeline.load);
   const pipeline: Pipeline = createPipeline({
     store,
@@ -110,6 +120,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     index,
     sets,
     version,
+    settle,
     originatorReplicaId,
     committed,
     doubt,
@@ -118,7 +129,17 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       recalculation.cleanUp([filter]);
     },
   });
-  const recalculation = createRecalculation({ store, pipeline, index, changes, now, log });
+  const recalculation = createRecalculation({
+    store,
+    pipeline,
+    pool,
+    filters: sets,
+    index,
+    changes,
+    metrics: createRecalculationMetrics(deps.metrics),
+    now,
+    log,
+  });
   const savedQueries = { index, changes, now, log };
   // before any write: it must not look as if it had been evaluated with them
   await Promise.all([

@@ -202,10 +202,22 @@ export interface FilterView {
   /** entity tag of all that is here, quotes included; as a condition of a change, only the filter's own state counts */
   etag: string;
   matchedEndpointsCount: number;
-  /** of a pending filter: endpoints evaluated so far, of how many */
-  progress?: { evaluated: number; total: number };
+  /** of a pending filter */
+  progress?: FilterProgress;
   /** why this version can't read its query; such a filter stays pending */
   fault?: string;
+}
+
+/** How far the evaluation of a pending filter is. */
+export interface FilterProgress {
+  /** endpoints so far; never goes back */
+  evaluated: number;
+  /** endpoints that there were when it began, or when this process took it up */
+  total: number;
+  /** `waiting`: for the evaluation of others, which began before it was there */
+  state: 'waiting' | 'evaluating';
+  /** at the speed of the last seconds, what it waits for included; absent while that is not known */
+  secondsLeft?: number;
 }
 
 export interface BatchTasks {

@@ -16,6 +16,11 @@ import type { Query } from '../filters/index.js';
 export interface Store {
   /** Indexes (or index-like tables) that the keeper uses, each with its purpose in one line; logged at start. */
   readonly indexes: readonly { name: string; purpose: string }[];
+  /**
+   * Whether nobody but this process can write while this store is open. Then a record that was looked at is what it was until
+   * this process changes it, and that it was needs no note in the record.
+   */
+  readonly soleWriter: boolean;
   /** Things an operator should know: an index option that the server lacks, say. Logged at start as warnings. */
   readonly notes: readonly string[];
 
@@ -66,16 +71,22 @@ export interface Store {
   metadataKeys(application: string): Promise<Map<string, string[]>>;
 
   /**
-   * Live records of an application that were last evaluated with a filter-set version below `filterSet`, in a stable
-   * order, after the endpoint `after`. `next` is absent when there are no more. Records inserted meanwhile may or may not
-   * be there.
+   * Live records of an application that were last evaluated with a filter-set version below `filterSet`, by endpoint id, of
+   * those behind `after`: at most `limit` of them, fewer when they are large. All that was written before the call is seen.
+   * `next` is absent when there are no more. `passed` says how many live records the keeper walked over, those that it
+   * answers included. Records inserted meanwhile may or may not be there.
    */
   scanStale(
     application: string,
     filterSet: number,
     limit: number,
     after?: string,
-  ): Promise<{ records: Uint8Array[]; next?: string }>;
+  ): Promise<StalePage>;
+
+  /** How far the recalculation of an application's filters had come; `undefined`: none is under way. */
+  getPass(application: string): Promise<StoredPass | undefined>;
+  /** Notes it, or, with `undefined`, that none is under way any more. */
+  putPass(application: string, pass: StoredPass | undefined): Promise<void>;
 
   /** When the endpoints of these ids were registered, Unix ms, in the order of `ids`; `undefined`: no such endpoint now. */
   registered(ids: readonly string[]): Promise<(number | undefined)[]>;
@@ -309,6 +320,22 @@ export interface RecordPage {
   next?: PagePlace;
   /** what was looked at; absent where a keeper can't know */
   read?: ReadEffort;
+}
+
+export interface StalePage {
+  records: Uint8Array[];
+  passed: number;
+  next?: string;
+}
+
+/** A recalculation, for a later process to go on with. */
+export interface StoredPass {
+  /** the newest filter number that it is for */
+  target: number;
+  /** `next` of the last page whose records, and all before them, were evaluated; absent: there is none */
+  after?: string;
+  /** how many that were */
+  evaluated: number;
 }
 
 export interface IndexedCount {

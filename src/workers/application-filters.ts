@@ -5,6 +5,8 @@ import type { FilterSetsUpdate } from './messages.js';
 export interface ApplicationFilters {
   /** filter-set version: records evaluated with this set carry it */
   version: number;
+  /** filter-set version that every record was evaluated with, even where it carries an older one */
+  settled: number;
   set: FilterSet;
   /** what events need to know of a filter, by number */
   known: Map<number, KnownFilter>;
@@ -35,6 +37,10 @@ export function applyUpdate(held: HeldFilters, update: FilterSetsUpdate): void {
   for (const change of update.changes) {
     const filters = filtersOf(held, change.application);
     filters.version = change.version;
+    if (change.kind === 'settled') {
+      filters.settled = change.upTo;
+      continue;
+    }
     const known = filters.known.get(change.number);
     if (change.kind === 'remove') {
       if (known !== undefined) filters.set.remove(change.number);
@@ -55,7 +61,7 @@ export function applyUpdate(held: HeldFilters, update: FilterSetsUpdate): void {
 export function filtersOf(held: HeldFilters, application: string): ApplicationFilters {
   let filters = held.byApplication.get(application);
   if (filters === undefined) {
-    filters = { version: 0, set: createFilterSet(), known: new Map() };
+    filters = { version: 0, settled: 0, set: createFilterSet(), known: new Map() };
     held.byApplication.set(application, filters);
   }
   return filters;

@@ -299,9 +299,10 @@ class EndpointChange {
     if (this.caughtUp) return;
     this.caughtUp = true;
     const filters = filtersOf(this.held, live.head.application);
-    if (this.filterSet >= filters.version) return;
-    this.flip(command, filters, filters.set.matchAll(documentOf(live), this.filterSet), []);
-    this.filterSet = filters.version;
+    const since = Math.max(this.filterSet, filters.settled);
+    this.filterSet = Math.max(this.filterSet, filters.version);
+    if (since >= filters.version) return;
+    this.flip(command, filters, filters.set.matchAll(documentOf(live), since), []);
     this.changed = true;
   }
 

@@ -8,7 +8,7 @@ import type { RecordWrite } from '../storage/port.js';
  * Messages to and from the worker threads. Records, commands, events go as bytes in one transferred buffer a message
  * (`batch-frames.ts` lays them out); what surrounds them is small.
  */
-export type WorkerRequest = EvaluateRequest;
+export type WorkerRequest = EvaluateRequest | ScreenRequest;
 
 /** A batch of commands, grouped by endpoint, to be computed against the records as loaded. */
 export interface EvaluateRequest extends WorkerSettings {
@@ -19,6 +19,16 @@ export interface EvaluateRequest extends WorkerSettings {
   update?: FilterSetsUpdate;
   /** groups, see batch-frames.ts; its buffer is transferred */
   groups: Uint8Array<ArrayBuffer>;
+}
+
+/** Records of one application, of which those are wanted that match a filter that they were not evaluated against. */
+export interface ScreenRequest {
+  kind: 'screen';
+  epoch: number;
+  update?: FilterSetsUpdate;
+  application: string;
+  /** see screen-records.ts; its buffer is transferred */
+  records: Uint8Array<ArrayBuffer>;
 }
 
 /** What a worker needs to know of the configuration. */
@@ -33,6 +43,8 @@ export interface WorkerSettings {
 
 export type WorkerResponse =
   | { kind: 'evaluated'; groups: Uint8Array<ArrayBuffer> }
+  /** places of records */
+  | { kind: 'screened'; places: readonly number[] }
   /** the worker holds the filter sets as of `epoch` (-1: none), which is not the wanted one */
   | { kind: 'behind'; epoch: number };
 
@@ -58,7 +70,9 @@ export type FilterSetChange =
       active: boolean;
       queryText: string;
     }
-  | { kind: 'remove'; application: string; version: number; number: number };
+  | { kind: 'remove'; application: string; version: number; number: number }
+  /** every record of the application was evaluated with the filters up to number `upTo`, whatever the records carry */
+  | { kind: 'settled'; application: string; version: number; upTo: number };
 
 /** One endpoint's part of a batch: what is stored, and what is wished, in order. */
 export interface EvaluateGroup {

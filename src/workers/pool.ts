@@ -10,6 +10,7 @@ import type {
   WorkerResponse,
   WorkerSettings,
 } from './messages.js';
+import { encodeRecords } from './screen-records.js';
 
 /** The worker threads, and how a batch gets through them. */
 export interface WorkerPool {
@@ -22,6 +23,15 @@ export interface WorkerPool {
     filters: FilterSetSource,
     settings: WorkerSettings,
   ): Promise<EvaluatedGroup[]>;
+  /**
+   * Places of the records that match a filter that they were not evaluated against; see {@link ScreenRequest}. Always in a
+   * thread. Rejects as `evaluate` does.
+   */
+  screen(
+    records: readonly Uint8Array[],
+    application: string,
+    filters: FilterSetSource,
+  ): Promise<readonly number[]>;
   readonly threads: number;
   /** batches that wait for a thread */
   readonly waiting: number;
@@ -47,20 +57,43 @@ export function createWorkerPool(threads: number, options: { inPlace?: boolean }
   const evaluate: WorkerPool['evaluate'] = async (groups, filters, settings) => {
     const computed = inPlace?.evaluate(groups, filters, settings);
     if (computed !== undefined) return computed;
-    const { epoch } = filters;
+    const response = await ask(filters, (epoch) => {
+      const bytes = encodeGroups(groups);
+      return [{ kind: 'evaluate', epoch, groups: bytes, ...settings }, bytes.buffer];
+    });
+    if (response.kind !== 'evaluated') throw new Error(`A worker answered "${response.kind}".`);
+    return decodeEvaluated(response.groups);
+  };
+
+  const screen: WorkerPool['screen'] = async (records, application, filters) => {
+    const response = await ask(filters, (epoch) => {
+      const bytes = encodeRecords(records);
+      return [{ kind: 'screen', epoch, application, records: bytes }, bytes.buffer];
+    });
+    if (response.kind !== 'screened') throw new Error(`A worker answered "${response.kind}".`);
+    return response.places;
+  };
+
+  /** Asks a thread; one that is behind with the filter sets once more, with what it lacks. */
+  async function ask(
+    filters: FilterSetSource,
+    requestFor: (epoch: number) => [WorkerRequest, ArrayBuffer],
+  ): Promise<WorkerResponse> {
     let update: FilterSetsUpdate | undefined;
     for (;;) {
-      const bytes = encodeGroups(groups);
-      const request: WorkerRequest = { kind: 'evaluate', epoch, groups: bytes, ...settings };
+      // no batch is under way when the sets change, but records may be screened
+      const { epoch } = filters;
+      const [request, buffer] = requestFor(epoch);
       if (update !== undefined) request.update = update;
-      const response = await piscina.run(request, { transferList: [bytes.buffer] });
-      if (response.kind === 'evaluated') return decodeEvaluated(response.groups);
+      const response = await piscina.run(request, { transferList: [buffer] });
+      if (response.kind !== 'behind') return response;
       update = filters.updateSince(response.epoch);
     }
-  };
+  }
 
   return {
     evaluate,
+    screen,
     threads,
     get waiting() {
       return piscina.queueSize;

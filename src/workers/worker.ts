@@ -1,9 +1,16 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { applyUpdate, holdNoFilters } from './application-filters.js';
+import { applyUpdate, filtersOf, holdNoFilters } from './application-filters.js';
 import { decodeGroups, encodeEvaluated } from './batch-frames.js';
 import { evaluateGroup, type EvaluateSettings } from './evaluate-group.js';
-import type { WorkerRequest, WorkerResponse, WorkerSettings } from './messages.js';
+import type {
+  EvaluateRequest,
+  ScreenRequest,
+  WorkerRequest,
+  WorkerResponse,
+  WorkerSettings,
+} from './messages.js';
 import { prepareLimits } from './metadata-change.js';
+import { screenRecords } from './screen-records.js';
 
 /** The filter sets of this thread; a worker is behind until it is told. */
 const held = holdNoFilters();
@@ -12,14 +19,22 @@ let prepared: { text: string; settings: EvaluateSettings } | undefined;
 
 /** The task of a worker thread: one message in, one out. A throw is a fault of ours; the pool's caller decides what next. */
 export default function work(request: WorkerRequest): unknown {
-  const response = evaluate(request);
-  if (response.kind === 'behind') return response;
+  const response = answer(request);
+  if (response.kind !== 'evaluated') return response;
   return move({ [transferableSymbol]: [response.groups.buffer], [valueSymbol]: response });
 }
 
-function evaluate(request: WorkerRequest): WorkerResponse {
+function answer(request: WorkerRequest): WorkerResponse {
   if (request.update !== undefined) applyUpdate(held, request.update);
   if (held.epoch !== request.epoch) return { kind: 'behind', epoch: held.epoch };
+  return request.kind === 'screen' ? screen(request) : evaluate(request);
+}
+
+function screen({ application, records }: ScreenRequest): WorkerResponse {
+  return { kind: 'screened', places: screenRecords(records, filtersOf(held, application)) };
+}
+
+function evaluate(request: EvaluateRequest): WorkerResponse {
   const settings = prepare(request);
   return {
     kind: 'evaluated',

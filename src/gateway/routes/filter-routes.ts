@@ -40,7 +40,18 @@ const Filter = named(
     ),
     progress: Type.Optional(
       Type.Object(
-        { evaluated: Type.Integer(), total: Type.Integer() },
+        {
+          evaluated: Type.Integer(),
+          total: Type.Integer(),
+          state: Type.Union([Type.Literal('waiting'), Type.Literal('evaluating')], {
+            description: '`waiting`: others are evaluated, and were before this one was there.',
+          }),
+          secondsLeft: Type.Optional(
+            Type.Integer({
+              description: 'At the speed of the last seconds; absent while that is not known.',
+            }),
+          ),
+        },
         { description: 'Of a pending filter: endpoints evaluated so far, of how many.' },
       ),
     ),

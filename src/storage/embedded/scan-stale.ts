@@ -1,36 +1,41 @@
-import type { PagePlace } from '../port.js';
+import { bufferOf } from '../../model/bytes.js';
+import type { StalePage } from '../port.js';
 import { createPacer } from './pacer.js';
-import { newestFirst } from './places.js';
-import { walkOf } from './scope-walk.js';
-import type { Tables, View } from './tables.js';
+import { byIdIn } from './places.js';
+import { isKey, type Tables, type View } from './tables.js';
+
+/** Bytes of the records of one page, but for the last of them. */
+const MOST_BYTES = 4 * 1024 * 1024;
 
 /**
- * Records of an application that were evaluated with an older filter set, newest first. O(records passed over).
- *
- * @param after what was answered as `next`: the place of the last record
+ * Records of an application that were evaluated with an older filter set. O(records passed over). By id, as they stand in
+ * their table: those that are read together are on the same pages, and so are those that are written because of it.
  */
 export async function scanStaleRecords(
   tables: Tables,
   view: View,
-  query: { application: string; filterSet: number; limit: number; after?: string },
-): Promise<{ records: Uint8Array[]; next?: string }> {
+  query: { application: string; filterSet: number; limit: number; after: string | undefined },
+): Promise<StalePage> {
+  const { application, filterSet, limit, after } = query;
   const pacer = createPacer();
   const records: Uint8Array[] = [];
-  const walk = walkOf(tables, view, { application: query.application });
-  let next: string | undefined;
-  for (const place of walk ? newestFirst(tables, view, walk.list, parsePlace(query.after)) : []) {
+  let bytes = 0;
+  let passed = 0;
+  let last = after;
+  if (!isKey(application)) return { records, passed };
+  for (const { endpointId } of byIdIn(tables, view, application, 'asc', after)) {
     if (pacer.isDue()) await pacer.pause();
-    const record = tables.records.getBinaryFast(place.endpointId, { transaction: view });
-    if (record === undefined || record.readUInt32LE(4) >= query.filterSet) continue;
-    if (records.length === query.limit) return next === undefined ? { records } : { records, next };
-    records.push(new Uint8Array(record.subarray(0, record.length)));
-    next = `${place.createdMs}/${place.endpointId}`;
+    if (records.length === limit || bytes >= MOST_BYTES) return { records, passed, next: last! };
+    passed++;
+    last = endpointId;
+    const record = tables.records.getBinaryFast(endpointId, { transaction: view });
+    if (record === undefined || bufferOf(record).readUInt32LE(4) >= filterSet) continue;
+    const { length } = record;
+    const copy = Buffer.allocUnsafe(length);
+    // LMDB's buffer is longer than the value
+    copy.set(new Uint8Array(record.buffer, record.byteOffset, length));
+    records.push(copy);
+    bytes += length;
   }
-  return { records };
-}
-
-function parsePlace(text: string | undefined): PagePlace | undefined {
-  if (text === undefined) return undefined;
-  const slash = text.indexOf('/');
-  return { createdMs: Number(text.slice(0, slash)), endpointId: text.slice(slash + 1) };
+  return { records, passed };
 }

@@ -14,6 +14,7 @@ import { countIndexed, countRecords, findRecords } from './find-records.js';
 import { readMetadataKeys } from './key-counts.js';
 import { openFolder } from './open-folder.js';
 import { openOutbox } from './outbox.js';
+import { getPass, putPass } from './passes.js';
 import {
   commitRelations,
   findLinked,
@@ -97,6 +98,8 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     indexes: Object.entries({ ...PURPOSES, fence: 'that a write follows the one that it builds on' }).map(
       ([name, purpose]) => ({ name, purpose }),
     ),
+    // a lock on the folder sees to that
+    soleWriter: true,
     notes: [],
 
     load: (ids) => read((view) => ids.map((id) => recordOf(id, view))),
@@ -119,15 +122,13 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       read((view) => countIndexed(tables, view, indexes, application, where)),
     count: (scope) => read((view) => countRecords(tables, view, scope)),
     metadataKeys: (application) => read((view) => readMetadataKeys(tables, view, application)),
-    scanStale: (application, filterSet, limit, after) =>
-      read((view) =>
-        scanStaleRecords(tables, view, {
-          application,
-          filterSet,
-          limit,
-          ...(after === undefined ? {} : { after }),
-        }),
-      ),
+    scanStale(application, filterSet, limit, after) {
+      // not a view of earlier in this turn
+      env.resetReadTxn();
+      return read((view) => scanStaleRecords(tables, view, { application, filterSet, limit, after }));
+    },
+    getPass: (application) => read((view) => getPass(tables, view, application)),
+    putPass: (application, pass) => writer.draft((changes) => putPass(changes, application, pass)),
     commit: (writes) =>
       writes.length === 0
         ? read(() => [])

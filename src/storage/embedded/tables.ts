@@ -54,6 +54,7 @@ export const PURPOSES = {
   filters: 'saved filters by application and id',
   filterNames: 'application and name -> filter: a name is held once',
   filterNumbers: 'application -> newest filter number',
+  passes: 'application -> how far the recalculation of its filters is',
   tasks: 'batch tasks by id',
   answers: 'answers of requests with an idempotency key',
   answerDates: 'such answers by date: what is to be forgotten',

@@ -1,6 +1,6 @@
 import type { Collection, Db, Document } from 'mongodb';
 import type { SavedFilter } from '../../model/filter.js';
-import type { FilterCommitResult, FilterWrite } from '../port.js';
+import type { FilterCommitResult, FilterWrite, StoredPass } from '../port.js';
 import { entryField, type GuardedDocument, pushOf } from './documents.js';
 import { isDuplicateKey } from './errors.js';
 import { commitGuarded, type GuardedWrite } from './guarded-commit.js';
@@ -116,6 +116,26 @@ export async function nextFilterNumber(db: Db, application: string): Promise<num
 export async function filterSetVersions(db: Db): Promise<Map<string, number>> {
   const all = await counters(db).find().toArray();
   return new Map(all.map(({ _id, filterNumber }) => [_id, filterNumber]));
+}
+
+interface PassDocument extends StoredPass {
+  _id: string;
+}
+
+export async function getPass(db: Db, application: string): Promise<StoredPass | undefined> {
+  const found = await passes(db).findOne({ _id: application });
+  if (found === null) return undefined;
+  const { _id, ...pass } = found;
+  return pass;
+}
+
+export async function putPass(db: Db, application: string, pass: StoredPass | undefined): Promise<void> {
+  if (pass === undefined) await passes(db).deleteOne({ _id: application });
+  else await passes(db).replaceOne({ _id: application }, pass, { upsert: true });
+}
+
+function passes(db: Db): Collection<PassDocument> {
+  return db.collection<PassDocument>('passes');
 }
 
 function counters(db: Db): Collection<CounterDocument> {

@@ -1,7 +1,7 @@
 import type { Collection, Document } from 'mongodb';
 import { createdOf } from '../../model/record.js';
 import type { Query, Requirement } from '../../filters/index.js';
-import type { IndexedCount, RecordPage, RecordQuery, Scope } from '../port.js';
+import type { IndexedCount, RecordPage, RecordQuery, Scope, StalePage } from '../port.js';
 import { type EndpointDocument, LIVE } from './documents.js';
 import { inOrder, MAX_TIME_MS } from './page-order.js';
 import { translateQuery } from './translate-query.js';
@@ -138,15 +138,25 @@ export async function scanStale(
   filterSet: number,
   limit: number,
   after: string | undefined,
-): Promise<{ records: Uint8Array[]; next?: string }> {
+): Promise<StalePage> {
   const behindId = after === undefined ? {} : { _id: { $gt: after } };
-  const found = await endpoints
+  const found = endpoints
     .find({ application, filterSet: { $lt: filterSet }, ...behindId })
     .project<Found>({ record: 1 })
     .sort({ _id: 1 })
-    .limit(limit + 1)
-    .toArray();
-  const page = found.slice(0, limit);
-  const records = page.map(({ record }) => record);
-  return found.length <= limit || page.length === 0 ? { records } : { records, next: page.at(-1)!._id };
+    .limit(limit + 1);
+  const records: Uint8Array[] = [];
+  let bytes = 0;
+  let last: string | undefined;
+  for await (const { _id, record } of found) {
+    if (records.length === limit || bytes >= MOST_BYTES)
+      return { records, passed: records.length, ...(last === undefined ? {} : { next: last }) };
+    records.push(record);
+    bytes += record.length;
+    last = _id;
+  }
+  return { records, passed: records.length };
 }
+
+/** Of the records of one page, but for the last of them. */
+const MOST_BYTES = 4 * 1024 * 1024;

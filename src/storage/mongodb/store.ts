@@ -87,6 +87,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
 
   return {
     indexes: made.indexes,
+    soleWriter: false,
     notes: [...notes, ...made.notes],
     load: (ids, { fresh = true } = {}) =>
       calls.run(async () => endpointStore.loadRecords(endpoints, cache, ids, fresh)),
@@ -98,6 +99,8 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     metadataKeys: (application) => calls.run(() => readMetadataKeys(keys, endpoints, application)),
     scanStale: (application, filterSet, limit, after) =>
       calls.run(() => scanStale(endpoints, application, filterSet, limit, after)),
+    getPass: (application) => calls.run(() => filterStore.getPass(db, application)),
+    putPass: (application, pass) => calls.run(() => filterStore.putPass(db, application, pass)),
     registered: (ids) => calls.run(() => endpointStore.readRegistered(endpoints, ids)),
     scanTombstones: (limit, after) => calls.run(() => endpointStore.scanTombstones(endpoints, limit, after)),
     relationsRevision: (tenant) => calls.run(() => relations.revision(tenant)),

@@ -246,27 +246,45 @@ export function recordContract(t: Test, open: OpenStore): void {
   void t.test('scanStale pages over what was last evaluated with an older filter set', async (t) => {
     const { store, reopen } = await open(t);
     const writes = Array.from({ length: 30 }, (_, i) =>
-      register({ id: idOf(i), filterSet: i % 3, createdMs: 1000 + i }),
+      register({ id: idOf(i), filterSet: i % 3, createdMs: 1000 - i }),
     );
     await written(t, store, [...writes, register({ id: idOf(100), application: 'other' })]);
     await written(t, store, [unregister({ id: idOf(0), revision: 2 })]);
+    const stale = Array.from({ length: 30 }, (_, i) => i).filter((i) => i % 3 < 2 && i !== 0);
+    const none = { records: [], passed: 0 };
     for (const next of [() => store, reopen]) {
       const at = await next();
       const found: string[] = [];
       let after: string | undefined;
       let pages = 0;
+      let passed = 0;
       do {
         const page = await at.scanStale('app', 2, 4, after);
         t.ok(page.records.length <= 4);
+        t.ok(page.passed >= page.records.length);
         found.push(...idsOf(page.records));
+        passed += page.passed;
         after = page.next;
         if (++pages > 40) throw new Error('The scan does not end.');
       } while (after !== undefined);
-      const stale = Array.from({ length: 30 }, (_, i) => i).filter((i) => i % 3 < 2 && i !== 0);
-      t.same(found.sort(), stale.map(idOf).sort());
-      t.same(await at.scanStale('nobody', 2, 4), { records: [] });
-      t.same(await at.scanStale('app', 0, 4), { records: [] });
+      t.same(found, stale.map(idOf).sort(), 'by id');
+      t.ok(passed <= 29, `${passed} were passed`);
+      t.same(await at.scanStale('nobody', 2, 4), none);
+      t.same((await at.scanStale('app', 0, 4)).records, []);
+      const rest = await at.scanStale('app', 2, 100, idOf(20));
+      t.same(idsOf(rest.records), stale.map(idOf).sort().filter((id) => id > idOf(20)));
+      t.notOk('next' in rest);
     }
+  });
+
+  void t.test('a page of scanStale ends where its records are large', async (t) => {
+    const { store } = await open(t);
+    const metadata = { text: 'x'.repeat(1_500_000) };
+    for (let i = 0; i < 5; i++) await written(t, store, [register({ id: idOf(i), metadata, filterSet: 1 })]);
+    const ids = [0, 1, 2, 3, 4].map(idOf).sort();
+    const page = await store.scanStale('app', 2, 100);
+    t.same(idsOf(page.records), ids.slice(0, 3));
+    t.same(idsOf((await store.scanStale('app', 2, 100, page.next)).records), ids.slice(3));
   });
 
   void t.test('a large record is kept', async (t) => {
