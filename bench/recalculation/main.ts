@@ -157,13 +157,18 @@ function figuresOf({ result }: Row) {
 }
 
 function summarize(rows: Row[], loads: Load[]): string {
-  const lines = ['', '| load | meanwhile | rate | p50 | p99 | max | endpoints/s |', '|---|---|---|---|---|---|---|'];
+  const lines = [
+    '',
+    '| load | meanwhile | rate | p50 | p99 | max | endpoints/s |',
+    '|---|---|---|---|---|---|---|',
+  ];
   for (const { name } of loads) {
     const of = (load: string) => rows.filter((row) => row.load === load).map(figuresOf);
     const base = of(name);
     const ratio = (load: string, figure: 'ratePerSecond' | 'p50Ms' | 'p99Ms' | 'maxMs') =>
       median(of(load).map((each, i) => each[figure] / base[i]![figure]));
-    const figure = (key: 'ratePerSecond' | 'p50Ms' | 'p99Ms' | 'maxMs') => median(base.map((each) => each[key]));
+    const figure = (key: 'ratePerSecond' | 'p50Ms' | 'p99Ms' | 'maxMs') =>
+      median(base.map((each) => each[key]));
     lines.push(
       `| ${name} | nothing | ${Math.round(figure('ratePerSecond'))}/s | ${figure('p50Ms').toFixed(2)} ms | ${figure('p99Ms').toFixed(2)} ms | ${figure('maxMs').toFixed(1)} ms | |`,
     );

@@ -22,7 +22,13 @@ interface Filter {
   matchedEndpointsCount: number;
 }
 
-export function createRecalculations({ url, managementUrl }: { url: string; managementUrl: string }): Recalculations {
+export function createRecalculations({
+  url,
+  managementUrl,
+}: {
+  url: string;
+  managementUrl: string;
+}): Recalculations {
   const filters = `${url}/api/v1/applications/${APPLICATION}/filters`;
   let made = 0;
 

@@ -192,7 +192,10 @@ export function createFilters(deps: FiltersDeps): Filters {
     if (number === SET_ASIDE) return { ...view, fault: faultOfSaved(filter.queryText) ?? '' };
     if (isEvaluated) return view;
     if (known !== undefined) return { ...view, progress: known.progress };
-    return { ...view, progress: { evaluated: 0, total: await store.count({ application }), state: 'waiting' } };
+    return {
+      ...view,
+      progress: { evaluated: 0, total: await store.count({ application }), state: 'waiting' },
+    };
   }
 
   function findFilter(context: CallContext, application: string, id: string): SavedFilter | Refusal {

@@ -22,7 +22,7 @@ const LEAST_SHARE = 0.1;
 /** How long a step is to take: with the service to itself, and when others wait. */
 const IDLE_STEP_MS = 40;
 const BUSY_STEP_MS = 8;
-const LEAST_SIZE = 128;
+const LEAST_SIZE = 32;
 const MOST_SIZE = 2048;
 /** What is seen of others is seen in rests, so there is always one. */
 const SHORTEST_REST_MS = 1;

@@ -30,23 +30,34 @@ export interface PassDeps {
   stopping: AbortSignal;
 }
 
+export interface Step {
+  /** how many were passed, those included that were up to date */
+  evaluated: number;
+  /** how many were not */
+  stale: number;
+  /** where the next one begins; absent: there are no more */
+  after?: string;
+}
+
 /** Records in one message to a worker. */
 const PAGE = 256;
 const RETRY_MS = 500;
 
 /**
- * Evaluates the records of one step, those behind `pass.after`; false when there are no more. Rejects when the storage
- * does; then `pass` is as it was, and the step may be made again.
+ * Evaluates the records of one step, those behind `pass.after`. Rejects when the storage does; then the step may be made
+ * again. Undefined: it was told to stop, and not all of them are evaluated.
  */
-export async function makeStep(pass: Pass, size: number, deps: PassDeps): Promise<boolean> {
+export async function makeStep(pass: Pass, size: number, deps: PassDeps): Promise<Step | undefined> {
   const underWay: Promise<void>[] = [];
   let { after } = pass;
   let passed = 0;
+  let stale = 0;
   try {
     for (let left = size; left > 0;) {
       const page = await deps.store.scanStale(pass.application, pass.target, Math.min(left, PAGE), after);
       if (page.records.length > 0) underWay.push(evaluateAll(pass, page.records, deps));
       passed += page.passed;
+      stale += page.records.length;
       left -= page.records.length;
       after = page.next;
       if (after === undefined) break;
@@ -54,11 +65,8 @@ export async function makeStep(pass: Pass, size: number, deps: PassDeps): Promis
   } finally {
     await Promise.all(underWay);
   }
-  if (deps.stopping.aborted) return false;
-  pass.evaluated += passed;
-  if (after === undefined) return false;
-  pass.after = after;
-  return true;
+  if (deps.stopping.aborted) return undefined;
+  return { evaluated: passed, stale, ...(after === undefined ? {} : { after }) };
 }
 
 /**

@@ -9,7 +9,7 @@ import { createPace, pause } from './pace.js';
 import type { Pipeline } from './pipeline.js';
 import { createSpeed, type Speed } from './recalculation-speed.js';
 import { type RecalculationMetrics, watchRecalculation } from './recalculation-metrics.js';
-import { makeStep, type Pass } from './recalculation-pass.js';
+import { makeStep, type Pass, type Step } from './recalculation-pass.js';
 import { createRetiredFilters } from './retired-filters.js';
 import type { FilterProgress } from './types.js';
 
@@ -138,16 +138,29 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   async function walk(pass: Pass, { speed }: Job): Promise<void> {
     let notedMs = performance.now();
     let toldMs = notedMs;
+    let stale = 0;
+    const take = ({ evaluated, after, ...step }: Step) => {
+      stale += step.stale;
+      pass.evaluated += evaluated;
+      if (after !== undefined) pass.after = after;
+      speed.observe(pass.evaluated, performance.now());
+      metrics.evaluated.inc({ application: pass.application }, evaluated);
+    };
     for (;;) {
-      const before = pass.evaluated;
-      const isMore = await pace.step((size) => makeStep(pass, size, passDeps));
+      const step = await pace.step(async (size) => {
+        const made = await makeStep(pass, size, passDeps);
+        if (made !== undefined) take(made);
+        return made;
+      });
       const nowMs = performance.now();
-      metrics.evaluated.inc({ application: pass.application }, pass.evaluated - before);
-      speed.observe(pass.evaluated, nowMs);
       if (stopping.aborted || nowMs - notedMs > NOTE_EVERY_MS) {
         notedMs = nowMs;
         const { target, after, evaluated } = pass;
-        await store.putPass(pass.application, { target, evaluated, ...(after === undefined ? {} : { after }) });
+        await store.putPass(pass.application, {
+          target,
+          evaluated,
+          ...(after === undefined ? {} : { after }),
+        });
         // they were deleted, or have other queries by now
         if (waitingFor(pass).length === 0) return;
       }
@@ -156,9 +169,10 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
         toldMs = nowMs;
         tellOf(pass, speed);
       }
-      if (isMore) continue;
+      if (step?.after !== undefined) continue;
       // elsewhere others write: it ends only when a walk from the beginning finds nothing
-      if (store.soleWriter || pass.after === undefined) return;
+      if (store.soleWriter || stale === 0) return;
+      stale = 0;
       delete pass.after;
     }
   }

@@ -76,12 +76,7 @@ export interface Store {
    * `next` is absent when there are no more. `passed` says how many live records the keeper walked over, those that it
    * answers included. Records inserted meanwhile may or may not be there.
    */
-  scanStale(
-    application: string,
-    filterSet: number,
-    limit: number,
-    after?: string,
-  ): Promise<StalePage>;
+  scanStale(application: string, filterSet: number, limit: number, after?: string): Promise<StalePage>;
 
   /** How far the recalculation of an application's filters had come; `undefined`: none is under way. */
   getPass(application: string): Promise<StoredPass | undefined>;

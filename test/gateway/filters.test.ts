@@ -23,10 +23,12 @@ void t.test('a filter from its creation to its end', async (t) => {
   t.equal(created.status, 201, created.text);
   const { id } = created.json;
   t.equal(created.headers.get('location'), `${h.origin}/api/v1${path}/${id}`);
-  t.match(created.json, { name: 'Hot', description: '', mongoQuery: above(90) });
+  t.match(created.json, { name: 'Hot', description: '', mongoQuery: above(90), status: 'pending' });
+  t.match(created.json.progress, { evaluated: Number, total: 2, state: /^(waiting|evaluating)$/ });
   await untilActive(h, id);
 
   const got = await h.call('GET', `${path}/${id}`);
+  t.notOk('progress' in got.json);
   t.equal(got.json.matchedEndpointsCount, 1);
   const etag = got.headers.get('etag')!;
   t.equal((await h.call('GET', `${path}/${id}`, undefined, { 'if-none-match': etag })).status, 304);

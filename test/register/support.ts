@@ -41,6 +41,7 @@ export const CONTEXT = { correlationId: 'test' };
 export interface Running {
   register: RunningRegister;
   store: Store;
+  metrics: Registry;
   /** what was committed, in the order in which it was told */
   events: EventGroup[];
   /** how often it was told that the outbox may hold more than that */
@@ -114,6 +115,7 @@ async function startIn(t: Test, folder: string, options: StartOptions): Promise<
   return {
     register,
     store,
+    metrics,
     events,
     doubts: () => doubts,
     stop,

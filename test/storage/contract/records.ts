@@ -272,7 +272,13 @@ export function recordContract(t: Test, open: OpenStore): void {
       t.same(await at.scanStale('nobody', 2, 4), none);
       t.same((await at.scanStale('app', 0, 4)).records, []);
       const rest = await at.scanStale('app', 2, 100, idOf(20));
-      t.same(idsOf(rest.records), stale.map(idOf).sort().filter((id) => id > idOf(20)));
+      t.same(
+        idsOf(rest.records),
+        stale
+          .map(idOf)
+          .sort()
+          .filter((id) => id > idOf(20)),
+      );
       t.notOk('next' in rest);
     }
   });

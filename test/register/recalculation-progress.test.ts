@@ -1,0 +1,228 @@
+import t from 'tap';
+import { decodeRecord } from '../../src/model/record.js';
+import type { FilterView } from '../../src/register/index.js';
+import { StorageUnavailable, type Store } from '../../src/storage/index.js';
+import {
+  COLD,
+  codeOf,
+  CONTEXT,
+  createFilter,
+  fill,
+  fleet,
+  freshMembers,
+  HOT,
+  membersOf,
+  type Running,
+  set,
+  start,
+  until,
+  untilActive,
+  valueOf,
+} from './support.js';
+
+/** Lets scans of stale records through one by one, as they are allowed. */
+function stepwise(): { wrap: (store: Store) => Store; allow: (scans: number) => void; asked: string[] } {
+  let allowed = 0;
+  /** after what each scan began; a scan that waits is among them */
+  const asked: string[] = [];
+  return {
+    asked,
+    allow: (scans) => (allowed += scans),
+    wrap: (store) => ({
+      ...store,
+      scanStale: async (...args) => {
+        const mine = asked.push(args[3] ?? 'the beginning');
+        await until(() => mine <= allowed);
+        return store.scanStale(...args);
+      },
+    }),
+  };
+}
+
+async function viewOf({ register }: Running, { filter }: FilterView): Promise<FilterView> {
+  return valueOf(await register.filters.get(CONTEXT, 'app', filter.id));
+}
+
+void t.test('progress grows to the total, and tells who waits for whom', async (t) => {
+  const steps = stepwise();
+  const running = await start(t, { wrap: steps.wrap });
+  await fill(t, running, fleet(1200));
+  const first = await createFilter(running, 'first', HOT);
+  t.match(first.progress, { evaluated: 0, total: 1200 }, 'from the beginning on');
+  await until(() => steps.asked.length > 0);
+  const second = await createFilter(running, 'second', COLD);
+  t.same((await viewOf(running, first)).progress, { evaluated: 0, total: 1200, state: 'evaluating' });
+  t.same(second.progress, { evaluated: 0, total: 1200, state: 'waiting' });
+  const seen: number[] = [];
+  const tags = new Map<string, string>();
+  for (;;) {
+    const view = await viewOf(running, first);
+    if (view.filter.status === 'active') break;
+    seen.push(view.progress!.evaluated);
+    t.equal(view.progress!.total, 1200);
+    const told = JSON.stringify([view.progress, view.matchedEndpointsCount]);
+    if ((tags.get(view.etag) ?? told) !== told) t.fail(`the same tag for ${told} and ${tags.get(view.etag)}`);
+    tags.set(view.etag, told);
+    steps.allow(1);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  t.same(
+    seen,
+    [...seen].sort((a, b) => a - b),
+    'it never goes back',
+  );
+  t.ok(new Set(seen).size > 2, `it was seen at ${[...new Set(seen)].join(', ')}`);
+  steps.allow(1000);
+  await untilActive(running, second.filter.id);
+  t.notOk('progress' in (await viewOf(running, first)));
+  t.equal(steps.asked.filter((after) => after === 'the beginning').length, 2, 'two passes');
+});
+
+void t.test('filters that come during a pass share the next one', async (t) => {
+  const steps = stepwise();
+  const running = await start(t, { wrap: steps.wrap });
+  await fill(t, running, fleet(300));
+  const first = await createFilter(running, 'first', HOT);
+  await until(() => steps.asked.length > 0);
+  const others = [];
+  for (let i = 0; i < 20; i++) others.push(await createFilter(running, `f${i}`, i % 2 === 0 ? HOT : COLD));
+  steps.allow(1000);
+  for (const { filter } of [first, ...others]) {
+    await untilActive(running, filter.id);
+    const query = filter.queryText === first.filter.queryText ? HOT : COLD;
+    t.same(await membersOf(running, filter.number), await freshMembers(running, query));
+  }
+  t.equal(steps.asked.filter((after) => after === 'the beginning').length, 2, 'two passes');
+});
+
+void t.test('writes and reads are answered in the middle of a pass', async (t) => {
+  let during = 0;
+  const running: Running = await start(t, {
+    wrap: (store) => ({
+      ...store,
+      // the pass goes on only when these are answered
+      scanStale: async (...args) => {
+        const id = `e${during++}`;
+        t.equal(codeOf(await running.register.endpoints.submit(set(id, 'temp', 39))), 'applied');
+        t.equal(codeOf(await running.register.endpoints.get(CONTEXT, id)), 'ok');
+        return store.scanStale(...args);
+      },
+    }),
+  });
+  // none has this temperature
+  const endpoints = Object.entries(fleet(2000)).map(([id]) => [id, { temp: 1 }] as const);
+  await fill(t, running, Object.fromEntries(endpoints));
+  const { filter } = await createFilter(running, 'hot', HOT);
+  await untilActive(running, filter.id);
+  t.ok(during > 5, `${during} writes`);
+  t.same(await membersOf(running, filter.number), await freshMembers(running, HOT));
+});
+
+void t.test('a restart goes on where it was', async (t) => {
+  const steps = stepwise();
+  const running = await start(t, { wrap: steps.wrap });
+  await fill(t, running, fleet(1200));
+  const view = await createFilter(running, 'hot', HOT);
+  // so many that a step has ended
+  steps.allow(4);
+  await until(async () => ((await viewOf(running, view)).progress?.evaluated ?? 0) > 0);
+  const before = (await viewOf(running, view)).progress!.evaluated;
+  const stopped = running.stop();
+  steps.allow(1000);
+  await stopped;
+  const later = stepwise();
+  const next = await running.restart({ wrap: later.wrap });
+  await until(() => later.asked.length > 0);
+  const { progress } = await viewOf(next, view);
+  t.ok(progress!.evaluated >= before, `${progress!.evaluated}, and ${before} before`);
+  t.not(later.asked[0], 'the beginning');
+  later.allow(1000);
+  await untilActive(next, view.filter.id);
+  t.same(await membersOf(next, view.filter.number), await freshMembers(next, HOT));
+  t.equal(await next.store.getPass('app'), undefined);
+});
+
+void t.test('a storage that fails is tried again, from there on', async (t) => {
+  let scans = 0;
+  const asked: (string | undefined)[] = [];
+  const running = await start(t, {
+    wrap: (store) => ({
+      ...store,
+      scanStale: async (...args) => {
+        if (++scans === 4) throw new StorageUnavailable('not now');
+        asked.push(args[3]);
+        return store.scanStale(...args);
+      },
+      putPass: () => Promise.reject(new StorageUnavailable('not now, either')),
+    }),
+  });
+  await fill(t, running, fleet(1500));
+  const { filter } = await createFilter(running, 'hot', HOT);
+  await until(() => asked.length > 3);
+  t.equal(asked.filter((after) => after === undefined).length, 1);
+  const members = await freshMembers(running, HOT);
+  await until(async () => (await membersOf(running, filter.number)).length === members.length);
+});
+
+void t.test('where nobody else writes, only members are written', async (t) => {
+  const written: string[] = [];
+  const running = await start(t, {
+    wrap: (store) => ({
+      ...store,
+      commit: (writes) => {
+        written.push(...writes.map(({ endpointId }) => endpointId));
+        return store.commit(writes);
+      },
+    }),
+  });
+  await fill(t, running, fleet(400));
+  written.length = 0;
+  const { filter } = await createFilter(running, 'hot', HOT);
+  await untilActive(running, filter.id);
+  const members = await membersOf(running, filter.number);
+  t.same(written.sort(), members);
+  t.equal(members.length, 200);
+
+  const events = running.events.length;
+  await running.register.endpoints.submit(set('e0', 'temp', 25));
+  await running.register.endpoints.submit(set('e1', 'other', 1));
+  await running.register.endpoints.submit(set('e20', 'temp', 1));
+  t.same(
+    running.events.slice(events).map(({ events }) => events.map(({ kind }) => kind)),
+    [['metadata-updated', 'ep-matched'], ['metadata-updated'], ['metadata-updated', 'ep-unmatched']],
+  );
+});
+
+void t.test('where others write, each record is noted as evaluated', async (t) => {
+  const running = await start(t, { wrap: (store) => ({ ...store, soleWriter: false }) });
+  const endpoints = fleet(400);
+  await fill(t, running, endpoints);
+  const { filter } = await createFilter(running, 'hot', HOT);
+  await untilActive(running, filter.id);
+  const records = await running.store.load(Object.keys(endpoints));
+  t.same([...new Set(records.map((record) => decodeRecord(record!).filterSet))], [filter.number]);
+  t.same(await membersOf(running, filter.number), await freshMembers(running, HOT));
+});
+
+void t.test('metrics', async (t) => {
+  const steps = stepwise();
+  const running = await start(t, { wrap: steps.wrap });
+  await fill(t, running, fleet(500));
+  const { filter } = await createFilter(running, 'hot', HOT);
+  await until(() => steps.asked.length > 0);
+  const during = await running.metrics.metrics();
+  t.match(during, 'epr_filters{application="app",status="pending"} 1');
+  t.match(during, 'epr_filters{application="app",status="active"} 0');
+  t.match(during, 'epr_recalculation_endpoints{application="app",state="left"} 500');
+  t.match(during, 'epr_recalculation_share 1');
+  steps.allow(1000);
+  await untilActive(running, filter.id);
+  await until(async () => /^epr_recalculation_share 0$/m.test(await running.metrics.metrics()));
+  const after = await running.metrics.metrics();
+  t.match(after, 'epr_filters{application="app",status="pending"} 0');
+  t.match(after, 'epr_filters{application="app",status="active"} 1');
+  t.match(after, 'epr_recalculation_endpoints_evaluated_total{application="app"} 500');
+  t.match(after, 'epr_recalculations_total{application="app"} 1');
+  t.match(after, 'epr_recalculation_seconds_count 1');
+  t.notMatch(after, /epr_recalculation_endpoints\{/);
+});
