@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   const endpoints = Number(values.endpoints ?? 1_000_000);
   const seconds = Number(values.seconds ?? 10);
   const rounds = Number(values.rounds ?? 3);
-  const machine = describeMachine(process.argv.slice(2));
+  const machine = describeMachine('npm run bench:recalculation', process.argv.slice(2), []);
   const fleet = readFleet(Math.min(endpoints, 30_533));
   const folder = values.data ?? (await mkdtemp(join(tmpdir(), 'epr-bench-')));
   const ends: (() => Promise<unknown>)[] = [];
