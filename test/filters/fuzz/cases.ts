@@ -126,3 +126,16 @@ function numbersOf(queries: ReadonlyMap<number, Query>, holds: (query: Query) =>
 export function differenceOf({ found, expected }: SetAnswers): JsonObject | undefined {
   return JSON.stringify(found) === JSON.stringify(expected) ? undefined : { found, expected };
 }
+
+/** The numbers that are in one answer and not in the other, or oftener. */
+export function differingNumbers({ found, expected }: JsonObject): Set<number> {
+  const counts = new Map<number, number>();
+  const count = (value: JsonValue | undefined, by: number): void => {
+    if (typeof value === 'number') counts.set(value, (counts.get(value) ?? 0) + by);
+    else if (typeof value === 'object' && value !== null)
+      for (const [name, inner] of Object.entries(value)) count(inner, name === 'unmatched' ? 3 * by : by);
+  };
+  count(found, 1);
+  count(expected, -1);
+  return new Set([...counts].filter(([, times]) => times !== 0).map(([number]) => number));
+}

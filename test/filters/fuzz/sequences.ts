@@ -4,6 +4,7 @@ import {
   answersOf,
   changedKeys,
   differenceOf,
+  differingNumbers,
   flipsOf,
   isFilter,
   lazyForm,
@@ -38,9 +39,27 @@ export async function trySequence(
   tally: SequencesTally,
 ): Promise<Failure | undefined> {
   const steps = randomSteps(randomOf(seed), most, updates);
-  if (differenceAlong(steps, tally) === undefined) return undefined;
-  const simplest = await shrink(steps, (simpler) => differenceAlong(simpler) !== undefined);
+  const difference = differenceAlong(steps, tally);
+  if (difference === undefined) return undefined;
+  const simplest = await shrink(
+    fewerOf(steps, difference),
+    (simpler) => differenceAlong(simpler) !== undefined,
+  );
   return { against: 'full evaluations', case: { steps: simplest, ...differenceAlong(simplest) } };
+}
+
+/** The steps up to the difference, and of those only the ones that touch what differs, where that is enough. */
+function fewerOf(steps: Step[], difference: JsonObject): Step[] {
+  const until = steps.slice(0, (difference['at'] as number) + 1);
+  const { endpoint } = until.at(-1)!;
+  const wrong = differingNumbers(difference);
+  const touching = until.filter(
+    (step) =>
+      (endpoint !== undefined && step['endpoint'] === endpoint) ||
+      wrong.has(step['add'] as number) ||
+      wrong.has(step['remove'] as number),
+  );
+  return differenceAlong(touching) === undefined ? until : touching;
 }
 
 function randomSteps(random: Random, most: number, updates: number): Step[] {
@@ -118,7 +137,8 @@ function nextValue(random: Random, value: JsonValue | undefined): JsonValue {
  * The first difference between what the set tells along the steps and what evaluating each filter before and after
  * tells; undefined where there is none, or where a step makes no sense.
  */
-function differenceAlong(steps: readonly JsonValue[], tally?: SequencesTally): JsonObject | undefined {
+function differenceAlong(steps: JsonValue, tally?: SequencesTally): JsonObject | undefined {
+  if (!Array.isArray(steps)) return undefined;
   const set = createFilterSet();
   const queries = new Map<number, Query>();
   const endpoints = new Map<JsonValue, FilterDocument>();

@@ -1,53 +1,67 @@
 import { isJsonObject, type JsonValue } from '../../../src/model/json.js';
 
-/** So many simpler values are tried; each may ask a server. */
-const MOST_TRIES = 3000;
+/** A try may ask a server, or go through a sequence of thousands of steps. */
+const LONGEST_MS = 60_000;
+
+type Fails<T> = (simpler: T) => boolean | Promise<boolean>;
 
 /**
- * The simplest value to be found, part by part, of which `fails` still holds.
+ * The simplest value to be found, part by part, of which `fails` still holds, within a minute.
  * @param fails must hold of `value`, and be false of what makes no sense
  */
-export async function shrink<T extends JsonValue>(
-  value: T,
-  fails: (simpler: T) => boolean | Promise<boolean>,
-): Promise<T> {
-  let simplest = value;
-  let tries = 0;
-  for (let isSimpler = true; isSimpler;) {
-    isSimpler = false;
-    for (const candidate of simplerThan(simplest)) {
-      if (++tries > MOST_TRIES) return simplest;
-      if (!(await fails(candidate as T))) continue;
-      simplest = candidate as T;
-      isSimpler = true;
-      break;
-    }
+export async function shrink<T extends JsonValue>(value: T, fails: Fails<T>): Promise<T> {
+  const end = performance.now() + LONGEST_MS;
+  const inTime: Fails<JsonValue> = async (simpler) => performance.now() < end && (await fails(simpler as T));
+  let simplest: JsonValue = value;
+  for (let before = ''; before !== exactText(simplest); ) {
+    before = exactText(simplest);
+    simplest = await shrinkOnce(simplest, inTime);
   }
-  return simplest;
+  return simplest as T;
 }
 
-function* simplerThan(value: JsonValue): Generator<JsonValue> {
+async function shrinkOnce(value: JsonValue, fails: Fails<JsonValue>): Promise<JsonValue> {
+  for (const simpler of simplerThan(value)) if (await fails(simpler)) return shrinkOnce(simpler, fails);
   if (Array.isArray(value)) {
-    for (let size = value.length >> 1; size >= 1; size >>= 1)
-      for (let at = 0; at < value.length; at += size) yield value.toSpliced(at, size);
-    yield* value.filter((inner) => typeof inner === 'object');
-    for (const [i, inner] of value.entries())
-      for (const simpler of simplerThan(inner)) yield value.with(i, simpler);
-  } else if (isJsonObject(value)) {
-    // Copied by entries: a plain assignment would lose the name "__proto__".
-    const entries = Object.entries(value);
-    for (const [i] of entries.entries()) yield Object.fromEntries(entries.toSpliced(i, 1));
-    yield* entries.map(([, inner]) => inner).filter((inner) => typeof inner === 'object');
-    for (const [i, [name, inner]] of entries.entries())
-      for (const simpler of simplerThan(inner)) yield Object.fromEntries(entries.with(i, [name, simpler]));
-  } else if (typeof value === 'string' && value.length > 1) {
+    const left = await withFewer(value, fails);
+    for (let i = 0; i < left.length; i++)
+      left[i] = await shrinkOnce(left[i]!, (simpler) => fails(left.with(i, simpler)));
+    return left;
+  }
+  if (!isJsonObject(value)) return value;
+  // By entries: a plain assignment would lose the name "__proto__".
+  const left = await withFewer(Object.entries(value), (entries) => fails(Object.fromEntries(entries)));
+  for (const [i, [name, inner]] of left.entries()) {
+    const simpler = await shrinkOnce(inner, (one) => fails(Object.fromEntries(left.with(i, [name, one]))));
+    left[i] = [name, simpler];
+  }
+  return Object.fromEntries(left);
+}
+
+/** Without the parts that it takes no part in: halves first, single ones last. */
+async function withFewer<T>(list: readonly T[], fails: Fails<T[]>): Promise<T[]> {
+  let left = [...list];
+  for (let size = Math.max(1, left.length >> 1); size >= 1; size >>= 1) {
+    for (let at = left.length - size; at > -size; at -= size) {
+      const fewer = left.toSpliced(Math.max(at, 0), Math.min(size, size + at));
+      if (await fails(fewer)) left = fewer;
+    }
+  }
+  return left;
+}
+
+/** What can stand in the place of the whole value. */
+function simplerThan(value: JsonValue): JsonValue[] {
+  if (typeof value === 'object' && value !== null)
+    return Object.values(value).filter((inner: JsonValue) => typeof inner === 'object' && inner !== null);
+  if (typeof value === 'string' && value.length > 1) {
     // By code points: half a character is none.
     const characters = [...value];
     const half = characters.length >> 1;
-    if (half > 0) yield* [characters.slice(0, half).join(''), characters.slice(half).join('')];
-  } else if (typeof value === 'number' && Math.abs(value) > 1) {
-    yield* [Math.trunc(value), Math.trunc(value / 2)].filter((simpler) => simpler !== value);
+    return half === 0 ? [] : [characters.slice(0, half).join(''), characters.slice(half).join('')];
   }
+  if (typeof value !== 'number' || Math.abs(value) <= 1) return [];
+  return [Math.trunc(value), Math.trunc(value / 2)].filter((simpler) => simpler !== value);
 }
 
 /** JSON text that keeps -0. */

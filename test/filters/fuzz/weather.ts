@@ -1,7 +1,16 @@
 import { createFilterSet, type FilterDocument, type Query } from '../../../src/filters/index.js';
 import type { JsonObject, JsonValue } from '../../../src/model/json.js';
 import { readObservations, readStations } from '../weather-fleet.js';
-import { answersOf, asJson, changedKeys, differenceOf, flipsOf, parsed, type Failure } from './cases.js';
+import {
+  answersOf,
+  asJson,
+  changedKeys,
+  differenceOf,
+  differingNumbers,
+  flipsOf,
+  parsed,
+  type Failure,
+} from './cases.js';
 import { randomOf, type Random } from './random.js';
 import type { SequencesTally } from './sequences.js';
 
@@ -69,19 +78,9 @@ function failureOf(
   after: FilterDocument,
   difference: JsonObject,
 ): Failure {
-  const named = (value: JsonValue): number[] =>
-    typeof value === 'number'
-      ? [value]
-      : value !== null && typeof value === 'object'
-        ? Object.values(value).flatMap(named)
-        : [];
-  const found = named(difference['found']!);
-  const expected = named(difference['expected']!);
-  const count = (numbers: number[], one: number): number => numbers.filter((number) => number === one).length;
-  const wrong = [...new Set([...found, ...expected])].filter(
-    (one) => count(found, one) !== count(expected, one),
+  const filters = Object.fromEntries(
+    [...differingNumbers(difference)].map((number) => [number, queries.get(number)?.source ?? null]),
   );
-  const filters = Object.fromEntries(wrong.map((number) => [number, queries.get(number)?.source ?? null]));
   return {
     against: 'full evaluations',
     case: { before: asJson(before), after: asJson(after), filters, ...difference },

@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../../../src/model/json.js';
 import {
+  ALL_OF_ARRAYS,
   ALL_OF_NOTHING,
   comparesWith,
   comparesWithNull,
@@ -106,6 +107,7 @@ export const MINGO_LEFT_OUT: readonly LeftOut[] = [
     example: [onValue({ $gte: null }, 'value.a'), { k: {} }, true],
     on: ({ operand, ...condition }) => operand === null && isOrder({ operand, ...condition }),
   },
+  ALL_OF_ARRAYS,
   {
     reason: '$all asks for an array',
     example: [onValue({ $all: ['b'] }), { k: 'b' }, true],

@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonValue } from '../../../../src/model/json.js';
 import { isElemMatch } from '../conditions.js';
 import {
+  ALL_OF_ARRAYS,
   ALL_OF_NOTHING,
   comparesWith,
   comparesWithNull,
@@ -29,6 +30,7 @@ const isBeyond64Bits = (value: JsonValue): boolean => typeof value === 'number' 
 export const SERVER_LEFT_OUT: readonly LeftOut[] = [
   UTF_16_ORDER,
   { ...SCALARS_AS_DOCUMENTS, looksAtAll: true },
+  ALL_OF_ARRAYS,
   ALL_OF_NOTHING,
   {
     reason: 'null has no order',

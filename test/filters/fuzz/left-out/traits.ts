@@ -101,6 +101,12 @@ export const WHOLE_ARRAYS_IN_LISTS: LeftOut = {
   where: hasArray,
 };
 
+export const ALL_OF_ARRAYS: LeftOut = {
+  reason: '$all does not find a whole array',
+  example: [onValue({ $all: [[]] }), { k: [] }, true],
+  on: (condition) => condition.operator === '$all' && comparesWith(condition, isContainer),
+};
+
 export const ALL_OF_NOTHING: LeftOut = {
   reason: '$all: [] does not match nothing',
   example: [onValue({ $all: [] }, 'value.a'), { k: [{}] }, false],
