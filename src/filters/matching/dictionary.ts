@@ -92,7 +92,8 @@ export class Dictionary {
       image.i32[slots + 2 + id - 1] = record;
     } else {
       id = listLength(image, image.i32[Header.slots]!) + 1;
-      image.i32[Header.slots] = listAdd(image, image.i32[Header.slots]!, record);
+      const slots = listAdd(image, image.i32[Header.slots]!, record);
+      image.i32[Header.slots] = slots;
     }
     image.i32[record + PlaceRecord.id] = id;
     image.i32[record + PlaceRecord.serial] = ++image.i32[Header.serial]!;

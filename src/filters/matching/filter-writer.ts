@@ -53,18 +53,16 @@ export function createFilterWriter(image: Image): FilterWriter {
   function begin(): void {
     dictionary.begin();
     // two ids that no query has, so that the list of queries is always a block
-    image.i32[Header.queries] = listAdd(image, listAdd(image, 0, 1), 1);
+    const queries = listAdd(image, listAdd(image, 0, 1), 1);
+    image.i32[Header.queries] = queries;
     image.i32.fill(0, image.i32[Header.queries]! + 2, image.i32[Header.queries]! + 4);
   }
 
   function put(number: number, query: Query, name: FilterName): void {
     remove(number);
     const record = queryOf(query);
-    image.i32[record + QueryRecord.numbers] = listAdd(
-      image,
-      image.i32[record + QueryRecord.numbers]!,
-      number + 1,
-    );
+    const numbers = listAdd(image, image.i32[record + QueryRecord.numbers]!, number + 1);
+    image.i32[record + QueryRecord.numbers] = numbers;
     filters.add(number, record, name);
     reconsider(RECONSIDERED);
   }
@@ -120,7 +118,8 @@ export function createFilterWriter(image: Image): FilterWriter {
       else i32[at + LeafWords.operand] = leaf.operand;
     });
     programs.add(record);
-    image.i32[record + QueryRecord.id] = takeId(record);
+    const id = takeId(record);
+    image.i32[record + QueryRecord.id] = id;
     return record;
   }
 
@@ -304,7 +303,8 @@ export function createFilterWriter(image: Image): FilterWriter {
     }
     const id = image.i32[record + QueryRecord.id]!;
     image.i32[image.i32[Header.queries]! + 2 + id - 1] = 0;
-    image.i32[Header.freeQueries] = listAdd(image, image.i32[Header.freeQueries]!, id);
+    const free = listAdd(image, image.i32[Header.freeQueries]!, id);
+    image.i32[Header.freeQueries] = free;
     image.release(record, QueryRecord.firstLeaf + count * LeafWords.words);
   }
 

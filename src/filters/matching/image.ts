@@ -35,7 +35,10 @@ export class Image {
     return this.i32[Header.top]! * 4;
   }
 
-  /** A block of at least so many words, all zero. Views that were read before are no longer valid. */
+  /**
+   * A block of at least so many words, all zero. Views that were read before are no longer valid, and `i32` on the left of
+   * an assignment is read before what is on its right: what allocates must not stand there.
+   */
   allocate(words: number): number {
     const sizeClass = classOf(words);
     const size = sizeOf(sizeClass);
