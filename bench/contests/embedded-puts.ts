@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../../src/model/json.js';
 import { startChild, type Child } from '../children.js';
 import type { Changes } from '../clients/put-client.js';
 import type { Contest, Contestant, Surroundings } from '../contest.js';
-import { residentMegabytes } from '../processor-time.js';
+import { residentMegabytes, type Processes } from '../processor-time.js';
 import { KEY } from '../fleet.js';
 import { readFleetStore } from '../servers/fleet-store.js';
 import { startBroker, type Broker } from '../servers/outside.js';
@@ -70,13 +70,23 @@ async function createBaseline(
   });
 }
 
+/** What is otherwise than usual. */
+interface ServiceTraits extends Partial<Pick<Contestant, 'name' | 'what' | 'own'>> {
+  /** further processes that work for it */
+  processes?: () => Processes;
+  /** filter events that its stream has before the first write; they are not counted */
+  filterEventsBefore?: number;
+}
+
+export const FILTER_EVENTS = 'kaa.v1.events.epr.endpoint-filter.*.*';
+
 /** The service with events, which are waited for after each run. */
 export function createServiceContestant(
   client: Child,
   service: Service,
   broker: Broker | undefined,
   { connections, fleet }: Surroundings,
-  { name, what, own, processes }: Partial<Pick<Contestant, 'name' | 'what' | 'own' | 'processes'>> = {},
+  { name, what, own, processes, filterEventsBefore = 0 }: ServiceTraits = {},
 ): Contestant {
   return createPutContestant(client, {
     name: name ?? 'this service',
@@ -104,19 +114,25 @@ export function createServiceContestant(
       const all = await service.readAll();
       return valuesOf(new Map([...all].map(([id, { metadata }]) => [id, metadata])));
     },
-    ...(broker === undefined ? {} : { check: (changes: Changes) => checkEvents(broker, changes) }),
+    ...(broker === undefined
+      ? {}
+      : { check: (changes: Changes) => checkEvents(broker, changes, filterEventsBefore) }),
   });
 }
 
 /** JetStream must have the event of every acknowledged write. */
-async function checkEvents(broker: Broker, { total, sent }: Changes): Promise<string> {
+async function checkEvents(
+  broker: Broker,
+  { total, sent }: Changes,
+  filterEventsBefore: number,
+): Promise<string> {
   const events = await broker.countEvents('kaa.v1.events.epr.endpoint.metadata.updated');
   const most = sent.reduce((sum, count) => sum + count, 0);
   if (events < total || events > most)
     throw new Error(
       `${total} writes were acknowledged, ${most} sent, and the stream has ${events} events of them`,
     );
-  const flips = await broker.countEvents('kaa.v1.events.epr.endpoint-filter.*.*');
+  const flips = (await broker.countEvents(FILTER_EVENTS)) - filterEventsBefore;
   return `${events.toLocaleString('en-US')} metadata events and ${flips.toLocaleString('en-US')} filter events are in JetStream`;
 }
 

@@ -1,7 +1,7 @@
 import type { Contest, Contestant } from '../contest.js';
 import { startBroker } from '../servers/outside.js';
 import { startService } from '../servers/service.js';
-import { createServiceContestant, startPutClient } from './embedded-puts.js';
+import { createServiceContestant, FILTER_EVENTS, startPutClient } from './embedded-puts.js';
 
 /** What active filters cost the whole service: the same one twice, with the 24 filters, and with alerts beside them. */
 export const filterPuts = createFilterContest('filters', 'with NATS', true);
@@ -37,6 +37,7 @@ function createFilterContest(id: string, surroundingsTitle: string, hasBroker: b
             name: `the service with ${filters}`,
             what: `the service with ${filters} of the application active${more === 0 ? '' : ', generated weather alerts among them'}`,
             own: more > 0,
+            filterEventsBefore: (await broker?.countEvents(FILTER_EVENTS)) ?? 0,
           }),
         );
       }

@@ -16,7 +16,7 @@ const SCOPES: readonly (readonly [number, Scope])[] = [
 
 type Make = (random: Random, isSevere: boolean) => Clause[];
 
-/** What an alert is about. Severe ones, for all of a country and more, have thresholds that are seldom crossed. */
+/** What an alert is about. Severe ones, for all of a state and more, have thresholds that are seldom crossed. */
 const CONDITIONS: readonly (readonly [number, Make])[] = [
   [
     0.12,
@@ -96,7 +96,7 @@ export function* generateAlerts(stations: readonly Station[]): Generator<Filter,
   const withCountry = stations.filter(({ metadata }) => typeof metadata['country'] === 'string');
   for (;;) {
     const scope = random.pickWeighted(SCOPES);
-    const isSevere = scope === 'country' || scope === 'anywhere';
+    const isSevere = scope !== 'station' && scope !== 'region' && scope !== 'name';
     const conditions = random.pickWeighted(CONDITIONS)(random, isSevere);
     switch (scope) {
       case 'station':
