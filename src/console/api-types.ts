@@ -35,7 +35,12 @@ export interface Filter {
   /** why the query can't be read by this version */
   fault?: string;
   /** of a pending one: endpoints */
-  progress?: { evaluated: number; total: number };
+  progress?: {
+    evaluated: number;
+    total: number;
+    state: 'waiting' | 'evaluating';
+    secondsLeft?: number;
+  };
 }
 
 export interface Preview {

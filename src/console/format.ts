@@ -42,6 +42,12 @@ const AGES: readonly [seconds: number, unit: string][] = [
   [60, 'min'],
 ];
 
+/** Some time to come, in one unit. */
+export function formatSpan(seconds: number): string {
+  if (seconds < 100) return `${seconds} s`;
+  return seconds < 6000 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}
+
 /** `5 min ago`. A clock that is ahead of ours is no future. */
 export function formatAge(thenMs: number, nowMs: number): string {
   const seconds = Math.floor((nowMs - thenMs) / 1000);

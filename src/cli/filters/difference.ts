@@ -12,7 +12,7 @@ export interface SavedFilter {
   matchedEndpointsCount: number;
   /** why it never becomes active */
   fault?: string;
-  progress?: { evaluated: number; total: number };
+  progress?: { evaluated: number; total: number; state: 'waiting' | 'evaluating' };
 }
 
 export interface ChangedFilter {

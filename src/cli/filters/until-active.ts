@@ -34,10 +34,16 @@ export function untilActive(
   };
   const wait = async (): Promise<void> => {
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LONGEST_POLL_MS, pollMs * 1.5)) {
-      const found: SavedFilter[] = [];
-      for (let i = 0; i < pending.length; i += AT_ONCE)
-        found.push(...(await Promise.all(pending.slice(i, i + AT_ONCE).map(look))));
-      pending = found.filter(({ status }) => status === 'pending');
+      const left: SavedFilter[] = [];
+      let asked = 0;
+      for (let news = true; news && asked < pending.length; asked += AT_ONCE) {
+        const found = await Promise.all(pending.slice(asked, asked + AT_ONCE).map(look));
+        const still = found.filter(({ status }) => status === 'pending');
+        left.push(...still);
+        // many become active together: where none has, those behind them are asked for later
+        news = still.length < found.length;
+      }
+      pending = left.concat(pending.slice(asked));
       if (pending.length === 0) return;
       await sleep(pollMs, undefined, { signal });
     }
@@ -45,13 +51,15 @@ export function untilActive(
   return {
     done: wait(),
     progress() {
-      const { evaluated = 0, total = 0 } = pending.find(({ progress }) => progress)?.progress ?? {};
+      const shown = pending.find(({ progress }) => progress?.state === 'evaluating') ?? pending[0];
+      const { evaluated = 0, total = 0, state } = shown?.progress ?? {};
+      const active = `${grouped(all.length - pending.length)} of ${grouped(all.length)} filters active`;
       return {
         done: evaluated,
         what: 'evaluated',
         before: 0,
         fraction: total === 0 ? undefined : Math.min(1, evaluated / total),
-        notes: [`${grouped(all.length - pending.length)} of ${grouped(all.length)} filters active`],
+        notes: state === 'waiting' ? [active, 'behind other filters'] : [active],
         waitingFor: waitingFor(),
       };
     },

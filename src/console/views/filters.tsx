@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import type { Filter } from '../api-types.js';
 import { useDeps } from '../deps.js';
-import { formatCount, formatNumber, formatValue } from '../format.js';
+import { formatCount, formatNumber, formatSpan, formatValue } from '../format.js';
 import { useLoad, useThrottled } from '../load.js';
 import { listFilters } from '../operations.js';
 import { Empty, Loading, StatusBadge, Text, When } from '../parts/basics.js';
@@ -168,7 +168,10 @@ export function FilterState({ filter }: { filter: Filter }) {
             aria-label="Evaluated endpoints"
           />
           <span class="muted">
-            {formatNumber(progress.evaluated)} of {formatCount(progress.total, 'endpoint')}
+            {progress.state === 'waiting'
+              ? 'Waits for other filters'
+              : `${formatNumber(progress.evaluated)} of ${formatCount(progress.total, 'endpoint')}`}
+            {progress.secondsLeft !== undefined && `, ${formatSpan(progress.secondsLeft)} left`}
           </span>
         </>
       )}
