@@ -11,6 +11,8 @@ export interface FilterIndex {
   /** pending filters that are to be recalculated: those that are set aside are not among them */
   hasPending(application: string): boolean;
   pendingOf(application: string): SavedFilter[];
+  /** The least number of those. O(1), but O(pending) after that one went. */
+  oldestPending(application: string): number | undefined;
   /** of each application that has filters, or had some */
   counts(): { application: string; pending: number; active: number }[];
   /** ids of the active filters among these numbers; numbers of former queries are passed over */
@@ -24,6 +26,8 @@ interface ApplicationEntry {
   byName: Map<string, SavedFilter>;
   byNumber: Map<number, SavedFilter>;
   pending: Map<string, SavedFilter>;
+  /** the least number of the pending ones, Infinity without any; undefined: it is to be looked for */
+  oldest: number | undefined;
   active: number;
   /** names, ascending, as of the last list; names that went since are still there */
   sorted: string[];
@@ -42,7 +46,7 @@ export function createFilterIndex(): FilterIndex {
     all.delete(id);
     entry.byId.delete(id);
     entry.byNumber.delete(filter.number);
-    entry.pending.delete(id);
+    if (entry.pending.delete(id) && filter.number === entry.oldest) entry.oldest = undefined;
     if (filter.status === 'active') entry.active--;
     // another filter may have taken the name over already
     if (entry.byName.get(filter.name) === filter) entry.byName.delete(filter.name);
@@ -60,6 +64,15 @@ export function createFilterIndex(): FilterIndex {
     byName: (application, name) => applications.get(application)?.byName.get(name),
     hasPending: (application) => (applications.get(application)?.pending.size ?? 0) > 0,
     pendingOf: (application) => [...(applications.get(application)?.pending.values() ?? [])],
+    oldestPending(application) {
+      const entry = applications.get(application);
+      if (entry === undefined || entry.pending.size === 0) return undefined;
+      if (entry.oldest === undefined) {
+        entry.oldest = Infinity;
+        for (const { number } of entry.pending.values()) entry.oldest = Math.min(entry.oldest, number);
+      }
+      return entry.oldest;
+    },
     counts: () =>
       Array.from(applications, ([application, { byId, active }]) => ({
         application,
@@ -85,6 +98,7 @@ export function createFilterIndex(): FilterIndex {
           byName: new Map(),
           byNumber: new Map(),
           pending: new Map(),
+          oldest: Infinity,
           active: 0,
           sorted: [],
           added: new Set(),
@@ -96,7 +110,10 @@ export function createFilterIndex(): FilterIndex {
       entry.byName.set(filter.name, filter);
       entry.byNumber.set(filter.number, filter);
       if (filter.status === 'active') entry.active++;
-      if (filter.status === 'pending' && filter.number !== SET_ASIDE) entry.pending.set(filter.id, filter);
+      if (filter.status === 'pending' && filter.number !== SET_ASIDE) {
+        entry.pending.set(filter.id, filter);
+        if (entry.oldest !== undefined) entry.oldest = Math.min(entry.oldest, filter.number);
+      }
       if (isNew) entry.added.add(filter.name);
     },
     remove,

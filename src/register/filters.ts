@@ -213,8 +213,10 @@ export function createFilters(deps: FiltersDeps): Filters {
   function full(application: string, id: string): Refusal | undefined {
     const { filtersPerApplication } = deps.limits();
     let count = index.countOf(application);
-    for (const mate of creating.get(application) ?? [])
-      if (mate !== id && index.byId(mate) === undefined) count++;
+    const mates = creating.get(application);
+    // some of them may be known by now, so that they are counted twice: only near the limit that matters
+    if (count + (mates?.size ?? 0) < filtersPerApplication) return undefined;
+    for (const mate of mates ?? []) if (mate !== id && index.byId(mate) === undefined) count++;
     if (count < filtersPerApplication) return undefined;
     return refuse(
       'too-many-filters',

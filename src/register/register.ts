@@ -96,8 +96,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
   const settle = (application: string) => {
     if (!store.soleWriter) return;
     const newest = versions.get(application) ?? 0;
-    const pending = index.pendingOf(application).map(({ number }) => number);
-    sets.settle(application, pending.reduce((a, b) => Math.min(a, b), newest + 1) - 1, newest);
+    sets.settle(application, (index.oldestPending(application) ?? newest + 1) - 1, newest);
   };
   for (const application of versions.keys()) settle(application);
 
