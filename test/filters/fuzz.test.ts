@@ -7,7 +7,7 @@ const seed = Number(process.env['EPR_FUZZ_SEED'] ?? 1);
 
 void t.test('random filters, documents and updates: every answer is that of the judges', async (t) => {
   t.comment(`EPR_FUZZ_SEED=${seed}`);
-  const plan = { seed, pairs: 50_000, sequences: 16, mostFilters: 1000, weatherUpdates: 200 };
+  const plan = { seed, pairs: 50_000, sequences: 48, mostFilters: 1000, weatherUpdates: 200 };
   const outcome = await runFuzz(plan, t, () => undefined);
   summaryOf(outcome).forEach((line) => t.comment(line));
   const { failure } = outcome;

@@ -13,7 +13,7 @@ export async function shrink<T extends JsonValue>(value: T, fails: Fails<T>): Pr
   const end = performance.now() + LONGEST_MS;
   const inTime: Fails<JsonValue> = async (simpler) => performance.now() < end && (await fails(simpler as T));
   let simplest: JsonValue = value;
-  for (let before = ''; before !== exactText(simplest); ) {
+  for (let before = ''; before !== exactText(simplest);) {
     before = exactText(simplest);
     simplest = await shrinkOnce(simplest, inTime);
   }
