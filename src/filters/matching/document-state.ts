@@ -76,8 +76,11 @@ export class DocumentState {
 
   /** Computes what a place yields, if that is not known yet. */
   look(placeId: number): void {
+    if (this.computed[placeId] !== this.search) this.compute(placeId);
+  }
+
+  private compute(placeId: number): void {
     if (placeId >= this.computed.length) this.makeRoom(placeId);
-    if (this.computed[placeId] === this.search) return;
     this.computed[placeId] = this.search;
     const { image } = this.dictionary;
     const place = this.dictionary.placeOf(placeId);

@@ -14,7 +14,7 @@ import {
   textsUpTo,
 } from './bounds.js';
 import { Dictionary } from './dictionary.js';
-import { DocumentState, Yield } from './document-state.js';
+import { DocumentState, type Several, Yield } from './document-state.js';
 import { FilterTable } from './filter-table.js';
 import { FIRST_GUARD } from './guards.js';
 import { Header, type Image } from './image.js';
@@ -38,11 +38,8 @@ import {
 } from './layout.js';
 import { listItem, listLength } from './lists.js';
 
-export interface Flips {
-  /** numbers of filters, ascending */
-  matched: number[];
-  unmatched: number[];
-}
+/** Numbers of filters, ascending. */
+export type Flips = Record<'matched' | 'unmatched', number[]>;
 
 /** What was done to find answers; whatever else there is was not touched. */
 export interface MatchingWork {
@@ -231,9 +228,38 @@ export class Matcher {
   private searchBlock(block: number, placeId: number): void {
     const { i32 } = this.image;
     if (i32[block] === BlockKind.indexed) return this.searchIndexed(block, placeId);
+    const { former, latter } = this;
     const end = block + Block.firstPosting + i32[block + Block.count]! * Block.postingWords;
-    for (let at = block + Block.firstPosting; at < end; at += Block.postingWords)
-      if (this.holds(at, this.former) !== this.holds(at, this.latter)) this.decideGuarded(at + Posting.words);
+    const isPlain = former.kind[placeId]! <= Yield.missing && latter.kind[placeId]! <= Yield.missing;
+    for (let at = block + Block.firstPosting; at < end; at += Block.postingWords) {
+      const flips = isPlain
+        ? this.flipsPlainly(at, placeId)
+        : this.holds(at, former) !== this.holds(at, latter);
+      if (flips) this.decideGuarded(at + Posting.words);
+    }
+  }
+
+  /** Whether a condition flips at a place that yields one value or none before, and so after. */
+  private flipsPlainly(posting: number, placeId: number): boolean {
+    const { image, former, latter } = this;
+    const { i32 } = image;
+    const operand = i32[posting + Posting.operand]!;
+    switch (i32[posting + Posting.what]! & 15) {
+      case LeafKind.trait:
+        return (former.trait[placeId] === operand) !== (latter.trait[placeId] === operand);
+      case LeafKind.traits:
+        return this.isIn(operand, former.trait[placeId]!) !== this.isIn(operand, latter.trait[placeId]!);
+      case LeafKind.fromNumber: {
+        const bound = image.f64[(posting + Posting.operand) >> 1]!;
+        return former.number[placeId]! >= bound !== latter.number[placeId]! >= bound;
+      }
+      case LeafKind.belowNumber: {
+        const bound = image.f64[(posting + Posting.operand) >> 1]!;
+        return former.number[placeId]! < bound !== latter.number[placeId]! < bound;
+      }
+      default:
+        return this.holds(posting, former) !== this.holds(posting, latter);
+    }
   }
 
   private searchIndexed(block: number, placeId: number): void {
@@ -425,49 +451,68 @@ export class Matcher {
 
   /** Whether a condition holds; at `leaf` a leaf or a posting. */
   private holds(leaf: number, state: DocumentState): boolean {
-    const { image } = this;
-    const { i32 } = image;
+    const { i32 } = this.image;
     const what = i32[leaf + LeafWords.what]!;
+    const kind = what & 15;
     const operand = i32[leaf + LeafWords.operand]!;
-    if ((what & 15) === LeafKind.evaluated) return this.evaluate(operand, state);
+    if (kind === LeafKind.evaluated) return this.evaluate(operand, state);
     const placeId = what >>> 4;
     // what has not changed is the same on both sides, and looked at once
     const side = state === this.former && this.changed[placeId] !== this.search ? this.latter : state;
     side.look(placeId);
-    const kind = side.kind[placeId];
-    if (kind === Yield.none) return false;
-    const several = kind === Yield.several ? side.several[placeId]! : undefined;
-    switch (what & 15) {
+    if (side.kind[placeId] === Yield.several) return this.holdsOfSeveral(leaf, side.several[placeId]!);
+    switch (kind) {
       case LeafKind.trait:
-        return several === undefined ? side.trait[placeId] === operand : several.traits.includes(operand);
-      case LeafKind.exists:
-        return side.exists(placeId);
+        return side.trait[placeId] === operand;
       case LeafKind.traits:
-        return several === undefined
-          ? side.trait[placeId] !== 0 && this.isIn(operand, side.trait[placeId]!)
-          : several.traits.some((trait) => this.isIn(operand, trait));
-      case LeafKind.fromNumber: {
-        const bound = image.f64[(leaf + LeafWords.operand) >> 1]!;
-        return several === undefined ? side.number[placeId]! >= bound : several.greatest >= bound;
-      }
-      case LeafKind.belowNumber: {
-        const bound = image.f64[(leaf + LeafWords.operand) >> 1]!;
-        return several === undefined ? side.number[placeId]! < bound : several.least < bound;
-      }
-      case LeafKind.fromText: {
-        const [, greatest] = textRangeOf(side, placeId);
-        return (
-          greatest !== undefined && compareTexts(image, greatest, i32[operand + TraitRecord.operand]!) >= 0
-        );
-      }
+        return this.isIn(operand, side.trait[placeId]!);
+      case LeafKind.exists:
+        return side.kind[placeId] === Yield.scalar;
+      case LeafKind.fromNumber:
+        return side.number[placeId]! >= this.image.f64[(leaf + LeafWords.operand) >> 1]!;
+      case LeafKind.belowNumber:
+        return side.number[placeId]! < this.image.f64[(leaf + LeafWords.operand) >> 1]!;
       default: {
-        const [least] = textRangeOf(side, placeId);
-        return least !== undefined && compareTexts(image, least, i32[operand + TraitRecord.operand]!) < 0;
+        const value = side.value[placeId];
+        if (typeof value !== 'string') return false;
+        const order = this.compare(value, operand);
+        return kind === LeafKind.fromText ? order >= 0 : order < 0;
       }
     }
   }
 
+  private holdsOfSeveral(leaf: number, several: Several): boolean {
+    const { image } = this;
+    const operand = image.i32[leaf + LeafWords.operand]!;
+    const bound = image.f64[(leaf + LeafWords.operand) >> 1]!;
+    switch (image.i32[leaf + LeafWords.what]! & 15) {
+      case LeafKind.trait:
+        return several.traits.includes(operand);
+      case LeafKind.traits:
+        return several.traits.some((trait) => this.isIn(operand, trait));
+      case LeafKind.exists:
+        return several.exists;
+      case LeafKind.fromNumber:
+        return several.greatest >= bound;
+      case LeafKind.belowNumber:
+        return several.least < bound;
+      case LeafKind.fromText: {
+        const { greatestText } = several;
+        return greatestText !== undefined && this.compare(greatestText, operand) >= 0;
+      }
+      default: {
+        const { leastText } = several;
+        return leastText !== undefined && this.compare(leastText, operand) < 0;
+      }
+    }
+  }
+
+  private compare(value: string, bound: number): number {
+    return compareTexts(this.image, value, this.image.i32[bound + TraitRecord.operand]!);
+  }
+
   private isIn(set: number, trait: number): boolean {
+    if (trait === 0) return false;
     const { i32 } = this.image;
     let low = set + TraitSet.firstTrait;
     let high = low + i32[set + TraitSet.count]! - 1;
