@@ -35,7 +35,7 @@ const MAX_PATH_COMPONENTS = 255;
  * source is kept, not copied: it must not be changed afterwards. O(size of the query); nothing in it is run as code.
  */
 export function parseQuery(source: JsonValue, limits: QueryLimits = DEFAULT_QUERY_LIMITS): ParseResult {
-  const root: Place = { pointer: '', depth: 1 };
+  const root: Place = { depth: 1 };
   const parsing: Parsing = { limits, faults: [], conditions: 0, patterns: 0 };
   if (!isJsonObject(source)) {
     fault(

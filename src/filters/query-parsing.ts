@@ -18,8 +18,9 @@ export const UNPARSED: Expression = { kind: 'never' };
 
 /** Where the parser is. */
 export interface Place {
-  /** JSON pointer */
-  pointer: string;
+  /** the place around it, and its name there; absent: the query itself */
+  within?: Place;
+  name?: string | number;
   depth: number;
 }
 
@@ -32,16 +33,22 @@ export interface Parsing {
 }
 
 export function childOf(place: Place, name: string | number): Place {
-  return { pointer: `${place.pointer}/${pointerToken(String(name))}`, depth: place.depth };
+  return { within: place, name, depth: place.depth };
 }
 
 export function nestedIn(place: Place): Place {
-  return { pointer: place.pointer, depth: place.depth + 1 };
+  return { ...place, depth: place.depth + 1 };
+}
+
+/** As a JSON pointer (RFC 6901); only faults need it. */
+function pointerTo({ within, name }: Place): string {
+  if (within === undefined || name === undefined) return '';
+  return `${pointerTo(within)}/${pointerToken(String(name))}`;
 }
 
 /** Notes a fault; returns what stands for the part that has it. */
 export function fault(parsing: Parsing, place: Place, message: string): Expression {
-  if (parsing.faults.length < MAX_FAULTS) parsing.faults.push({ path: place.pointer, message });
+  if (parsing.faults.length < MAX_FAULTS) parsing.faults.push({ path: pointerTo(place), message });
   return UNPARSED;
 }
 
@@ -56,7 +63,7 @@ export function isTooDeep(parsing: Parsing, place: Place): boolean {
 /** A value that is compared, not run: names in it are plain, even with a "$". */
 export function checkLiteral(parsing: Parsing, place: Place, value: JsonValue): void {
   const left = Math.max(parsing.limits.maxDepth - place.depth, 0);
-  isTooDeep(parsing, { pointer: place.pointer, depth: place.depth + nestingOf(value, left) });
+  isTooDeep(parsing, { ...place, depth: place.depth + nestingOf(value, left) });
 }
 
 /** A short description of what was found. */

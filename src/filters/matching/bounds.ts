@@ -1,180 +1,242 @@
-import { capacityOf, type Image } from './image.js';
-import { TraitRecord } from './layout.js';
-import { addGuarded, removeGuarded } from './guards.js';
+import { writeGuard } from './guards.js';
+import type { Image } from './image.js';
+import { Posting, TraitRecord } from './layout.js';
 
 /**
- * Bounds of conditions on one place, ascending, with the queries that hold from them on and those that hold below:
- * `[capacity, count, 0, 0, bounds..., (from, below)...]`. A value that moves flips what lies between, and nothing else.
+ * Bounds of conditions on one place, ascending, each with its query and guard: a value that moves flips what it passes,
+ * and nothing else. Two levels, as the leaves of a B+ tree and one node above them: pages of entries
+ * `[bound (two words), guard (four words)]`, and a directory `[capacity, pages, 0, 0, (page, entries, room, 0)...]`.
  *
- * Numbers are doubles; of texts it is the trait that has the text.
+ * A bound is a double, or in its first word the trait that has the text of the bound.
  */
+const ENTRY = 6;
+const GUARD = 2;
 const HEAD = 4;
-const FIRST_BOUNDS = 4;
+const SLOT = 4;
+const MOST_ENTRIES = 256;
+const FIRST_ENTRIES = 2;
 
-/** What there is to a bound: what holds from it on, and what holds below. */
-export const FROM = 0;
-export const BELOW = 1;
-export type Side = typeof FROM | typeof BELOW;
+/** Compares the bound that stands at `at` with a value: negative, zero, positive. */
+type Compare<V> = (image: Image, at: number, value: V) => number;
 
-/** How many bounds of numbers are not greater than the value. O(log n). */
-export function numbersUpTo(image: Image, block: number, value: number): number {
-  if (block === 0) return 0;
-  const { f64 } = image;
-  const base = (block + HEAD) >> 1;
-  let low = 0;
-  let high = image.i32[block + 1]!;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (f64[base + middle]! <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const compareNumber: Compare<number> = ({ f64 }, at, value) => f64[at >> 1]! - value;
+const compareText: Compare<string> = (image, at, value) =>
+  -compareTexts(image, value, image.i32[image.i32[at]! + TraitRecord.operand]!);
 
-/** How many bounds of texts are not greater than the value, in the order of UTF-8 bytes. O(log n) comparisons. */
-export function textsUpTo(image: Image, block: number, value: string): number {
-  if (block === 0) return 0;
-  const { i32 } = image;
-  let low = 0;
-  let high = i32[block + 1]!;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const text = i32[i32[block + HEAD + middle]! + TraitRecord.operand]!;
-    if (compareTexts(image, value, text) >= 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-export function boundCount(image: Image, block: number): number {
-  return block === 0 ? 0 : image.i32[block + 1]!;
-}
-
-/** The queries on one side of a bound: a list of guards. */
-export function listAtBound(image: Image, block: number, at: number, side: Side, words: 1 | 2): number {
-  const { i32 } = image;
-  return i32[listsOf(i32, block, words) + at * 2 + side]!;
-}
-
-/** Adds a query at a bound; answers where the block is now. O(n). */
-export function addAtNumber(
+/** Calls back with the guard of each number above `low` and not above `high`. O(log n + what there is). */
+export function eachNumberBetween(
   image: Image,
-  block: number,
-  bound: number,
-  side: Side,
-  query: number,
-  guard: number,
-): number {
-  const at = numbersUpTo(image, block, bound);
-  const present = at > 0 && image.f64[((block + HEAD) >> 1) + at - 1] === bound;
-  const place = present ? block : insert(image, block, at, 2);
-  const index = present ? at - 1 : at;
-  image.f64[((place + HEAD) >> 1) + index] = bound;
-  setList(image, place, index, side, 2, (list) => addGuarded(image, list, query, guard));
-  return place;
+  bounds: number,
+  low: number,
+  high: number,
+  callback: (guard: number) => void,
+): void {
+  if (bounds === 0 || !(low < high)) return;
+  eachAbove(image, bounds, low === -Infinity ? undefined : low, compareNumber, (at) => {
+    if (image.f64[at >> 1]! > high) return false;
+    callback(at + GUARD);
+    return true;
+  });
 }
 
-export function removeAtNumber(
+/** As eachNumberBetween, of texts in the order of UTF-8 bytes; undefined: no bound on that side. */
+export function eachTextBetween(
   image: Image,
-  block: number,
-  bound: number,
-  side: Side,
-  query: number,
-): number {
-  const index = numbersUpTo(image, block, bound) - 1;
-  setList(image, block, index, side, 2, (list) => removeGuarded(image, list, query));
-  return dropIfEmpty(image, block, index, 2);
+  bounds: number,
+  low: string | undefined,
+  high: string | undefined,
+  callback: (guard: number) => void,
+): void {
+  if (bounds === 0) return;
+  eachAbove(image, bounds, low, compareText, (at) => {
+    if (high !== undefined && compareText(image, at, high) > 0) return false;
+    callback(at + GUARD);
+    return true;
+  });
+}
+
+/** Adds a query at a number; answers where the bounds are now. O(log n + page), and O(pages) when a page is full. */
+export function addNumber(image: Image, bounds: number, bound: number, query: number, guard: number): number {
+  return add(image, bounds, bound, compareNumber, query, guard, (at) => {
+    image.f64[at >> 1] = bound;
+  });
 }
 
 /** @param trait that has the text of the bound */
-export function addAtText(
+export function addText(image: Image, bounds: number, trait: number, query: number, guard: number): number {
+  return add(image, bounds, textOf(image, trait), compareText, query, guard, (at) => {
+    image.i32[at] = trait;
+    image.i32[at + 1] = 0;
+  });
+}
+
+/** Removes a query at a number, once; answers where the bounds are now. O(log n + queries with that bound). */
+export function removeNumber(image: Image, bounds: number, bound: number, query: number): number {
+  return remove(image, bounds, bound, compareNumber, query);
+}
+
+export function removeText(image: Image, bounds: number, trait: number, query: number): number {
+  return remove(image, bounds, textOf(image, trait), compareText, query);
+}
+
+function eachAbove<V>(
   image: Image,
-  block: number,
-  trait: number,
-  side: Side,
+  bounds: number,
+  low: V | undefined,
+  compare: Compare<V>,
+  callback: (at: number) => boolean,
+): void {
+  const { i32 } = image;
+  const pages = i32[bounds + 1]!;
+  let page = low === undefined ? 0 : pageFor(image, bounds, low, compare);
+  let index = low === undefined ? 0 : countUpTo(image, slotAt(bounds, page), low, compare);
+  for (; page < pages; page++, index = 0) {
+    const slot = slotAt(bounds, page);
+    const base = i32[slot]!;
+    const end = base + i32[slot + 1]! * ENTRY;
+    for (let at = base + index * ENTRY; at < end; at += ENTRY) if (!callback(at)) return;
+  }
+}
+
+function add<V>(
+  image: Image,
+  given: number,
+  bound: V,
+  compare: Compare<V>,
   query: number,
   guard: number,
+  write: (at: number) => void,
 ): number {
-  const at = textsUpTo(image, block, image.readText(image.i32[trait + TraitRecord.operand]!));
-  const present = at > 0 && image.i32[block + HEAD + at - 1] === trait;
-  const place = present ? block : insert(image, block, at, 1);
-  const index = present ? at - 1 : at;
-  image.i32[place + HEAD + index] = trait;
-  setList(image, place, index, side, 1, (list) => addGuarded(image, list, query, guard));
-  return place;
+  let bounds = given === 0 ? begin(image) : given;
+  let page = pageFor(image, bounds, bound, compare);
+  if (image.i32[slotAt(bounds, page) + 1] === MOST_ENTRIES) {
+    bounds = split(image, bounds, page);
+    page = pageFor(image, bounds, bound, compare);
+  }
+  const slot = slotAt(bounds, page);
+  const count = image.i32[slot + 1]!;
+  if (count === image.i32[slot + 2]) enlarge(image, slot);
+  const { i32 } = image;
+  const base = i32[slot]!;
+  const at = base + countUpTo(image, slot, bound, compare) * ENTRY;
+  i32.copyWithin(at + ENTRY, at, base + count * ENTRY);
+  write(at);
+  writeGuard(image, at + GUARD, query, guard);
+  i32[slot + 1] = count + 1;
+  return bounds;
 }
 
-export function removeAtText(image: Image, block: number, trait: number, side: Side, query: number): number {
-  const index = textsUpTo(image, block, image.readText(image.i32[trait + TraitRecord.operand]!)) - 1;
-  setList(image, block, index, side, 1, (list) => removeGuarded(image, list, query));
-  return dropIfEmpty(image, block, index, 1);
-}
-
-function listsOf(i32: Int32Array, block: number, words: 1 | 2): number {
-  return block + HEAD + i32[block]! * words;
-}
-
-function setList(
-  image: Image,
-  block: number,
-  index: number,
-  side: Side,
-  words: 1 | 2,
-  change: (list: number) => number,
-): void {
-  const at = listsOf(image.i32, block, words) + index * 2 + side;
-  const list = change(image.i32[at]!);
-  image.i32[at] = list;
-}
-
-function wordsOf(capacity: number, words: 1 | 2): number {
-  return HEAD + capacity * (words + 2);
-}
-
-/** Makes room for a bound. */
-function insert(image: Image, block: number, at: number, words: 1 | 2): number {
-  const count = boundCount(image, block);
-  let place = block;
-  if (block === 0 || count === image.i32[block]!) {
-    const wanted = wordsOf(Math.max(FIRST_BOUNDS, count + (count >> 1)), words);
-    // even, so that what stands behind doubles is as it was
-    const capacity = Math.floor((capacityOf(wanted) - HEAD) / (words + 2)) & ~1;
-    place = image.allocate(wordsOf(capacity, words));
-    const { i32 } = image;
-    i32[place] = capacity;
-    i32[place + 1] = count;
-    if (block !== 0) {
-      const former = i32[block]!;
-      i32.copyWithin(place + HEAD, block + HEAD, block + HEAD + count * words);
-      const lists = listsOf(i32, block, words);
-      i32.copyWithin(listsOf(i32, place, words), lists, lists + count * 2);
-      image.release(block, wordsOf(former, words));
+function remove<V>(image: Image, bounds: number, bound: V, compare: Compare<V>, query: number): number {
+  if (bounds === 0) return 0;
+  const { i32 } = image;
+  // equal bounds may go over several pages; they end in the page where this one would be added
+  for (let page = pageFor(image, bounds, bound, compare); page >= 0; page--) {
+    const slot = slotAt(bounds, page);
+    const base = i32[slot]!;
+    const count = i32[slot + 1]!;
+    for (let i = countUpTo(image, slot, bound, compare) - 1; i >= 0; i--) {
+      const at = base + i * ENTRY;
+      if (compare(image, at, bound) !== 0) return bounds;
+      if (i32[at + GUARD + Posting.query] !== query) continue;
+      i32.copyWithin(at, at + ENTRY, base + count * ENTRY);
+      i32[slot + 1] = count - 1;
+      return count > 1 ? bounds : dropPage(image, bounds, page);
     }
   }
+  return bounds;
+}
+
+/** The last page whose first bound is not greater than the value, or the first page. */
+function pageFor<V>(image: Image, bounds: number, value: V, compare: Compare<V>): number {
   const { i32 } = image;
-  const base = place + HEAD;
-  i32.copyWithin(base + (at + 1) * words, base + at * words, base + count * words);
-  const lists = listsOf(i32, place, words);
-  i32.copyWithin(lists + (at + 1) * 2, lists + at * 2, lists + count * 2);
-  i32.fill(0, lists + at * 2, lists + at * 2 + 2);
-  i32[place + 1] = count + 1;
+  let low = 0;
+  let high = i32[bounds + 1]! - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (compare(image, i32[slotAt(bounds, middle)]!, value) <= 0) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** How many entries of a page are not greater than the value. */
+function countUpTo<V>(image: Image, slot: number, value: V, compare: Compare<V>): number {
+  const base = image.i32[slot]!;
+  let low = 0;
+  let high = image.i32[slot + 1]!;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (compare(image, base + middle * ENTRY, value) <= 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function slotAt(bounds: number, page: number): number {
+  return bounds + HEAD + page * SLOT;
+}
+
+function begin(image: Image): number {
+  const bounds = image.allocate(HEAD + SLOT);
+  image.i32[bounds] = 1;
+  image.i32[bounds + 1] = 1;
+  const page = image.allocate(FIRST_ENTRIES * ENTRY);
+  image.i32[slotAt(bounds, 0)] = page;
+  image.i32[slotAt(bounds, 0) + 2] = FIRST_ENTRIES;
+  return bounds;
+}
+
+function enlarge(image: Image, slot: number): void {
+  const room = image.i32[slot + 2]!;
+  const page = image.allocate(room * 2 * ENTRY);
+  const { i32 } = image;
+  const former = i32[slot]!;
+  i32.copyWithin(page, former, former + room * ENTRY);
+  image.release(former, room * ENTRY);
+  i32[slot] = page;
+  i32[slot + 2] = room * 2;
+}
+
+/** Moves half of a full page into a new one behind it. */
+function split(image: Image, bounds: number, page: number): number {
+  const half = MOST_ENTRIES / 2;
+  const behind = image.allocate(MOST_ENTRIES * ENTRY);
+  let place = bounds;
+  const pages = image.i32[bounds + 1]!;
+  if (pages === image.i32[bounds]) {
+    place = image.allocate(HEAD + pages * 2 * SLOT);
+    const { i32 } = image;
+    i32.copyWithin(place, bounds, slotAt(bounds, pages));
+    i32[place] = pages * 2;
+    image.release(bounds, HEAD + pages * SLOT);
+  }
+  const { i32 } = image;
+  const slot = slotAt(place, page);
+  const from = i32[slot]! + half * ENTRY;
+  i32.copyWithin(behind, from, from + half * ENTRY);
+  i32.copyWithin(slot + 2 * SLOT, slot + SLOT, slotAt(place, pages));
+  i32[slot + 1] = half;
+  i32[slot + SLOT] = behind;
+  i32[slot + SLOT + 1] = half;
+  i32[slot + SLOT + 2] = MOST_ENTRIES;
+  i32[place + 1] = pages + 1;
   return place;
 }
 
-function dropIfEmpty(image: Image, block: number, index: number, words: 1 | 2): number {
+function dropPage(image: Image, bounds: number, page: number): number {
   const { i32 } = image;
-  const lists = listsOf(i32, block, words);
-  if (i32[lists + index * 2] !== 0 || i32[lists + index * 2 + 1] !== 0) return block;
-  const count = i32[block + 1]! - 1;
-  i32[block + 1] = count;
-  if (count === 0) {
-    image.release(block, wordsOf(i32[block]!, words));
-    return 0;
-  }
-  const base = block + HEAD;
-  i32.copyWithin(base + index * words, base + (index + 1) * words, base + (count + 1) * words);
-  i32.copyWithin(lists + index * 2, lists + (index + 1) * 2, lists + (count + 1) * 2);
-  return block;
+  const slot = slotAt(bounds, page);
+  const pages = i32[bounds + 1]! - 1;
+  image.release(i32[slot]!, i32[slot + 2]! * ENTRY);
+  i32.copyWithin(slot, slot + SLOT, slotAt(bounds, pages + 1));
+  i32[bounds + 1] = pages;
+  if (pages > 0) return bounds;
+  image.release(bounds, HEAD + i32[bounds]! * SLOT);
+  return 0;
+}
+
+function textOf(image: Image, trait: number): string {
+  return image.readText(image.i32[trait + TraitRecord.operand]!);
 }
 
 /** As compareStrings in values.ts, with a text of the image. */

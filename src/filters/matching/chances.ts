@@ -2,10 +2,13 @@ import type { Dictionary } from './dictionary.js';
 import type { Image } from './image.js';
 import { PlaceRecord, TraitKind, TraitRecord } from './layout.js';
 
-/** How likely a document has one of the traits; more than 1 when several are likely. */
+/** Of a value being on the wanted side of a bound: not known, so that a trait of average values goes before. */
+export const CHANCE_OF_BOUND = 0.4;
+
+/** How likely a document has one of the traits, 0 standing for a bound; more than 1 when several are likely. */
 export function chanceOfSet(traits: readonly number[], dictionary: Dictionary): number {
   let chance = 0;
-  for (const trait of traits) chance += chanceOf(dictionary, trait);
+  for (const trait of traits) chance += trait === 0 ? CHANCE_OF_BOUND : chanceOf(dictionary, trait);
   return chance;
 }
 
@@ -20,7 +23,8 @@ export function chanceOf(dictionary: Dictionary, trait: number): number {
   const { i32 } = image;
   const place = dictionary.placeOf(i32[trait + TraitRecord.what]! >>> 4);
   const seen = i32[place + PlaceRecord.seen]!;
-  const crowd = i32[trait + TraitRecord.gated]! / CROWD;
+  const gated = i32[trait + TraitRecord.gated]!;
+  const crowd = gated === 0 ? 0 : i32[gated + 1]! / CROWD;
   if (seen >= ENOUGH_SEEN) return (i32[trait + TraitRecord.seen]! + 0.5) / (seen + 1) + crowd;
   return guessOf(image, place, (i32[trait + TraitRecord.what]! & 15) as TraitKind) + crowd;
 }

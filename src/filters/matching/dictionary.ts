@@ -1,7 +1,7 @@
 import { Header, type Image, textWords } from './image.js';
 import { KeyRecord, OpaqueRecord, PlaceId, PlaceRecord, TraitKind, TraitRecord } from './layout.js';
 import { listAdd, listItem, listLength, listPop, listRelease } from './lists.js';
-import { mix, PairTable, RecordTable } from './tables.js';
+import { mix, RecordTable } from './tables.js';
 import type { Place, Trait } from './take-apart.js';
 
 /** The words of the index: keys, places, traits and evaluated conditions, each there once. Found by readers, too. */
@@ -9,13 +9,11 @@ export class Dictionary {
   readonly keys: RecordTable;
   readonly traits: RecordTable;
   readonly opaques: RecordTable;
-  readonly pairs: PairTable;
 
   constructor(readonly image: Image) {
     this.keys = new RecordTable(image, Header.keys);
     this.traits = new RecordTable(image, Header.values);
     this.opaques = new RecordTable(image, Header.opaques);
-    this.pairs = new PairTable(image, Header.pairs);
   }
 
   /** The key's record, or 0. */

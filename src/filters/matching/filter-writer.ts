@@ -1,12 +1,13 @@
 import type { Query } from '../query.js';
-import { Blocks } from './blocks.js';
 import { Dictionary } from './dictionary.js';
 import { FilterTable } from './filter-table.js';
 import { chanceOfSet } from './chances.js';
-import { type GateSet, gateSetsOf, releaseGates } from './gates.js';
+import { gateSetsOf } from './gates.js';
 import { Header, type Image } from './image.js';
-import { GO_FALSE, LeafKind, LeafWords, QueryRecord, TraitRecord } from './layout.js';
+import { guardsOf, leafAt } from './guard-choice.js';
+import { LeafWords, QueryRecord, TraitRecord } from './layout.js';
 import { listAdd, listItem, listLength, listPop, listRemove } from './lists.js';
+import { Postings } from './postings.js';
 import { type HeldTree, Leaves, type Program, programOf } from './programs.js';
 import { mix, RecordTable } from './tables.js';
 import { takeApart } from './take-apart.js';
@@ -34,8 +35,6 @@ export interface FilterWriter {
   reconsider(queries: number): void;
 }
 
-/** A query whose conditions times gates are more is not listed by gates. */
-const MOST_POSTINGS = 512;
 /** Another gate is taken when it is open less than half as often. */
 const BETTER = 0.5;
 /** For each query that is added, so many others are reconsidered: the first of many were placed on guesses. */
@@ -45,7 +44,7 @@ export function createFilterWriter(image: Image): FilterWriter {
   const dictionary = new Dictionary(image);
   if (image.i32[Header.slots] === 0) begin();
   const leaves = new Leaves(dictionary);
-  const blocks = new Blocks(dictionary);
+  const postings = new Postings(dictionary);
   const filters = new FilterTable(image);
   const programs = new RecordTable(image, Header.programs);
   let cursor = 0;
@@ -149,14 +148,9 @@ export function createFilterWriter(image: Image): FilterWriter {
 
   /** Lists a query by the best of its gates, and keeps the others in mind. */
   function list(record: number, held: HeldTree): void {
-    const count = image.i32[record + QueryRecord.leaves]!;
-    const sets: GateSet[] = [];
-    for (const set of gateSetsOf(held, dictionary)) {
-      if (set.length * count <= MOST_POSTINGS) sets.push(set);
-      else releaseGates(set, dictionary);
-    }
+    listByLeaves(record, true);
+    const sets = gateSetsOf(held, dictionary);
     if (sets.length === 0) {
-      post(record, 0, true);
       listUnconditional(record);
       return;
     }
@@ -175,7 +169,7 @@ export function createFilterWriter(image: Image): FilterWriter {
     }
     i32[record + QueryRecord.gates] = block;
     i32[record + QueryRecord.gate] = bestSet(block) - block;
-    postGated(record, true);
+    listAtGates(record, true);
   }
 
   /** Where in a block of gates the best set begins. */
@@ -206,76 +200,30 @@ export function createFilterWriter(image: Image): FilterWriter {
     return traits;
   }
 
-  /** Lists a query under each gate of its set, or takes it out there. */
-  function postGated(record: number, adds: boolean): void {
+  /** Lists a query at each gate of its set, or takes it out there. */
+  function listAtGates(record: number, adds: boolean): void {
     const set = image.i32[record + QueryRecord.gates]! + image.i32[record + QueryRecord.gate]!;
-    const done = new Set<number>();
+    const guards = adds ? guardsOf(image, leaves, record) : [];
     for (let i = 0; i < image.i32[set]!; i++) {
       const trait = image.i32[set + 1 + i * 2]!;
-      const asking = leafAt(record, image.i32[set + 2 + i * 2]!);
-      const placeId = image.i32[trait + TraitRecord.what]! >>> 4;
-      if (!done.has(trait)) {
-        done.add(trait);
-        image.i32[trait + TraitRecord.gated]! += adds ? 1 : -1;
-        post(record, trait, adds);
-      }
-      // the gate's own place leads to the leaf that asks for it, be it that it looks at a place around it
-      if (!leaves.placesOf(asking).includes(placeId)) change(adds, placeId, trait, record, asking, 0);
+      const asking = image.i32[set + 2 + i * 2]!;
+      const leaf = leafAt(record, asking);
+      if (trait === 0) {
+        if (adds) postings.addGate(record, leaf, guards[asking]!);
+        else postings.removeGate(record, leaf);
+      } else if (adds) postings.addTo(trait + TraitRecord.gated, record, guards[asking]!);
+      else postings.removeFrom(trait + TraitRecord.gated, record);
     }
   }
 
-  /** Lists each condition of a query in the block of its place and the gate, or takes it out there. */
-  function post(record: number, gate: number, adds: boolean): void {
+  /** Lists a query by each of its conditions, or takes it out there. */
+  function listByLeaves(record: number, adds: boolean): void {
     const count = image.i32[record + QueryRecord.leaves]!;
-    const necessary = adds ? necessaryLeaves(record) : [];
+    const guards = adds ? guardsOf(image, leaves, record) : [];
     for (let i = 0; i < count; i++) {
-      const leaf = leafAt(record, i);
-      const guard = adds ? guardOf(necessary, leaf, gate) : 0;
-      for (const placeId of leaves.placesOf(leaf)) change(adds, placeId, gate, record, leaf, guard);
+      if (adds) postings.add(record, leafAt(record, i), guards[i]!);
+      else postings.remove(record, leafAt(record, i));
     }
-  }
-
-  function change(
-    adds: boolean,
-    placeId: number,
-    gate: number,
-    record: number,
-    leaf: number,
-    guard: number,
-  ): void {
-    if (adds) blocks.add(placeId, gate, record, leaf, guard);
-    else blocks.remove(placeId, gate, record, leaf);
-  }
-
-  /** Leaves that are asked first, without which the query does not hold, likely false ones first. */
-  function necessaryLeaves(record: number): number[] {
-    const found: { leaf: number; chance: number }[] = [];
-    for (let leaf = leafAt(record, 0); ;) {
-      const next = image.i32[leaf + LeafWords.next]!;
-      const whenTrue = next >>> 16;
-      const whenFalse = next & 0xffff;
-      if (whenFalse !== GO_FALSE && whenTrue !== GO_FALSE) break;
-      if (whenFalse === GO_FALSE) {
-        const chance = leaves.chanceOf(leaf);
-        if (chance !== undefined) found.push({ leaf, chance });
-      }
-      const target = whenFalse === GO_FALSE ? whenTrue : whenFalse;
-      if (target >= GO_FALSE) break;
-      leaf = leafAt(record, target);
-    }
-    return found.sort((a, b) => a.chance - b.chance).map(({ leaf }) => leaf);
-  }
-
-  /** The first that says more than the condition itself and its gate do. */
-  function guardOf(necessary: readonly number[], leaf: number, gate: number): number {
-    const { i32 } = image;
-    return (
-      necessary.find(
-        (each) =>
-          each !== leaf &&
-          ((i32[each + LeafWords.what]! & 15) !== LeafKind.trait || i32[each + LeafWords.operand] !== gate),
-      ) ?? 0
-    );
   }
 
   function listUnconditional(record: number): void {
@@ -286,14 +234,14 @@ export function createFilterWriter(image: Image): FilterWriter {
   function removeQuery(record: number): void {
     const block = image.i32[record + QueryRecord.gates]!;
     const count = image.i32[record + QueryRecord.leaves]!;
+    listByLeaves(record, false);
     if (block !== 0) {
-      postGated(record, false);
+      listAtGates(record, false);
       forEachSet(block, (_at, traits) => {
-        for (const trait of traits) dictionary.releaseTrait(trait);
+        for (const trait of traits) if (trait !== 0) dictionary.releaseTrait(trait);
       });
       image.release(block, image.i32[block]!);
     } else {
-      post(record, 0, false);
       image.i32[Header.unconditional] = listRemove(image, image.i32[Header.unconditional]!, record);
     }
     programs.remove(record);
@@ -322,9 +270,9 @@ export function createFilterWriter(image: Image): FilterWriter {
       if (best === present) continue;
       if (chanceOfSet(traitsAt(best), dictionary) > chanceOfSet(traitsAt(present), dictionary) * BETTER)
         continue;
-      postGated(record, false);
+      listAtGates(record, false);
       image.i32[record + QueryRecord.gate] = best - block;
-      postGated(record, true);
+      listAtGates(record, true);
     }
   }
 
@@ -334,10 +282,6 @@ export function createFilterWriter(image: Image): FilterWriter {
     remove,
     reconsider,
   };
-}
-
-function leafAt(record: number, at: number): number {
-  return record + QueryRecord.firstLeaf + at * LeafWords.words;
 }
 
 const FLOAT = new Float64Array(1);

@@ -2,8 +2,9 @@ import { chanceOfSet } from './chances.js';
 import type { Dictionary } from './dictionary.js';
 import type { HeldLeaf, HeldTree } from './programs.js';
 
-/** A trait that a query can be looked for by, and the leaf that asks for it. */
+/** What a query can be looked for by, and the leaf that asks for it. */
 export interface Gate {
+  /** 0: the bound of the leaf */
   trait: number;
   leaf: HeldLeaf;
 }
@@ -24,6 +25,7 @@ export function gateSetsOf(tree: HeldTree, dictionary: Dictionary): GateSet[] {
     case 'not':
       return [];
     case 'leaf':
+      if (tree.leaf.isBound) return [[{ trait: 0, leaf: tree.leaf }]];
       return tree.leaf.needs.map((need) =>
         need.map(({ place, trait }) => {
           const placeId = dictionary.holdPlace(place);
@@ -69,5 +71,5 @@ function keepBest(sets: readonly GateSet[], dictionary: Dictionary, most = MOST_
 }
 
 export function releaseGates(gates: GateSet, dictionary: Dictionary): void {
-  for (const { trait } of gates) dictionary.releaseTrait(trait);
+  for (const { trait } of gates) if (trait !== 0) dictionary.releaseTrait(trait);
 }

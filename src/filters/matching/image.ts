@@ -129,8 +129,7 @@ export const Header = {
   values: 20,
   opaques: 24,
   programs: 28,
-  pairs: 32,
-  traitSets: 36,
+  traitSets: 32,
   free: 40,
 } as const;
 

@@ -24,15 +24,20 @@ export const PlaceRecord = {
   sizes: 9,
   jsons: 10,
   bounds: 11,
-  /** pairs of the id of a place, one of whose traits leads to conditions on this one, and how many do: `[capacity, count, pairs...]` */
-  gates: 12,
-  /** conditions that no trait leads to: a block of conditions */
-  ungated: 13,
+  /** evaluated conditions that depend on it: a list */
+  evaluated: 12,
+  lowerGrams: 13,
   /** documents that were looked at, for the shares of traits among them */
   seen: 14,
   serial: 15,
-  lowerGrams: 16,
-  words: 20,
+  /** bounds of numbers and texts: what holds from them on, and what holds below */
+  fromNumbers: 16,
+  belowNumbers: 17,
+  fromTexts: 18,
+  belowTexts: 19,
+  /** the same, of queries that are looked for by them in documents that are new */
+  gated: 20,
+  words: 24,
 } as const;
 
 /** Ids of the places that are always there. */
@@ -44,13 +49,13 @@ export const TraitRecord = {
   /** kind | place id << 4 */
   what: 1,
   references: 2,
-  /** a bit for each place to whose conditions it leads (its id modulo 32); some may be left of those that went */
-  leads: 3,
+  /** queries with the condition that it is there: a list of guards */
+  queries: 3,
   /** a double, or in the first word the place of a text, which is right behind the record */
   operand: 4,
   /** documents that had it, of those that the place has seen */
   seen: 6,
-  /** queries that are looked for by it */
+  /** queries that are looked for by it in documents that are new: a list of guards */
   gated: 7,
   words: 8,
 } as const;
@@ -82,6 +87,8 @@ export const OpaqueRecord = {
   serial: 3,
   /** ids of the places it depends on */
   places: 4,
+  /** queries that have it: a list of guards */
+  queries: 5,
   words: 8,
 } as const;
 
@@ -139,28 +146,7 @@ export const FilterRecord = {
 } as const;
 
 /**
- * A condition with the query that it decides: laid out as a leaf is, with the query in the place of where to go on. As a
- * guard it is another condition that must hold for the query to hold; `what` is 0 when there is none.
+ * A guard: a query, and a condition of it without which it need not be looked at. Laid out as a leaf is, with the query in
+ * the place of where to go on; `what` is 0 when there is none.
  */
 export const Posting = { what: 0, query: 1, operand: 2, words: 4 } as const;
-
-/**
- * Conditions on one place that are looked at when one trait is there: a short list, `[1, count, capacity, 0,
- * (condition, guard)...]`, or, when it has become long, an index of them.
- */
-export const Block = { kind: 0, count: 1, capacity: 2, firstPosting: 4, postingWords: 8 } as const;
-export const BlockKind = { short: 1, indexed: 2 } as const;
-
-/** An indexed block. Lists of guards by trait, and by evaluated condition, are in the table of pairs. */
-export const IndexedBlock = {
-  kind: 0,
-  count: 1,
-  numbers: 2,
-  texts: 3,
-  /** the evaluated conditions: a list */
-  evaluated: 4,
-  words: 8,
-} as const;
-
-/** A short list that gets longer becomes an index. */
-export const MOST_SHORT = 16;

@@ -2,29 +2,17 @@ import { compileQuery, type Predicate } from '../compile.js';
 import { type DocumentView, viewOf } from '../document-view.js';
 import type { Expression } from '../expression.js';
 import type { FilterDocument } from '../query.js';
-import { placeKey } from './blocks.js';
-import {
-  BELOW,
-  boundCount,
-  compareTexts,
-  FROM,
-  listAtBound,
-  numbersUpTo,
-  type Side,
-  textsUpTo,
-} from './bounds.js';
+import { compareStrings } from '../values.js';
+import { compareTexts, eachNumberBetween, eachTextBetween } from './bounds.js';
 import { Dictionary } from './dictionary.js';
 import { DocumentState, type Several, Yield } from './document-state.js';
 import { FilterTable } from './filter-table.js';
 import { FIRST_GUARD } from './guards.js';
 import { Header, type Image } from './image.js';
 import {
-  Block,
-  BlockKind,
   FilterRecord,
   GO_FALSE,
   GO_TRUE,
-  IndexedBlock,
   KeyRecord,
   LeafKind,
   LeafWords,
@@ -172,149 +160,103 @@ export class Matcher {
     return places;
   }
 
-  // An update: what is listed at a changed place, under the gates that are open before or after.
+  // An update: what is listed by the conditions that flip at a changed place.
 
   private searchPlace(placeId: number): void {
-    const { i32 } = this.image;
+    const { image, former, latter } = this;
     const place = this.dictionary.placeOf(placeId);
-    const ungated = i32[place + PlaceRecord.ungated]!;
-    const gates = i32[place + PlaceRecord.gates]!;
-    if (ungated === 0 && gates === 0) return;
-    this.former.look(placeId);
-    this.latter.look(placeId);
-    if (this.isSameScalar(placeId)) return;
-    if (ungated !== 0) this.searchBlock(ungated, placeId);
-    if (gates === 0) return;
-    const key = placeKey(placeId);
-    const count = i32[gates + 1]!;
-    for (let i = 0; i < count; i++) {
-      const gateId = i32[gates + 2 + i * 2]!;
-      this.latter.look(gateId);
-      this.openGates(this.latter, gateId, key, placeId);
-      if (this.changed[gateId] !== this.search) continue;
-      this.former.look(gateId);
-      this.openGates(this.former, gateId, key, placeId);
+    if (placeId !== PlaceId.any) {
+      former.look(placeId);
+      latter.look(placeId);
+      if (this.isSame(placeId)) return;
+      this.searchTraits(placeId, place);
+      this.searchNumbers(placeId, place);
+      this.searchTexts(placeId, place);
+    }
+    const evaluated = image.i32[place + PlaceRecord.evaluated]!;
+    for (let i = 0; i < listLength(image, evaluated); i++) {
+      const opaque = listItem(image, evaluated, i);
+      if (this.evaluate(opaque, former) !== this.evaluate(opaque, latter))
+        this.decideList(image.i32[opaque + OpaqueRecord.queries]!);
     }
   }
 
   /** A value that stays what it is, as when a part of an object changes and a path leads to another part. */
-  private isSameScalar(placeId: number): boolean {
+  private isSame(placeId: number): boolean {
     const { former, latter } = this;
     const kind = former.kind[placeId];
-    if (placeId === PlaceId.any || kind !== latter.kind[placeId]) return false;
+    if (kind !== latter.kind[placeId]) return false;
     if (kind === Yield.scalar) return Object.is(former.value[placeId], latter.value[placeId]);
     return kind === Yield.none || kind === Yield.missing;
   }
 
-  /** Looks into the blocks of a place whose gates are open: traits that another place has in a document. */
-  private openGates(state: DocumentState, gateId: number, key: number, placeId: number): void {
-    const kind = state.kind[gateId];
-    if (kind === Yield.none) return;
-    if (kind === Yield.several) {
-      for (const trait of state.several[gateId]!.traits) this.openGate(key, trait, placeId);
-    } else if (state.trait[gateId] !== 0) this.openGate(key, state.trait[gateId]!, placeId);
-    if (!state.exists(gateId)) return;
-    const exists = this.image.i32[this.dictionary.placeOf(gateId) + PlaceRecord.exists]!;
-    if (exists !== 0) this.openGate(key, exists, placeId);
-  }
-
-  private openGate(key: number, trait: number, placeId: number): void {
-    if ((this.image.i32[trait + TraitRecord.leads]! & (1 << (placeId & 31))) === 0) return;
-    const block = this.dictionary.pairs.get(key, trait);
-    if (block !== 0) this.searchBlock(block, placeId);
-  }
-
-  /** Decides the queries in a block of whose conditions one has flipped. */
-  private searchBlock(block: number, placeId: number): void {
+  /** Conditions that a trait is there, of traits that came or went. */
+  private searchTraits(placeId: number, place: number): void {
+    const { former, latter } = this;
     const { i32 } = this.image;
-    if (i32[block] === BlockKind.indexed) return this.searchIndexed(block, placeId);
-    const { former, latter } = this;
-    const end = block + Block.firstPosting + i32[block + Block.count]! * Block.postingWords;
-    const isPlain = former.kind[placeId]! <= Yield.missing && latter.kind[placeId]! <= Yield.missing;
-    for (let at = block + Block.firstPosting; at < end; at += Block.postingWords) {
-      const flips = isPlain
-        ? this.flipsPlainly(at, placeId)
-        : this.holds(at, former) !== this.holds(at, latter);
-      if (flips) this.decideGuarded(at + Posting.words);
-    }
-  }
-
-  /** Whether a condition flips at a place that yields one value or none before, and so after. */
-  private flipsPlainly(posting: number, placeId: number): boolean {
-    const { image, former, latter } = this;
-    const { i32 } = image;
-    const operand = i32[posting + Posting.operand]!;
-    switch (i32[posting + Posting.what]! & 15) {
-      case LeafKind.trait:
-        return (former.trait[placeId] === operand) !== (latter.trait[placeId] === operand);
-      case LeafKind.traits:
-        return this.isIn(operand, former.trait[placeId]!) !== this.isIn(operand, latter.trait[placeId]!);
-      case LeafKind.fromNumber: {
-        const bound = image.f64[(posting + Posting.operand) >> 1]!;
-        return former.number[placeId]! >= bound !== latter.number[placeId]! >= bound;
-      }
-      case LeafKind.belowNumber: {
-        const bound = image.f64[(posting + Posting.operand) >> 1]!;
-        return former.number[placeId]! < bound !== latter.number[placeId]! < bound;
-      }
-      default:
-        return this.holds(posting, former) !== this.holds(posting, latter);
-    }
-  }
-
-  private searchIndexed(block: number, placeId: number): void {
-    const { image, former, latter } = this;
-    const { i32 } = image;
-    this.searchTraits(block, placeId);
-    const numbers = i32[block + IndexedBlock.numbers]!;
-    if (numbers !== 0) {
-      const count = boundCount(image, numbers);
-      const above = (value: number): number =>
-        value === Infinity ? count : numbersUpTo(image, numbers, value);
-      const [leastBefore, greatestBefore] = rangeOf(former, placeId);
-      const [leastAfter, greatestAfter] = rangeOf(latter, placeId);
-      this.decideBetween(numbers, above(greatestBefore), above(greatestAfter), FROM, 2);
-      this.decideBetween(numbers, above(leastBefore), above(leastAfter), BELOW, 2);
-    }
-    const texts = i32[block + IndexedBlock.texts]!;
-    if (texts !== 0) {
-      const count = boundCount(image, texts);
-      const above = (value: string | undefined, none: number): number =>
-        value === undefined ? none : textsUpTo(image, texts, value);
-      const [leastBefore, greatestBefore] = textRangeOf(former, placeId);
-      const [leastAfter, greatestAfter] = textRangeOf(latter, placeId);
-      this.decideBetween(texts, above(greatestBefore, 0), above(greatestAfter, 0), FROM, 1);
-      this.decideBetween(texts, above(leastBefore, count), above(leastAfter, count), BELOW, 1);
-    }
-    const evaluated = i32[block + IndexedBlock.evaluated]!;
-    for (let i = 0; i < listLength(image, evaluated); i++) {
-      const opaque = listItem(image, evaluated, i);
-      if (this.evaluate(opaque, former) !== this.evaluate(opaque, latter))
-        this.decideList(this.dictionary.pairs.get(block, opaque));
-    }
-  }
-
-  /** Of an indexed block: queries that ask for a trait which came or went. */
-  private searchTraits(block: number, placeId: number): void {
-    const { former, latter } = this;
-    const { pairs } = this.dictionary;
     if (former.exists(placeId) !== latter.exists(placeId)) {
-      const exists = this.image.i32[this.dictionary.placeOf(placeId) + PlaceRecord.exists]!;
-      if (exists !== 0) this.decideList(pairs.get(block, exists));
+      const exists = i32[place + PlaceRecord.exists]!;
+      if (exists !== 0) this.decideList(i32[exists + TraitRecord.queries]!);
+    }
+    if (former.kind[placeId] !== Yield.several && latter.kind[placeId] !== Yield.several) {
+      const before = former.trait[placeId]!;
+      const after = latter.trait[placeId]!;
+      if (before === after) return;
+      if (before !== 0) this.decideList(i32[before + TraitRecord.queries]!);
+      if (after !== 0) this.decideList(i32[after + TraitRecord.queries]!);
+      return;
     }
     const before = traitsOf(former, placeId);
     const after = traitsOf(latter, placeId);
-    for (const trait of before) if (!after.includes(trait)) this.decideList(pairs.get(block, trait));
-    for (const trait of after) if (!before.includes(trait)) this.decideList(pairs.get(block, trait));
+    for (const trait of before)
+      if (!after.includes(trait)) this.decideList(i32[trait + TraitRecord.queries]!);
+    for (const trait of after)
+      if (!before.includes(trait)) this.decideList(i32[trait + TraitRecord.queries]!);
   }
 
-  private decideBetween(block: number, one: number, other: number, side: Side, words: 1 | 2): void {
-    const end = Math.max(one, other);
-    for (let i = Math.min(one, other); i < end; i++)
-      this.decideList(listAtBound(this.image, block, i, side, words));
+  /** Conditions on the order of numbers: what holds from a bound on is of the greatest, what holds below of the least. */
+  private searchNumbers(placeId: number, place: number): void {
+    const { image, former, latter } = this;
+    const from = image.i32[place + PlaceRecord.fromNumbers]!;
+    if (from !== 0) {
+      const before = greatestOf(former, placeId);
+      const after = greatestOf(latter, placeId);
+      eachNumberBetween(image, from, Math.min(before, after), Math.max(before, after), this.decideGuard);
+    }
+    const below = image.i32[place + PlaceRecord.belowNumbers]!;
+    if (below !== 0) {
+      const before = leastOf(former, placeId);
+      const after = leastOf(latter, placeId);
+      eachNumberBetween(image, below, Math.min(before, after), Math.max(before, after), this.decideGuard);
+    }
   }
 
-  // A document by itself: what is listed at the place of each gate that it opens, and what needs no gate.
+  private searchTexts(placeId: number, place: number): void {
+    const { image, former, latter } = this;
+    const from = image.i32[place + PlaceRecord.fromTexts]!;
+    if (from !== 0) {
+      const before = textsOf(former, placeId)[1];
+      const after = textsOf(latter, placeId)[1];
+      // none is less than any
+      if (before !== after) {
+        const [low, high] = isBefore(before, after) ? [before, after] : [after, before];
+        eachTextBetween(image, from, low, high, this.decideGuard);
+      }
+    }
+    const below = image.i32[place + PlaceRecord.belowTexts]!;
+    if (below !== 0) {
+      const before = textsOf(former, placeId)[0];
+      const after = textsOf(latter, placeId)[0];
+      // none is greater than any
+      if (before !== after) {
+        const swapped = before === undefined || (after !== undefined && compareStrings(after, before) < 0);
+        const [low, high] = swapped ? [after, before] : [before, after];
+        eachTextBetween(image, below, low, high, this.decideGuard);
+      }
+    }
+  }
+
+  // A document by itself: what is listed at the gates that it opens, and what has no gate.
 
   private searchDocument(document: FilterDocument): void {
     const { image } = this;
@@ -336,56 +278,27 @@ export class Matcher {
   }
 
   private searchGates(placeId: number): void {
-    const { latter } = this;
-    latter.look(placeId);
-    const key = placeKey(placeId);
-    for (const trait of traitsOf(latter, placeId)) this.searchOpen(key, trait, placeId);
-    if (!latter.exists(placeId)) return;
-    const exists = this.image.i32[this.dictionary.placeOf(placeId) + PlaceRecord.exists]!;
-    if (exists !== 0) this.searchOpen(key, exists, placeId);
-  }
-
-  /** Decides the queries in a block of whose conditions one holds. */
-  private searchOpen(key: number, trait: number, placeId: number): void {
-    const { image, latter } = this;
+    const { latter, image, decideGuard } = this;
     const { i32 } = image;
-    const { pairs } = this.dictionary;
-    const block = pairs.get(key, trait);
-    if (block === 0) return;
-    if (i32[block] === BlockKind.short) {
-      const end = block + Block.firstPosting + i32[block + Block.count]! * Block.postingWords;
-      for (let at = block + Block.firstPosting; at < end; at += Block.postingWords)
-        this.decideGuarded(at + Posting.words);
-      return;
-    }
-    for (const each of traitsOf(latter, placeId)) this.decideList(pairs.get(block, each));
-    const exists = i32[this.dictionary.placeOf(placeId) + PlaceRecord.exists]!;
-    if (exists !== 0 && latter.exists(placeId)) this.decideList(pairs.get(block, exists));
-    const numbers = i32[block + IndexedBlock.numbers]!;
-    if (numbers !== 0) {
-      const [least, greatest] = rangeOf(latter, placeId);
-      this.decideBetween(numbers, 0, numbersUpTo(image, numbers, greatest), FROM, 2);
-      const count = boundCount(image, numbers);
-      this.decideBetween(
-        numbers,
-        least === Infinity ? count : numbersUpTo(image, numbers, least),
-        count,
-        BELOW,
-        2,
-      );
-    }
-    const texts = i32[block + IndexedBlock.texts]!;
-    if (texts !== 0) {
-      const [least, greatest] = textRangeOf(latter, placeId);
-      if (greatest !== undefined) this.decideBetween(texts, 0, textsUpTo(image, texts, greatest), FROM, 1);
-      if (least !== undefined)
-        this.decideBetween(texts, textsUpTo(image, texts, least), boundCount(image, texts), BELOW, 1);
-    }
-    const evaluated = i32[block + IndexedBlock.evaluated]!;
-    for (let i = 0; i < listLength(image, evaluated); i++) {
-      const opaque = listItem(image, evaluated, i);
-      if (this.evaluate(opaque, latter)) this.decideList(pairs.get(block, opaque));
-    }
+    latter.look(placeId);
+    if (latter.kind[placeId] === Yield.none) return;
+    const place = this.dictionary.placeOf(placeId);
+    for (const trait of traitsOf(latter, placeId)) this.decideList(i32[trait + TraitRecord.gated]!);
+    const exists = i32[place + PlaceRecord.exists]!;
+    if (exists !== 0 && latter.exists(placeId)) this.decideList(i32[exists + TraitRecord.gated]!);
+    const gated = place + PlaceRecord.gated;
+    const [from, below, fromTexts, belowTexts] = [
+      i32[gated]!,
+      i32[gated + 1]!,
+      i32[gated + 2]!,
+      i32[gated + 3]!,
+    ];
+    if (from !== 0) eachNumberBetween(image, from, -Infinity, greatestOf(latter, placeId), decideGuard);
+    if (below !== 0) eachNumberBetween(image, below, leastOf(latter, placeId), Infinity, decideGuard);
+    if ((fromTexts | belowTexts) === 0) return;
+    const [least, greatest] = textsOf(latter, placeId);
+    if (greatest !== undefined) eachTextBetween(image, fromTexts, undefined, greatest, decideGuard);
+    if (least !== undefined) eachTextBetween(image, belowTexts, least, undefined, decideGuard);
   }
 
   private decideFrom(first: number): void {
@@ -399,11 +312,11 @@ export class Matcher {
     if (list === 0) return;
     const { i32 } = this.image;
     const end = list + FIRST_GUARD + i32[list + 1]! * Posting.words;
-    for (let at = list + FIRST_GUARD; at < end; at += Posting.words) this.decideGuarded(at);
+    for (let at = list + FIRST_GUARD; at < end; at += Posting.words) this.decideGuard(at);
   }
 
-  /** Decides a query, unless its guard says that it holds neither before nor after. */
-  private decideGuarded(guard: number): void {
+  /** Decides a query, unless its guard says that what has flipped changes nothing. */
+  private readonly decideGuard = (guard: number): void => {
     const { i32 } = this.image;
     const what = i32[guard + Posting.what]!;
     if (
@@ -413,7 +326,7 @@ export class Matcher {
     )
       return;
     this.decide(i32[guard + Posting.query]!);
-  }
+  };
 
   /** Whether a query holds, or has flipped; once a search. */
   private decide(query: number): void {
@@ -577,18 +490,21 @@ function traitsOf(state: DocumentState, placeId: number): readonly number[] {
   return trait === 0 || state.kind[placeId] === Yield.none ? NONE : [trait];
 }
 
-function rangeOf(state: DocumentState, placeId: number): [least: number, greatest: number] {
-  if (state.kind[placeId] === Yield.several) {
-    const { least, greatest } = state.several[placeId]!;
-    return [least, greatest];
-  }
+/** The greatest number; less than any when there is none. */
+function greatestOf(state: DocumentState, placeId: number): number {
+  if (state.kind[placeId] === Yield.several) return state.several[placeId]!.greatest;
   const number = state.number[placeId]!;
-  return state.kind[placeId] !== Yield.scalar || Number.isNaN(number)
-    ? [Infinity, -Infinity]
-    : [number, number];
+  return Number.isNaN(number) ? -Infinity : number;
 }
 
-function textRangeOf(
+/** The least number; greater than any when there is none. */
+function leastOf(state: DocumentState, placeId: number): number {
+  if (state.kind[placeId] === Yield.several) return state.several[placeId]!.least;
+  const number = state.number[placeId]!;
+  return Number.isNaN(number) ? Infinity : number;
+}
+
+function textsOf(
   state: DocumentState,
   placeId: number,
 ): [least: string | undefined, greatest: string | undefined] {
@@ -596,8 +512,12 @@ function textRangeOf(
     const { leastText, greatestText } = state.several[placeId]!;
     return [leastText, greatestText];
   }
-  const value = state.kind[placeId] === Yield.scalar ? state.value[placeId] : undefined;
+  const value = state.value[placeId];
   return typeof value === 'string' ? [value, value] : [undefined, undefined];
+}
+
+function isBefore(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || (other !== undefined && compareStrings(one, other) < 0);
 }
 
 function ascending(a: number, b: number): number {

@@ -1,4 +1,4 @@
-import { chanceOf, chanceOfSet } from './chances.js';
+import { CHANCE_OF_BOUND, chanceOf, chanceOfSet } from './chances.js';
 import type { Dictionary } from './dictionary.js';
 import { Header, type Image } from './image.js';
 import { GO_FALSE, GO_TRUE, LeafKind, LeafWords, MOST_LEAVES, OpaqueRecord, TraitSet } from './layout.js';
@@ -12,6 +12,8 @@ export interface HeldLeaf {
   /** two words, or a double */
   operand: number;
   isNumber: boolean;
+  /** it asks for one side of a bound */
+  isBound: boolean;
   needs: readonly Need[];
   /** its place in the program */
   at: number;
@@ -24,8 +26,6 @@ export type HeldTree =
 export interface Program {
   leaves: { leaf: HeldLeaf; next: number }[];
 }
-
-const CHANCE_OF_RANGE = 0.4;
 
 /** Puts the conditions of queries into the image and takes them out. */
 export class Leaves {
@@ -53,10 +53,12 @@ export class Leaves {
   private holdLeaf(leaf: Leaf): HeldLeaf {
     const { dictionary } = this;
     const needs = needsOfLeaf(leaf);
+    const isBound = leaf.kind === 'from' || leaf.kind === 'below';
     const made = (kind: number, placeId: number, operand: number, isNumber = false): HeldLeaf => ({
       what: kind | (placeId << 4),
       operand,
       isNumber,
+      isBound,
       needs,
       at: -1,
     });
@@ -153,7 +155,7 @@ export class Leaves {
         return chanceOfSet([...i32.subarray(first, first + i32[operand + TraitSet.count]!)], this.dictionary);
       }
       default:
-        return CHANCE_OF_RANGE;
+        return CHANCE_OF_BOUND;
     }
   }
 

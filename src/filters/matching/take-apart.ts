@@ -360,7 +360,7 @@ function gramNeeds(place: Place, test: Extract<ElementTest, { kind: 'regex' }>):
   ]);
 }
 
-/** What a condition needs, as alternatives of which any one may be looked for. */
+/** Traits that a condition needs, as alternatives of which any one may be looked for. A bound is looked for itself. */
 export function needsOfLeaf(leaf: Leaf): readonly Need[] {
   switch (leaf.kind) {
     case 'traits': {
@@ -372,7 +372,7 @@ export function needsOfLeaf(leaf: Leaf): readonly Need[] {
     }
     case 'from':
     case 'below':
-      return [[exists(leaf.place)]];
+      return [];
     case 'evaluated':
       return leaf.needs;
   }
