@@ -19,7 +19,9 @@ const FIRST_ENTRIES = 2;
 /** Compares the bound that stands at `at` with a value: negative, zero, positive. */
 type Compare<V> = (image: Image, at: number, value: V) => number;
 
-const compareNumber: Compare<number> = ({ f64 }, at, value) => f64[at >> 1]! - value;
+// not by their difference: the bound behind the greatest number is infinity
+const compareNumber: Compare<number> = ({ f64 }, at, value) =>
+  f64[at >> 1]! < value ? -1 : f64[at >> 1]! > value ? 1 : 0;
 const compareText: Compare<string> = (image, at, value) =>
   -compareTexts(image, value, image.i32[image.i32[at]! + TraitRecord.operand]!);
 
