@@ -22,6 +22,12 @@ const LEAST_SHARE = 0.1;
 /** How long a step is to take: with the service to itself, and when others wait. */
 const IDLE_STEP_MS = 40;
 const BUSY_STEP_MS = 8;
+/**
+ * Up to so much may take longer while there are no others: it is a slow disk then that the step waits for, and its time
+ * hardly depends on its size. Steps that shrink to their aim would do next to nothing for each flush.
+ */
+const PATIENT_SIZE = 1024;
+const PATIENT_STEP_MS = 250;
 const LEAST_SIZE = 32;
 const MOST_SIZE = 2048;
 /** What is seen of others is seen in rests, so there is always one. */
@@ -29,6 +35,8 @@ const SHORTEST_REST_MS = 1;
 const LONGEST_REST_MS = 100;
 /** of this thread's time in a rest: beyond it, others are served */
 const BUSY_UTILIZATION = 0.25;
+/** Below it, steps are short: one busy rest may be the machine's doing, and the next one tells. */
+const SHORT_STEPS_BELOW = 0.5;
 
 /**
  * @param load commands of others that wait or are under way
@@ -43,11 +51,16 @@ export function createPace(load: () => number, stopped: AbortSignal): Pace {
     const startMs = performance.now();
     const result = await work(size);
     const tookMs = performance.now() - startMs;
-    const aimMs = share < 1 ? BUSY_STEP_MS : IDLE_STEP_MS;
     // at most twice as much as was tried: a step that had little to do says nothing of a large one
-    size = Math.round(Math.min(MOST_SIZE, 2 * size, Math.max(LEAST_SIZE, (size * aimMs) / tookMs)));
+    size = Math.round(Math.min(MOST_SIZE, 2 * size, Math.max(LEAST_SIZE, sizeAfter(tookMs))));
     await rest(tookMs);
     return result;
+  }
+
+  function sizeAfter(tookMs: number): number {
+    const sizeFor = (aimMs: number) => (size * aimMs) / tookMs;
+    if (share < SHORT_STEPS_BELOW) return sizeFor(BUSY_STEP_MS);
+    return Math.max(sizeFor(IDLE_STEP_MS), Math.min(PATIENT_SIZE, sizeFor(PATIENT_STEP_MS)));
   }
 
   async function rest(tookMs: number): Promise<void> {

@@ -42,8 +42,8 @@ const RETRY_MS = 500;
 /** How often it is noted how far a pass is: what a crash makes it do again. */
 const NOTE_EVERY_MS = 1000;
 const TELL_EVERY_MS = 30_000;
-/** More than so many new active filters are told of as one. */
-const TOLD_ONE_BY_ONE = 10;
+/** So many of the filters that became active are named in the line that tells of them. */
+const NAMED = 10;
 
 /** An application whose pending filters are recalculated. */
 interface Job {
@@ -203,8 +203,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     const waiting = waitingFor(pass);
     const made = await Promise.all(waiting.map((filter) => activate(filter, correlationId)));
     const active = waiting.filter((_, i) => made[i]);
-    if (active.length <= TOLD_ONE_BY_ONE)
-      for (const { name, id } of active) log.info({ filter: name, filterId: id }, 'a filter is active');
+    for (const { name, id } of active) log.debug({ filter: name, filterId: id }, 'a filter is active');
     const seconds = (performance.now() - pass.startedMs) / 1000;
     metrics.passes.inc({ application });
     metrics.seconds.observe(seconds);
@@ -212,6 +211,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       {
         application,
         active: active.length,
+        names: active.slice(0, NAMED).map(({ name }) => name),
         endpoints: pass.total,
         written: pass.submitted,
         seconds: Math.round(seconds * 100) / 100,

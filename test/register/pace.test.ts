@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { createPace } from '../../src/register/pace.js';
 import { createSpeed } from '../../src/register/recalculation-speed.js';
@@ -15,6 +16,25 @@ void t.test('steps grow to what may be done at once, one at a time', async (t) =
   t.equal(sizes.length, 12);
   for (const [i, size] of sizes.entries())
     t.ok(size >= 32 && size <= 2048 && size <= 2 * (sizes[i - 1] ?? 64), `${size}`);
+});
+
+void t.test('steps that wait for a slow disk grow all the same, laborious ones do not', async (t) => {
+  const slow = createPace(() => 0, new AbortController().signal);
+  const flush = async (size: number) => {
+    await sleep(60);
+    return size;
+  };
+  while ((await slow.step(flush)) < 1024);
+  t.pass('though each takes longer than a step should');
+
+  const laborious = createPace(() => 0, new AbortController().signal);
+  const sizes: number[] = [];
+  for (let i = 0; i < 6; i++)
+    await laborious.step((size) => {
+      sizes.push(size);
+      return sleep(size);
+    });
+  t.ok(Math.max(...sizes) <= 260, `${sizes.join(', ')}`);
 });
 
 void t.test('a step that fails is told of, and others go on', async (t) => {
