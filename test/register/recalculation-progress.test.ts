@@ -91,7 +91,10 @@ void t.test('progress grows to the total, and tells who waits for whom', async (
 void t.test('filters that come during a pass share the next one', async (t) => {
   const steps = stepwise();
   const logged: Line[] = [];
-  const log = pino({ level: 'debug' }, { write: (line: string) => void logged.push(JSON.parse(line) as Line) });
+  const log = pino(
+    { level: 'debug' },
+    { write: (line: string) => void logged.push(JSON.parse(line) as Line) },
+  );
   const running = await start(t, { wrap: steps.wrap, log });
   await fill(t, running, fleet(120));
   const first = await createFilter(running, 'first', HOT);
