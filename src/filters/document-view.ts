@@ -1,6 +1,8 @@
 import type { JsonObject, JsonValue } from '../model/json.js';
 import type { FilterDocument } from './query.js';
 
+const GUESSED_LENGTH = 2000;
+
 /** A document under evaluation, shared by all queries that look at it. */
 export class DocumentView implements FilterDocument {
   readonly endpointId: string;
@@ -16,6 +18,11 @@ export class DocumentView implements FilterDocument {
 
   get metadata(): JsonObject {
     return this.#doc.metadata;
+  }
+
+  /** Characters of the metadata, or a guess. */
+  get length(): number {
+    return this.#doc.length ?? GUESSED_LENGTH;
   }
 
   /** The value of a metadata key; undefined where there is none. */

@@ -10,6 +10,8 @@ export interface FilterDocument {
   endpointId: string;
   applicationVersion: string;
   readonly metadata: JsonObject;
+  /** characters of the metadata as JSON text, where that is known */
+  readonly length?: number;
   /** one value of the metadata, where it is to be had without the others; undefined: there is none */
   value?(key: string): JsonValue | undefined;
 }

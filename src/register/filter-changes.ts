@@ -3,9 +3,9 @@ import { encodeEvents, type EventKind } from '../model/event.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { FilterWrite, OutboxEntry, Store } from '../storage/index.js';
 import type { FilterIndex } from './filter-index.js';
-import type { FilterSetLog } from './filter-set-log.js';
+import type { FilterSets } from './filter-sets.js';
 import type { Pipeline } from './pipeline.js';
-import { SET_ASIDE } from './saved-queries.js';
+import { savedQueryOf, SET_ASIDE } from './saved-queries.js';
 
 /** One change of one saved filter, decided when it is its turn, on the filter as it stands then. */
 export interface FilterChange<T> {
@@ -46,7 +46,7 @@ export interface FilterChangesDeps {
   store: Store;
   pipeline: Pick<Pipeline, 'exclusively'>;
   index: FilterIndex;
-  sets: FilterSetLog;
+  sets: FilterSets;
   /** raises the application's filter-set version to at least this number, and answers it */
   version: (application: string, atLeast: number) => number;
   /** called when all of a round is known that concerns an application */
@@ -220,7 +220,7 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
       deps.index.remove(filter.id);
     } else {
       deps.index.put(filter);
-      if (filter.number !== SET_ASIDE) deps.sets.put(filter, version);
+      if (filter.number !== SET_ASIDE) deps.sets.put(filter, version, () => savedQueryOf(filter));
     }
   }
 

@@ -68,3 +68,15 @@ export function watchRelations(registry: Registry, rounds: { readonly load: numb
     },
   });
 }
+
+/** Memory of the filter index: shared by all threads, so that it is there once. */
+export function watchFilterSets(registry: Registry, sets: { readonly bytes: number }): void {
+  new Gauge({
+    name: 'epr_filter_index_bytes',
+    help: 'Bytes of memory that the index of saved filters takes, shared by all threads.',
+    registers: [registry],
+    collect() {
+      this.set(sets.bytes);
+    },
+  });
+}

@@ -19,6 +19,8 @@ export interface Pipeline {
    * one after the other.
    */
   exclusively<T>(task: () => Promise<T>): Promise<T>;
+  /** Runs a task as a batch is run: while the filter sets stay as they are. */
+  amongBatches<T>(task: () => Promise<T>): Promise<T>;
   /** commands that wait or are under way */
   readonly load: number;
   /** Refuses new commands, and resolves when all under way are answered. */
@@ -272,6 +274,14 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   return {
     submit,
     exclusively: (task) => gate.exclusively(task),
+    async amongBatches(task) {
+      await gate.enter();
+      try {
+        return await task();
+      } finally {
+        gate.leave();
+      }
+    },
     get load() {
       return load;
     },

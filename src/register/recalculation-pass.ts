@@ -74,14 +74,16 @@ export async function makeStep(pass: Pass, size: number, deps: PassDeps): Promis
  * them. Elsewhere each record is written, so that who does not know them yet meets a conflict.
  */
 async function evaluateAll(pass: Pass, records: readonly Uint8Array[], deps: PassDeps): Promise<void> {
-  const { store, pool, filters } = deps;
+  const { store, pipeline, pool, filters } = deps;
   const wanted = !store.soleWriter
     ? records
-    : await pool.screen(records, pass.application, filters).then(
-        (places) => places.map((place) => records[place]!),
-        // a thread died of it, or with it: the pipeline finds out of which
-        () => records,
-      );
+    : await pipeline
+        .amongBatches(() => pool.screen(records, pass.application, filters))
+        .then(
+          (places) => places.map((place) => records[place]!),
+          // a thread died of it, or with it: the pipeline finds out of which
+          () => records,
+        );
   pass.submitted += wanted.length;
   await Promise.all(wanted.map((record) => evaluate(headOf(record).endpointId, pass.correlationId, deps)));
 }

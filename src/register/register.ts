@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { QueryLimits } from '../filters/index.js';
+import { parseSavedQuery, type QueryLimits } from '../filters/index.js';
 import type { LiveEventLog } from '../live/index.js';
 import type { Catalogue } from '../model/catalogue.js';
 import type { SavedFilter } from '../model/filter.js';
@@ -10,18 +10,22 @@ import { createBatchTasks } from './batch-tasks.js';
 import { createEndpoints } from './endpoints.js';
 import { createFilterChanges } from './filter-changes.js';
 import { createFilterIndex } from './filter-index.js';
-import { createFilterSetLog } from './filter-set-log.js';
+import { createFilterSets } from './filter-sets.js';
 import { createFilters } from './filters.js';
 import { createKeyedRequests } from './keyed-requests.js';
-import { createPipelineMetrics, watchRelations } from './metrics.js';
+import { createPipelineMetrics, watchFilterSets, watchRelations } from './metrics.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
 import { createRecalculation } from './recalculation.js';
 import { createRecalculationMetrics } from './recalculation-metrics.js';
 import { createRelationRounds } from './relation-rounds.js';
 import { createRelations } from './relations.js';
-import { faultOfSaved, SET_ASIDE, setAside, takeBack } from './saved-queries.js';
+import { SET_ASIDE, setAside, takeBack } from './saved-queries.js';
 import { createTokens } from './tokens.js';
 import type { EventSink, Register } from './types.js';
+
+/** Takes a millisecond or two, in which no batch begins. */
+const RECONSIDERED = 2000;
+const RECONSIDER_EVERY_MS = 5000;
 
 export interface RegisterDeps {
   store: Store;
@@ -72,7 +76,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
   };
 
   const index = createFilterIndex();
-  const sets = createFilterSetLog();
+  const sets = createFilterSets();
   const versions = await store.filterSetVersions();
   const version = (application: string, atLeast: number) => {
     const raised = Math.max(versions.get(application) ?? 0, atLeast);
@@ -86,10 +90,10 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     if (filter.deletedMs !== undefined) continue;
     index.put(filter);
     const filterSet = version(filter.application, filter.number);
-    const reason = faultOfSaved(filter.queryText);
-    if (reason !== undefined) unreadable.set(filter, reason);
+    const parsed = parseSavedQuery(filter.queryText);
+    if (!parsed.ok) unreadable.set(filter, parsed.faults[0]!.message);
     else if (filter.number === SET_ASIDE) readableAgain.push(filter);
-    else sets.put(filter, filterSet);
+    else sets.put(filter, filterSet, () => parsed.query);
   }
 
   /** A filter is active when every record was evaluated against it, and nothing but what knows it has written since. */
@@ -112,6 +116,12 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     metrics,
     log,
   });
+  watchFilterSets(deps.metrics, sets);
+  /** Documents show what is rare: queries are looked for by that, from time to time. */
+  const reconsidering = setInterval(() => {
+    void pipeline.exclusively(() => Promise.resolve(sets.reconsider(RECONSIDERED)));
+  }, RECONSIDER_EVERY_MS);
+  reconsidering.unref();
   const { originatorReplicaId } = settings();
   const changes = createFilterChanges({
     store,
@@ -201,6 +211,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       relations.resume();
     },
     async stop() {
+      clearInterval(reconsidering);
       const stopped = Promise.all([batches.stop(), recalculation.stop()]);
       requests.stop();
       changes.stop();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { parseSavedQuery } from '../filters/index.js';
+import { parseSavedQuery, type Query } from '../filters/index.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
@@ -16,6 +16,13 @@ export const SET_ASIDE = 0;
 export function faultOfSaved(queryText: string): string | undefined {
   const parsed = parseSavedQuery(queryText);
   return parsed.ok ? undefined : parsed.faults[0]!.message;
+}
+
+/** The query of a filter that was read before. Throws when it can't be. */
+export function savedQueryOf({ name, queryText }: SavedFilter): Query {
+  const parsed = parseSavedQuery(queryText);
+  if (parsed.ok) return parsed.query;
+  throw new Error(`The saved filter "${name}" can not be read any more: ${parsed.faults[0]?.message}`);
 }
 
 export interface SavedQueriesDeps {

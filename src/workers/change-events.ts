@@ -12,7 +12,7 @@ import type { MetadataDiff } from '../model/diff.js';
 import type { StoredEvent } from '../model/event.js';
 import type { MetadataText } from '../model/metadata-text.js';
 import type { RecordHead } from '../model/record.js';
-import type { ApplicationFilters } from './application-filters.js';
+import type { FilterReader } from '../filters/index.js';
 
 export interface EventSettings {
   /** whether events are wanted at all */
@@ -96,14 +96,14 @@ export class ChangeEvents {
     cause: Cause,
     head: RecordHead,
     revision: number,
-    filters: ApplicationFilters,
+    filters: FilterReader,
     matched: readonly number[],
     unmatched: readonly number[],
   ): void {
     if (!this.settings.withEvents || matched.length + unmatched.length === 0) return;
     const context = this.context(cause, head);
     for (const number of unmatched) {
-      const { active, id, name } = filters.known.get(number)!;
+      const { active, id, name } = filters.nameOf(number)!;
       if (active)
         this.list.push({
           kind: 'ep-unmatched',
@@ -113,7 +113,7 @@ export class ChangeEvents {
         });
     }
     for (const number of matched) {
-      const { active, id, name } = filters.known.get(number)!;
+      const { active, id, name } = filters.nameOf(number)!;
       if (active)
         this.list.push({
           kind: 'ep-matched',

@@ -3,7 +3,7 @@ import type { MetadataDiff } from '../model/diff.js';
 import { isEmptyDiff, sumOfDiffs } from '../model/diff.js';
 import { refuse } from '../model/errors.js';
 import { encodeEvents } from '../model/event.js';
-import type { FilterDocument } from '../filters/index.js';
+import type { FilterDocument, FilterReader } from '../filters/index.js';
 import type { JsonObject, JsonValue } from '../model/json.js';
 import { MetadataText } from '../model/metadata-text.js';
 import type { Done } from '../model/outcome.js';
@@ -23,7 +23,7 @@ import {
   type RecordHead,
   requireLayout,
 } from '../model/record.js';
-import { type ApplicationFilters, filtersOf, type HeldFilters } from './application-filters.js';
+import type { FilterSets } from './application-filters.js';
 import { ChangeEvents, type EventSettings } from './change-events.js';
 import { changeMetadata, initialMetadata, type LimitChecks } from './metadata-change.js';
 import type { EvaluatedGroup, EvaluatedOutcome, EvaluatedWrite, EvaluateGroup } from './messages.js';
@@ -38,10 +38,10 @@ export interface EvaluateSettings extends EventSettings {
  */
 export function evaluateGroup(
   group: EvaluateGroup,
-  held: HeldFilters,
+  filters: FilterSets,
   settings: EvaluateSettings,
 ): EvaluatedGroup {
-  return new EndpointChange(group, held, settings).run();
+  return new EndpointChange(group, filters, settings).run();
 }
 
 /** A live endpoint while commands change it. */
@@ -73,7 +73,7 @@ class EndpointChange {
 
   constructor(
     private readonly group: EvaluateGroup,
-    private readonly held: HeldFilters,
+    private readonly filters: FilterSets,
     private readonly settings: EvaluateSettings,
   ) {
     this.events = new ChangeEvents(settings);
@@ -191,7 +191,7 @@ class EndpointChange {
     this.events.registered(command, head, this.revision, initial);
     if (command.relations !== undefined)
       this.events.relationsUpdated(command, this.revision, [command.endpointId, ...command.relations]);
-    this.flip(command, filters, filters.set.matchAll(documentOf(live)), []);
+    this.flip(command, filters, filters.matchAll(documentOf(live)), []);
     return this.done('applied', live);
   }
 
@@ -254,8 +254,8 @@ class EndpointChange {
 
   private unregister(live: LiveEndpoint, command: Command): EvaluatedOutcome {
     this.catchUp(live, command);
-    const filters = filtersOf(this.held, live.head.application);
-    const left = filters.set.matchAll(documentOf(live));
+    const filters = this.filters.of(live.head.application);
+    const left = filters.matchAll(documentOf(live));
     const { tokenHash: _released, ...rest } = live.head;
     this.head = { ...rest, deletedMs: command.timestampMs };
     this.live = undefined;
@@ -268,26 +268,26 @@ class EndpointChange {
   }
 
   /** Makes `live` the endpoint's state, one revision on. */
-  private apply(live: LiveEndpoint): ApplicationFilters {
+  private apply(live: LiveEndpoint): FilterReader {
     this.live = live;
     this.head = live.head;
     this.createdMs = live.createdMs;
     this.revision++;
     this.changed = true;
-    return filtersOf(this.held, live.head.application);
+    return this.filters.of(live.head.application);
   }
 
   /** Memberships and events of the filters that an update flips. */
   private follow(
     command: Command,
-    filters: ApplicationFilters,
+    filters: FilterReader,
     before: LiveEndpoint,
     after: LiveEndpoint,
     diff: MetadataDiff,
   ): void {
-    if (filters.set.size === 0) return;
+    if (filters.size === 0) return;
     const keys = diff.updated.concat(diff.added, diff.removed);
-    const flips = filters.set.findFlips(documentOf(before), documentOf(after), keys);
+    const flips = filters.findFlips(documentOf(before), documentOf(after), keys);
     this.flip(command, filters, flips.matched, flips.unmatched);
   }
 
@@ -298,17 +298,17 @@ class EndpointChange {
   private catchUp(live: LiveEndpoint, command: Command): void {
     if (this.caughtUp) return;
     this.caughtUp = true;
-    const filters = filtersOf(this.held, live.head.application);
+    const filters = this.filters.of(live.head.application);
     const since = Math.max(this.filterSet, filters.settled);
     this.filterSet = Math.max(this.filterSet, filters.version);
     if (since >= filters.version) return;
-    this.flip(command, filters, filters.set.matchAll(documentOf(live), since), []);
+    this.flip(command, filters, filters.matchAll(documentOf(live), since), []);
     this.changed = true;
   }
 
   private flip(
     command: Command,
-    filters: ApplicationFilters,
+    filters: FilterReader,
     matched: readonly number[],
     unmatched: readonly number[],
   ): void {
@@ -351,6 +351,10 @@ class LiveDocument implements FilterDocument {
 
   get metadata(): JsonObject {
     return this.live.metadata.object();
+  }
+
+  get length(): number {
+    return this.live.metadata.text.length;
   }
 
   value(key: string): JsonValue | undefined {

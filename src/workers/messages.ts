@@ -3,6 +3,7 @@ import type { EndpointLimits } from '../model/endpoint.js';
 import type { Refusal } from '../model/errors.js';
 import type { Done } from '../model/outcome.js';
 import type { RecordWrite } from '../storage/port.js';
+import type { FilterSets } from './application-filters.js';
 
 /**
  * Messages to and from the worker threads. Records, commands, events go as bytes in one transferred buffer a message
@@ -13,7 +14,7 @@ export type WorkerRequest = EvaluateRequest | ScreenRequest;
 /** A batch of commands, grouped by endpoint, to be computed against the records as loaded. */
 export interface EvaluateRequest extends WorkerSettings {
   kind: 'evaluate';
-  /** the state of the filter sets that the batch must be computed with; see {@link FilterSetsUpdate} */
+  /** the filter sets that the batch must be computed with; see {@link FilterSetsUpdate} */
   epoch: number;
   /** brings a worker to `epoch`; only given to one that said it is behind */
   update?: FilterSetsUpdate;
@@ -49,30 +50,13 @@ export type WorkerResponse =
   | { kind: 'behind'; epoch: number };
 
 /**
- * What changed in the filter sets from one epoch to another, in order; `from` -1: everything. It fits every worker that
- * is at `from` or later: changes that it knows already come to the same.
+ * Memory of filter sets that a worker may not have yet. The sets are changed in place, while no batch is under way; what a
+ * worker must be told is only where they are.
  */
 export interface FilterSetsUpdate {
-  from: number;
   to: number;
-  changes: readonly FilterSetChange[];
+  images: readonly { application: string; buffer: SharedArrayBuffer }[];
 }
-
-export type FilterSetChange =
-  /** a filter (new, changed or activated) as it now stands; `version` is the application's filter-set version */
-  | {
-      kind: 'put';
-      application: string;
-      version: number;
-      number: number;
-      filterId: string;
-      filterName: string;
-      active: boolean;
-      queryText: string;
-    }
-  | { kind: 'remove'; application: string; version: number; number: number }
-  /** every record of the application was evaluated with the filters up to number `upTo`, whatever the records carry */
-  | { kind: 'settled'; application: string; version: number; upTo: number };
 
 /** One endpoint's part of a batch: what is stored, and what is wished, in order. */
 export interface EvaluateGroup {
@@ -92,10 +76,10 @@ export type EvaluatedWrite = Omit<RecordWrite, 'endpointId' | 'expected'>;
 
 export type EvaluatedOutcome = Done | Refusal;
 
-/** Where the filter sets come from that a thread lacks. */
-export interface FilterSetSource {
+/** The filter sets of this thread, and where they are for another one. */
+export interface FilterSetSource extends FilterSets {
+  /** grows whenever a set is made, or moves */
   readonly epoch: number;
-  /** a measure of what evaluating all filters costs, see `query-weight.ts` */
-  readonly queryWeight: number;
+  /** what came or moved since */
   updateSince(epoch: number): FilterSetsUpdate;
 }

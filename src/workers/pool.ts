@@ -81,7 +81,6 @@ export function createWorkerPool(threads: number, options: { inPlace?: boolean }
   ): Promise<WorkerResponse> {
     let update: FilterSetsUpdate | undefined;
     for (;;) {
-      // no batch is under way when the sets change, but records may be screened
       const { epoch } = filters;
       const [request, buffer] = requestFor(epoch);
       if (update !== undefined) request.update = update;

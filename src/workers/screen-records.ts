@@ -1,9 +1,8 @@
-import type { FilterDocument } from '../filters/index.js';
+import type { FilterDocument, FilterReader } from '../filters/index.js';
 import { FrameReader, FrameWriter } from '../model/frames.js';
 import type { JsonObject, JsonValue } from '../model/json.js';
 import { MetadataText } from '../model/metadata-text.js';
 import { guardOf, headOf, metadataTextOf, type RecordHead, requireLayout } from '../model/record.js';
-import type { ApplicationFilters } from './application-filters.js';
 
 /** Records as the bytes of one message. O(bytes). */
 export function encodeRecords(records: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
@@ -19,7 +18,7 @@ export function encodeRecords(records: readonly Uint8Array[]): Uint8Array<ArrayB
  * Places of the records that match some filter that they were not evaluated against yet. A record that can't be looked at
  * is among them: whoever evaluates it by itself will find out why.
  */
-export function screenRecords(bytes: Uint8Array, filters: ApplicationFilters): number[] {
+export function screenRecords(bytes: Uint8Array, filters: FilterReader): number[] {
   const frame = new FrameReader(bytes);
   const places: number[] = [];
   const count = frame.u32();
@@ -27,12 +26,12 @@ export function screenRecords(bytes: Uint8Array, filters: ApplicationFilters): n
   return places;
 }
 
-function isToBeEvaluated(record: Uint8Array, filters: ApplicationFilters): boolean {
+function isToBeEvaluated(record: Uint8Array, filters: FilterReader): boolean {
   try {
     requireLayout(record);
     const since = Math.max(guardOf(record).filterSet, filters.settled);
     if (since >= filters.version) return false;
-    return filters.set.matchAll(new RecordDocument(record), since).length > 0;
+    return filters.matchAll(new RecordDocument(record), since).length > 0;
   } catch {
     return true;
   }

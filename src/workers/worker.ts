@@ -1,5 +1,5 @@
 import { move, transferableSymbol, valueSymbol } from 'piscina';
-import { applyUpdate, filtersOf, holdNoFilters } from './application-filters.js';
+import { holdFilters } from './application-filters.js';
 import { decodeGroups, encodeEvaluated } from './batch-frames.js';
 import { evaluateGroup, type EvaluateSettings } from './evaluate-group.js';
 import type {
@@ -13,7 +13,7 @@ import { prepareLimits } from './metadata-change.js';
 import { screenRecords } from './screen-records.js';
 
 /** The filter sets of this thread; a worker is behind until it is told. */
-const held = holdNoFilters();
+const held = holdFilters();
 /** Each message has its own copy of the settings, the same nearly always. */
 let prepared: { text: string; settings: EvaluateSettings } | undefined;
 
@@ -25,13 +25,13 @@ export default function work(request: WorkerRequest): unknown {
 }
 
 function answer(request: WorkerRequest): WorkerResponse {
-  if (request.update !== undefined) applyUpdate(held, request.update);
+  if (request.update !== undefined) held.update(request.update);
   if (held.epoch !== request.epoch) return { kind: 'behind', epoch: held.epoch };
   return request.kind === 'screen' ? screen(request) : evaluate(request);
 }
 
 function screen({ application, records }: ScreenRequest): WorkerResponse {
-  return { kind: 'screened', places: screenRecords(records, filtersOf(held, application)) };
+  return { kind: 'screened', places: screenRecords(records, held.of(application)) };
 }
 
 function evaluate(request: EvaluateRequest): WorkerResponse {

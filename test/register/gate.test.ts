@@ -1,9 +1,7 @@
 import t from 'tap';
 import { takeBatch, type Pending } from '../../src/register/batch.js';
 import { createFilterIndex } from '../../src/register/filter-index.js';
-import { createFilterSetLog } from '../../src/register/filter-set-log.js';
 import { createGate } from '../../src/register/gate.js';
-import { applyUpdate, holdNoFilters } from '../../src/workers/application-filters.js';
 import type { SavedFilter } from '../../src/model/filter.js';
 import type { Wish } from '../../src/model/command.js';
 import { V1 } from '../workers/support.js';
@@ -118,34 +116,6 @@ const saved = (number: number, name: string, status: SavedFilter['status'] = 'ac
   updatedMs: 0,
   retired: [],
 });
-
-void t.test(
-  'the log of filter sets brings every worker to the same state, from wherever it is',
-  async (t) => {
-    const log = createFilterSetLog();
-    const workers = Array.from({ length: 4 }, () => holdNoFilters());
-    const numbersOf = (worker: (typeof workers)[number]) =>
-      [...(worker.byApplication.get('app')?.known.keys() ?? [])].sort((a, b) => a - b).join();
-    const present = new Set<number>();
-    for (let number = 1; number <= 3000; number++) {
-      log.put(saved(number, `f${number}`, 'pending'), number);
-      log.put(saved(number, `f${number}`), number);
-      present.add(number);
-      if (number > 5) {
-        log.remove('app', number - 5, number);
-        present.delete(number - 5);
-      }
-      for (const [i, worker] of workers.entries()) {
-        // one follows each change, others now and then, the last one never until the end
-        if (number !== 3000 && (i === 3 || number % (i * 700 + 1) !== 0)) continue;
-        applyUpdate(worker, log.updateSince(worker.epoch));
-        t.equal(worker.epoch, log.epoch);
-        if (numbersOf(worker) !== [...present].join()) t.fail(`worker ${i} holds ${numbersOf(worker)}`);
-      }
-    }
-    for (const worker of workers) t.equal(worker.byApplication.get('app')!.version, 3000);
-  },
-);
 
 void t.test('the index with very many filters', async (t) => {
   const index = createFilterIndex();

@@ -6,10 +6,21 @@ import { decodeEvents, type StoredEvent } from '../../src/model/event.js';
 import type { JsonObject } from '../../src/model/json.js';
 import { type MetadataDiff, diffMetadata } from '../../src/model/diff.js';
 import { decodeRecord, isTombstone, metadataOf } from '../../src/model/record.js';
-import { applyUpdate, type HeldFilters, holdNoFilters } from '../../src/workers/application-filters.js';
-import type { EvaluatedOutcome, FilterSetChange } from '../../src/workers/messages.js';
+import type { EvaluatedOutcome } from '../../src/workers/messages.js';
 import { wideDocument, wideQuery } from '../filters/random-queries.js';
-import { command, etag, evaluate, put, register, settingsOf, V1, V2, WORKER_SETTINGS } from './support.js';
+import {
+  command,
+  etag,
+  evaluate,
+  type FilterChange,
+  put,
+  register,
+  settingsOf,
+  source,
+  V1,
+  V2,
+  WORKER_SETTINGS,
+} from './support.js';
 
 const SETTINGS = settingsOf({
   limits: { ...WORKER_SETTINGS.limits, endpointBytes: 100_000, nesting: 32, metadataKeys: 3 },
@@ -110,8 +121,7 @@ class World {
   readonly outcomes: EvaluatedOutcome[] = [];
   readonly events: StoredEvent[] = [];
   readonly filters = new Map<number, Filter>();
-  private readonly held: HeldFilters = holdNoFilters();
-  private epoch = 0;
+  private readonly held = source();
   private version = 0;
 
   constructor() {
@@ -184,7 +194,7 @@ class World {
     this.filters.delete(filter.number);
     this.followed.delete(filter.number);
     this.members.delete(filter.number);
-    this.tell({ kind: 'remove', application: 'app', version: this.version, number: filter.number });
+    this.tell({ kind: 'remove', version: this.version, number: filter.number });
     if (step.kind === 'requery') this.add(step.query);
   }
 
@@ -194,8 +204,8 @@ class World {
     this.tell(put(number, query, false));
   }
 
-  private tell(...changes: FilterSetChange[]): void {
-    applyUpdate(this.held, { from: this.epoch === 0 ? -1 : this.epoch, to: ++this.epoch, changes });
+  private tell(...changes: FilterChange[]): void {
+    this.held.change(...changes);
   }
 
   /** What a fresh query would find. */

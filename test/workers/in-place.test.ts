@@ -1,13 +1,15 @@
 import { deepStrictEqual, equal } from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
+import type { Test } from 'tap';
 import type { Command } from '../../src/model/command.js';
 import type { JsonObject, JsonValue } from '../../src/model/json.js';
 import { createWorkerPool } from '../../src/workers/index.js';
 import type { EvaluateGroup } from '../../src/workers/messages.js';
 import {
   command,
-  evaluate,
+  evaluate as setUp,
+  type FilterChange,
   outcomesOf,
   put,
   recordAfter,
@@ -24,62 +26,79 @@ const settings = { ...WORKER_SETTINGS, limits: { ...WORKER_SETTINGS.limits, endp
 const many = (count: number): EvaluateGroup[] =>
   Array.from({ length: count }, () => ({ commands: [register({ temp: 30 })] }));
 
-void t.test('a small batch is computed in place, a larger one by a thread', async (t) => {
+/** A pool of one thread, and how often a thread has been asked: it asks for the filters, as they have always moved. */
+function watched(t: Test, ...changes: FilterChange[]) {
   const pool = createWorkerPool(1);
   t.teardown(() => pool.close());
-  const filters = source();
-  filters.changes.push(put(1, hot));
-  const matched = async (count: number) =>
-    (await pool.evaluate(many(count), filters, settings)).map(({ write }) => write!.matched);
-  t.same(await matched(1), [[1]]);
-  t.same(filters.asked, [-1], 'whoever computes asks once');
-  t.same(await matched(64), Array(64).fill([1]));
-  t.same(filters.asked, [-1], 'the same again');
-  t.same(await matched(65), Array(65).fill([1]));
-  t.same(filters.asked, [-1, -1], 'somebody else');
+  const filters = source(...changes);
+  let threads = 0;
+  const moving = {
+    of: (application: string) => filters.of(application),
+    get epoch() {
+      return threads + 1;
+    },
+    updateSince: () => ({ ...filters.updateSince(-1), to: ++threads + 1 }),
+  };
+  const evaluate = async (groups: readonly EvaluateGroup[]) => {
+    const before = threads;
+    const evaluated = await pool.evaluate(groups, moving, settings);
+    return { evaluated, inPlace: threads === before };
+  };
+  return { filters, evaluate };
+}
+
+void t.test('a small batch is computed in place, a larger one by a thread', async (t) => {
+  const { evaluate, filters } = watched(t, put(1, hot));
+  for (const [count, inPlace] of [
+    [1, true],
+    [64, true],
+    [65, false],
+  ] as const) {
+    const { evaluated, ...how } = await evaluate(many(count));
+    t.same(how, { inPlace }, `${count} commands`);
+    t.same(
+      evaluated.map(({ write }) => write!.matched),
+      Array(count).fill([1]),
+    );
+  }
   const wide = [{ commands: [register({ temp: 30 }), setKey('text', 'x'.repeat(70_000))] }];
-  t.same(outcomesOf((await pool.evaluate(wide, filters, settings))[0]!), ['applied', 'endpoint-too-large']);
-  filters.changes.push(put(2, hot));
-  t.same(await matched(1), [[1, 2]]);
-  t.same(filters.asked, [-1, -1, 1], 'in place, and told what came since');
-  const long = { ...hot, $comment: undefined, endpoint_id: { $nin: ['x'.repeat(150_000)] } };
-  filters.changes.push(put(3, JSON.parse(JSON.stringify(long)) as JsonObject));
-  t.same(await matched(1), [[1, 2, 3]]);
-  t.same(filters.asked, [-1, -1, 1, 1], 'what weighs much goes to the thread');
+  const large = await evaluate(wide);
+  t.same(outcomesOf(large.evaluated[0]!), ['applied', 'endpoint-too-large']);
+  t.notOk(large.inPlace, 'many bytes');
+  filters.change(put(2, hot));
+  const next = await evaluate(many(1));
+  t.same(next.evaluated[0]!.write!.matched, [1, 2]);
+  t.ok(next.inPlace);
 });
 
-void t.test('what the conditions may look at bounds what is computed in place', async (t) => {
-  const conditions = Array.from({ length: 200 }, (_, i) => ({ 'metadata.value': { $gt: i } }));
-  const pattern = (text: string, more: JsonObject = {}): JsonObject => ({
-    endpoint_id: { $regex: text, ...more },
-  });
+void t.test('matching that would take long is given up in place, and done by a thread', async (t) => {
   const roomy = { settings: settingsOf({ limits: settings.limits }) };
-  const record = (bytes: number) => evaluate([register({ text: 'x'.repeat(bytes) })], roomy).write!.record;
-  const isInPlace = async (query: JsonObject, bytes: number, commands: number) => {
-    const pool = createWorkerPool(1);
-    const filters = source();
-    filters.changes.push(put(1, query));
-    // who computed this asks again for what comes now; the thread that has not, asks for all
-    await pool.evaluate([{ commands: [register()] }], filters, settings);
-    await pool.evaluate(many(65), filters, settings);
-    const asked = filters.asked.length;
-    filters.changes.push(put(2, hot));
-    const given = Array.from({ length: commands }, () => ({
+  const record = (bytes: number) =>
+    setUp([register({ text: 'x'.repeat(bytes), name: 'n' })], roomy).write!.record;
+  const isInPlace = async (bytes: number, ...queries: JsonObject[]) => {
+    const { evaluate } = watched(t, ...queries.map((query, i) => put(i + 1, query)));
+    const group = {
       record: record(bytes),
-      commands: [setKey('n', 1)],
-    }));
-    await pool.evaluate(given, filters, settings);
-    await pool.evaluate(many(65), filters, settings);
-    await pool.close();
-    return filters.asked.length - asked === 2;
+      commands: [setKey('name', 'other'), setKey('text', 'y'.repeat(bytes))],
+    };
+    return (await evaluate([group])).inPlace;
   };
-  t.ok(await isInPlace(hot, 200, 60));
-  t.notOk(await isInPlace(hot, 2_000, 60), 'many bytes');
-  t.ok(await isInPlace({ $or: conditions }, 200, 20));
-  t.notOk(await isInPlace({ $or: conditions }, 2_000, 20), 'many conditions on many bytes');
-  t.ok(await isInPlace(pattern('^e1'), 200, 20));
-  t.ok(await isInPlace(pattern('e1', { $options: 'i' }), 200, 20));
-  t.notOk(await isInPlace(pattern('[a-m][^z]{20,50}[0-9]'), 200, 1), 'any expression that repeats');
+  const text = (pattern: string): JsonObject => ({
+    metadata: { $elemMatch: { key: 'text', value: { $regex: pattern } } },
+  });
+  const conditions = Array.from({ length: 600 }, (_, i) => ({ 'metadata.value': { $gt: i } }));
+  t.ok(await isInPlace(8_000, hot), 'conditions on other keys');
+  t.ok(
+    await isInPlace(8_000, ...Array.from({ length: 600 }, (_, i) => text(`^needle${i}.*x`))),
+    'patterns that need a text which is not there',
+  );
+  t.ok(await isInPlace(100, { $nor: conditions }), 'many conditions on few bytes');
+  t.notOk(await isInPlace(8_000, { $nor: conditions }), 'many conditions on many bytes');
+  t.ok(await isInPlace(100, text('[a-m][^z]{20,50}[0-9]')), 'an expression that repeats, on few bytes');
+  t.notOk(
+    await isInPlace(8_000, ...Array.from({ length: 50 }, (_, i) => text(`[a-m][^z]{20,5${i}}[0-9]`))),
+    'many of them on many bytes',
+  );
 });
 
 void t.test('a batch that fails in place rejects, and the next one works', async (t) => {
@@ -108,7 +127,7 @@ void t.test('both ways come to the same, and keep the text of the metadata in it
   const there = createWorkerPool(1, { inPlace: false });
   t.teardown(() => Promise.all([here.close(), there.close()]));
   const filters = source();
-  filters.changes.push(put(1, hot), put(2, { 'metadata.key': 'a' }));
+  filters.change(put(1, hot), put(2, { 'metadata.key': 'a' }));
   const open = { ...settings, limits: { ...settings.limits, metadataKeyPattern: '.', nesting: 5 } };
   await fc.assert(
     fc.asyncProperty(

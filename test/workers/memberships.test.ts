@@ -1,6 +1,6 @@
 import t from 'tap';
 import { decodeRecord } from '../../src/model/record.js';
-import { applyUpdate, holdNoFilters } from '../../src/workers/application-filters.js';
+import { holdFilters } from '../../src/workers/application-filters.js';
 import {
   command,
   evaluate,
@@ -12,6 +12,7 @@ import {
   recordAfter,
   register,
   setKey,
+  source,
   V2,
 } from './support.js';
 
@@ -117,25 +118,26 @@ void t.test('a record that was evaluated before a filter came is caught up on it
   t.equal(evaluate([setKey('temp', 30)], { held, record: before }).write, undefined, 'a no-op does not');
 });
 
-void t.test('updates of the held sets', async (t) => {
-  const held = holdNoFilters();
-  applyUpdate(held, { from: 3, to: 5, changes: [put(1, hot)] });
-  t.equal(held.epoch, -1, 'one that begins later than where they stand does nothing');
-  applyUpdate(held, { from: -1, to: 1, changes: [put(1, hot, false)] });
-  applyUpdate(held, { from: 0, to: 3, changes: [put(1, hot, false), put(1, hot, true), put(2, cold)] });
-  t.equal(held.epoch, 3, 'changes that are known already come to the same');
-  t.same(eventsOf(evaluate([register({ temp: 30 })], { held })), ['registered 1', 'ep-matched 1 f1']);
-  applyUpdate(held, {
-    from: 3,
-    to: 5,
-    changes: [{ kind: 'remove', application: 'app', version: 3, number: 1 }, put(3, cold, true)],
-  });
-  const group = evaluate([register({ temp: 0 })], { held });
-  t.match(group.write, { matched: [2, 3] });
-  applyUpdate(held, { from: -1, to: 9, changes: [put(7, hot)] });
-  t.match(
-    evaluate([register({ temp: 0 })], { held }).write,
-    { matched: [] },
-    'everything anew forgets the rest',
-  );
+void t.test('another thread reads the sets in the same memory, and is told when they move', async (t) => {
+  const sets = source(put(1, hot, false));
+  const held = holdFilters();
+  const look = () => eventsOf(evaluate([register({ temp: 30 })], { held }));
+  t.same(look(), ['registered 1'], 'it knows of none');
+  held.update(sets.updateSince(held.epoch));
+  t.equal(held.epoch, sets.epoch);
+  t.equal(held.of('app').size, 1);
+  t.same(look(), ['registered 1'], 'a pending filter has no events');
+  sets.change(put(1, hot, true, 2));
+  t.equal(held.epoch, sets.epoch, 'it has not moved');
+  t.same(look(), ['registered 1', 'ep-matched 1 f1']);
+  t.equal(held.of('app').version, 2);
+  for (let number = 3; number < 3000; number++) sets.change(put(number, hot, false));
+  t.not(held.epoch, sets.epoch, 'it has grown, and moved');
+  held.update(sets.updateSince(held.epoch));
+  t.equal(evaluate([register({ temp: 30 })], { held }).write?.matched.length, 2998);
+  for (let number = 3; number < 3000; number++) sets.change({ kind: 'remove', number, version: 3000 });
+  sets.change(put(4000, cold));
+  t.equal(held.epoch, sets.epoch);
+  t.same(evaluate([register({ temp: 0 })], { held }).write?.matched, [4000]);
+  t.same(sets.updateSince(held.epoch).images, []);
 });

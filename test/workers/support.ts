@@ -3,15 +3,12 @@ import type { Command, VersionRef, Wish } from '../../src/model/command.js';
 import { decodeEvents } from '../../src/model/event.js';
 import type { JsonObject, JsonValue } from '../../src/model/json.js';
 import { decodeRecord, etagOf } from '../../src/model/record.js';
-import { applyUpdate, type HeldFilters, holdNoFilters } from '../../src/workers/application-filters.js';
+import { parseQuery, type Query } from '../../src/filters/index.js';
+import type { SavedFilter } from '../../src/model/filter.js';
+import { createFilterSets } from '../../src/register/filter-sets.js';
+import type { FilterSets } from '../../src/workers/application-filters.js';
 import { evaluateGroup, type EvaluateSettings } from '../../src/workers/evaluate-group.js';
-import { queryWeightOf } from '../../src/workers/index.js';
-import type {
-  EvaluatedGroup,
-  FilterSetChange,
-  FilterSetSource,
-  WorkerSettings,
-} from '../../src/workers/messages.js';
+import type { EvaluatedGroup, FilterSetSource, WorkerSettings } from '../../src/workers/messages.js';
 import { prepareLimits } from '../../src/workers/metadata-change.js';
 
 export const V1: VersionRef = { tenant: 'kaa', application: 'app', version: 'v1' };
@@ -60,62 +57,83 @@ export function setKey(key: string, value: JsonValue): Command {
   return command({ type: 'set-key', key, valueText: JSON.stringify(value) });
 }
 
-/** A filter as workers are told of it; its id and name come from its number. */
-export function put(number: number, query: JsonObject, active = true, version = number): FilterSetChange {
-  return {
-    kind: 'put',
-    application: 'app',
-    version,
-    number,
-    filterId: `f${number}`,
-    filterName: `filter ${number}`,
-    active,
-    queryText: JSON.stringify(query),
-  };
+/** A change of the filters of the application; their ids and names come from their numbers. */
+export type FilterChange =
+  | { kind: 'put'; version: number; number: number; active: boolean; query: JsonObject }
+  | { kind: 'remove'; version: number; number: number };
+
+export function put(number: number, query: JsonObject, active = true, version = number): FilterChange {
+  return { kind: 'put', version, number, active, query };
 }
 
-/** Filter sets that grow, and remember what was asked of them: epochs of those who asked. */
-export function source(): FilterSetSource & { changes: FilterSetChange[]; asked: number[] } {
-  const changes: FilterSetChange[] = [];
+/** Filter sets, and what was asked of them: epochs of those who asked. */
+export interface Source extends FilterSetSource {
+  change(...changes: FilterChange[]): void;
+  readonly asked: number[];
+}
+
+export function source(...changes: FilterChange[]): Source {
+  const sets = createFilterSets();
   const asked: number[] = [];
-  return {
-    changes,
+  const made: Source = {
     asked,
     get epoch() {
-      return changes.length;
+      return sets.epoch;
     },
-    get queryWeight() {
-      return changes.reduce(
-        (sum, change) => sum + (change.kind === 'put' ? queryWeightOf(change.queryText) : 0),
-        0,
-      );
-    },
+    of: (application) => sets.of(application),
     updateSince(epoch) {
       asked.push(epoch);
-      return { from: epoch, to: changes.length, changes: changes.slice(Math.max(0, epoch)) };
+      return sets.updateSince(epoch);
     },
+    change(...more) {
+      for (const each of more) {
+        if (each.kind === 'remove') sets.remove('app', each.number, each.version);
+        else sets.put(savedOf(each), each.version, () => parsedOf(each.query));
+      }
+    },
+  };
+  made.change(...changes);
+  return made;
+}
+
+function parsedOf(query: JsonObject): Query {
+  const parsed = parseQuery(query);
+  if (!parsed.ok) throw new Error(parsed.faults[0]?.message);
+  return parsed.query;
+}
+
+function savedOf({ number, active, query }: Extract<FilterChange, { kind: 'put' }>): SavedFilter {
+  return {
+    id: `f${number}`,
+    name: `filter ${number}`,
+    tenant: 'kaa',
+    application: 'app',
+    description: '',
+    queryText: JSON.stringify(query),
+    status: active ? 'active' : 'pending',
+    number,
+    revision: 1,
+    createdMs: 0,
+    updatedMs: 0,
+    retired: [],
   };
 }
 
-export function holding(...changes: FilterSetChange[]): HeldFilters {
-  const held = holdNoFilters();
-  applyUpdate(held, { from: -1, to: changes.length, changes });
-  return held;
-}
+export const holding = (...changes: FilterChange[]): FilterSets => source(...changes);
 
 export function evaluate(
   commands: readonly Command[],
   {
     record,
-    held = holdNoFilters(),
+    held = holding(),
     settings = settingsOf(),
-  }: { record?: Uint8Array | undefined; held?: HeldFilters; settings?: EvaluateSettings } = {},
+  }: { record?: Uint8Array | undefined; held?: FilterSets; settings?: EvaluateSettings } = {},
 ): EvaluatedGroup {
   return evaluateGroup(record === undefined ? { commands } : { record, commands }, held, settings);
 }
 
 /** The record that a group of commands comes to. */
-export function recordAfter(commands: readonly Command[], held?: HeldFilters): Uint8Array {
+export function recordAfter(commands: readonly Command[], held?: FilterSets): Uint8Array {
   return evaluate(commands, held === undefined ? {} : { held }).write!.record;
 }
 

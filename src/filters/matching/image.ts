@@ -113,6 +113,8 @@ export const Header = {
   serial: 1,
   /** filter-set version of the application: what its records are evaluated with */
   version: 2,
+  /** filter-set version that every record was evaluated with, even where it carries an older one */
+  settled: 3,
   /** filters in ascending order of their numbers: place, capacity, count */
   filters: 4,
   /** queries of which nothing positive must hold: an `IntList` */

@@ -1,6 +1,8 @@
 import { compileQuery, type Predicate } from '../compile.js';
 import { type DocumentView, viewOf } from '../document-view.js';
+import { dependenciesOf } from '../dependencies.js';
 import type { Expression } from '../expression.js';
+import { compilePattern } from '../pattern/pattern.js';
 import type { FilterDocument } from '../query.js';
 import { compareStrings } from '../values.js';
 import { compareTexts, eachNumberBetween, eachTextBetween } from './bounds.js';
@@ -35,10 +37,24 @@ export interface MatchingWork {
   evaluations: number;
 }
 
+/** What may be done yet, in nanoseconds as estimated. */
+export interface MatchingBudget {
+  left: number;
+}
+
+/** A question was given up, since it would cost more than was allowed. Nothing is known of the answer. */
+export class TooMuchWork extends Error {
+  override readonly name = 'TooMuchWork';
+}
+
 /** An evaluated condition as this thread has compiled it, and what it came to last. */
 interface Evaluator {
   serial: number;
   holds: Predicate<DocumentView>;
+  /** estimate of its cost for each character that it may look at */
+  characterNs: number;
+  /** the only metadata key that it looks at; undefined: it may look at all */
+  key: string | undefined;
   /** searches in which the answers were found */
   formerAt: number;
   former: boolean;
@@ -61,6 +77,7 @@ export class Matcher {
   private readonly evaluators = new Map<number, Evaluator>();
   /** how often a query was decided, and a condition evaluated, since the beginning */
   readonly work: MatchingWork = { decisions: 0, evaluations: 0 };
+  budget: MatchingBudget | undefined;
   private search = 0;
   /** the search in which a place was found changed, by its id */
   private changed = new Int32Array(64);
@@ -334,6 +351,7 @@ export class Matcher {
     if (this.decided[id] === this.search) return;
     this.decided[id] = this.search;
     this.work.decisions++;
+    if (this.budget !== undefined) this.spend(DECISION_NS);
     const isMatch = this.matches(query, this.latter);
     if (this.isUpdate) {
       if (this.matches(query, this.former) !== isMatch)
@@ -448,17 +466,28 @@ export class Matcher {
     if (state === this.latter || !this.dependsOnChange(opaque)) {
       if (evaluator.latterAt !== search) {
         evaluator.latterAt = search;
-        this.work.evaluations++;
-        evaluator.latter = evaluator.holds(this.latter.view!);
+        evaluator.latter = this.run(evaluator, this.latter.view!);
       }
       return evaluator.latter;
     }
     if (evaluator.formerAt !== search) {
       evaluator.formerAt = search;
-      this.work.evaluations++;
-      evaluator.former = evaluator.holds(state.view!);
+      evaluator.former = this.run(evaluator, state.view!);
     }
     return evaluator.former;
+  }
+
+  private run(evaluator: Evaluator, view: DocumentView): boolean {
+    this.work.evaluations++;
+    if (this.budget !== undefined)
+      this.spend(DECISION_NS + evaluator.characterNs * lengthOf(evaluator.key, view));
+    return evaluator.holds(view);
+  }
+
+  private spend(nanoseconds: number): void {
+    const budget = this.budget!;
+    budget.left -= nanoseconds;
+    if (budget.left < 0) throw new TooMuchWork('Matching would take too long here.');
   }
 
   private dependsOnChange(opaque: number): boolean {
@@ -470,10 +499,13 @@ export class Matcher {
 
   private compile(opaque: number): Evaluator {
     const { image } = this;
-    const text = image.readText(image.i32[opaque + OpaqueRecord.text]!);
+    const expression = JSON.parse(image.readText(image.i32[opaque + OpaqueRecord.text]!)) as Expression;
+    const { keys } = dependenciesOf(expression);
     return {
       serial: image.i32[opaque + OpaqueRecord.serial]!,
-      holds: compileQuery(JSON.parse(text) as Expression),
+      holds: compileQuery(expression),
+      characterNs: costOf(expression),
+      key: keys?.size === 1 ? [...keys][0] : undefined,
       formerAt: 0,
       former: false,
       latterAt: 0,
@@ -489,6 +521,30 @@ function traitsOf(state: DocumentState, placeId: number): readonly number[] {
   const trait = state.trait[placeId]!;
   return trait === 0 || state.kind[placeId] === Yield.none ? NONE : [trait];
 }
+
+/** Characters that a condition may look at: of a text those that it has, of anything else all of the document's. */
+function lengthOf(key: string | undefined, view: DocumentView): number {
+  const value = key === undefined ? undefined : view.value(key);
+  if (typeof value === 'string') return value.length;
+  return typeof value === 'number' || typeof value === 'boolean' ? 1 : view.length;
+}
+
+/** Nanoseconds for each character, as estimated: what patterns may take at the worst, and something for the rest. */
+function costOf(expression: Expression): number {
+  let cost = PLAIN_CHARACTER_NS;
+  JSON.stringify(expression, (_name, value: unknown) => {
+    if (typeof value === 'object' && value !== null && 'pattern' in value && 'options' in value) {
+      const compiled = compilePattern(String(value.pattern), String(value.options));
+      if (compiled.ok) cost += Math.max(PATTERN_CHARACTER_NS, compiled.stepCost);
+    }
+    return value;
+  });
+  return cost;
+}
+
+const DECISION_NS = 200;
+const PLAIN_CHARACTER_NS = 5;
+const PATTERN_CHARACTER_NS = 10;
 
 /** The greatest number; less than any when there is none. */
 function greatestOf(state: DocumentState, placeId: number): number {
