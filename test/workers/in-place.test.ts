@@ -32,15 +32,20 @@ function watched(t: Test, ...changes: FilterChange[]) {
   t.teardown(() => pool.close());
   const filters = source(...changes);
   let threads = 0;
+  let epoch = 0;
   const moving = {
     of: (application: string) => filters.of(application),
     get epoch() {
-      return threads + 1;
+      return epoch;
     },
-    updateSince: () => ({ ...filters.updateSince(-1), to: ++threads + 1 }),
+    updateSince: () => {
+      threads++;
+      return { ...filters.updateSince(-1), to: epoch };
+    },
   };
   const evaluate = async (groups: readonly EvaluateGroup[]) => {
     const before = threads;
+    epoch++;
     const evaluated = await pool.evaluate(groups, moving, settings);
     return { evaluated, inPlace: threads === before };
   };

@@ -238,8 +238,12 @@ export class Dictionary {
     i32[record + PlaceRecord.values]! += by;
   }
 
-  /** The record of an evaluated condition that depends on these places, whose ids it is given to keep. */
-  holdOpaque(text: string, placeIds: readonly number[]): number {
+  /**
+   * The record of an evaluated condition.
+   * @param placeIds on which it depends; given to it to keep
+   * @param needs for a new one: traits of which one must be there for it to hold, given to it to keep; none: not known
+   */
+  holdOpaque(text: string, placeIds: readonly number[], needs: () => readonly number[]): number {
     const { image } = this;
     const hash = hashText(text);
     const found = this.opaques.find(hash, (record) =>
@@ -254,7 +258,10 @@ export class Dictionary {
     const stored = image.storeText(text);
     let places = 0;
     for (const id of placeIds) places = listAdd(image, places, id);
+    let needed = 0;
+    for (const trait of needs()) needed = listAdd(image, needed, trait);
     const { i32 } = image;
+    i32[record + OpaqueRecord.needs] = needed;
     i32[record + OpaqueRecord.hash] = hash;
     i32[record + OpaqueRecord.text] = stored;
     i32[record + OpaqueRecord.references] = 1;
@@ -272,6 +279,9 @@ export class Dictionary {
     const places = i32[record + OpaqueRecord.places]!;
     for (let i = listLength(image, places) - 1; i >= 0; i--) this.releasePlace(listItem(image, places, i));
     listRelease(image, places);
+    const needs = i32[record + OpaqueRecord.needs]!;
+    for (let i = listLength(image, needs) - 1; i >= 0; i--) this.releaseTrait(listItem(image, needs, i));
+    listRelease(image, needs);
     image.releaseText(i32[record + OpaqueRecord.text]!);
     image.release(record, OpaqueRecord.words);
   }

@@ -37,7 +37,9 @@ export const PlaceRecord = {
   belowTexts: 19,
   /** the same, of queries that are looked for by them in documents that are new */
   gated: 20,
-  words: 24,
+  /** how many evaluated conditions are listed at its traits */
+  needed: 24,
+  words: 28,
 } as const;
 
 /** Ids of the places that are always there. */
@@ -57,7 +59,9 @@ export const TraitRecord = {
   seen: 6,
   /** queries that are looked for by it in documents that are new: a list of guards */
   gated: 7,
-  words: 8,
+  /** evaluated conditions that can hold only where it is: a list */
+  evaluated: 8,
+  words: 12,
 } as const;
 
 export const TraitKind = {
@@ -89,6 +93,8 @@ export const OpaqueRecord = {
   places: 4,
   /** queries that have it: a list of guards */
   queries: 5,
+  /** traits of which one must be there for it to hold: a list; 0: it is listed at its places */
+  needs: 6,
   words: 8,
 } as const;
 

@@ -185,14 +185,28 @@ export class Matcher {
     if (placeId !== PlaceId.any) {
       former.look(placeId);
       latter.look(placeId);
+      // what needs one of its traits may look at more than this place
+      if (image.i32[place + PlaceRecord.needed] !== 0) {
+        this.searchNeeded(traitsOf(former, placeId));
+        this.searchNeeded(traitsOf(latter, placeId));
+      }
       if (this.isSame(placeId)) return;
       this.searchTraits(placeId, place);
       this.searchNumbers(placeId, place);
       this.searchTexts(placeId, place);
     }
-    const evaluated = image.i32[place + PlaceRecord.evaluated]!;
-    for (let i = 0; i < listLength(image, evaluated); i++) {
-      const opaque = listItem(image, evaluated, i);
+    this.searchEvaluated(image.i32[place + PlaceRecord.evaluated]!);
+  }
+
+  private searchNeeded(traits: readonly number[]): void {
+    for (const trait of traits) this.searchEvaluated(this.image.i32[trait + TraitRecord.evaluated]!);
+  }
+
+  /** Evaluated conditions, each once a search whatever lists it. */
+  private searchEvaluated(list: number): void {
+    const { image, former, latter } = this;
+    for (let i = 0; i < listLength(image, list); i++) {
+      const opaque = listItem(image, list, i);
       if (this.evaluate(opaque, former) !== this.evaluate(opaque, latter))
         this.decideList(image.i32[opaque + OpaqueRecord.queries]!);
     }

@@ -102,22 +102,32 @@ export class Postings {
     return this.dictionary.placeOf(what >>> 4) + BOUNDS[(what & 15) as keyof typeof BOUNDS];
   }
 
+  /** Lists an evaluated condition where a change may lead to it: at the traits that it needs, or at its places. */
   private listOpaque(opaque: number): void {
-    this.changeOpaque(opaque, (list) => listAdd(this.image, list, opaque));
+    this.changeOpaque(opaque, 1, (list) => listAdd(this.image, list, opaque));
   }
 
   private unlistOpaque(opaque: number): void {
-    this.changeOpaque(opaque, (list) => listRemove(this.image, list, opaque));
+    this.changeOpaque(opaque, -1, (list) => listRemove(this.image, list, opaque));
   }
 
-  private changeOpaque(opaque: number, change: (list: number) => number): void {
+  private changeOpaque(opaque: number, by: 1 | -1, change: (list: number) => number): void {
     const { image } = this;
-    const places = image.i32[opaque + OpaqueRecord.places]!;
-    for (let i = 0; i < listLength(image, places); i++) {
-      const at = this.dictionary.placeOf(listItem(image, places, i)) + PlaceRecord.evaluated;
+    const changeAt = (at: number): void => {
       const list = change(image.i32[at]!);
       image.i32[at] = list;
+    };
+    const needs = image.i32[opaque + OpaqueRecord.needs]!;
+    for (let i = 0; i < listLength(image, needs); i++) {
+      const trait = listItem(image, needs, i);
+      image.i32[this.dictionary.placeOf(image.i32[trait + TraitRecord.what]! >>> 4) + PlaceRecord.needed]! +=
+        by;
+      changeAt(trait + TraitRecord.evaluated);
     }
+    if (needs !== 0) return;
+    const places = image.i32[opaque + OpaqueRecord.places]!;
+    for (let i = 0; i < listLength(image, places); i++)
+      changeAt(this.dictionary.placeOf(listItem(image, places, i)) + PlaceRecord.evaluated);
   }
 }
 

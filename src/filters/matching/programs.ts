@@ -64,7 +64,7 @@ export class Leaves {
     });
     if (leaf.kind === 'evaluated') {
       const ids = leaf.places.map((place) => dictionary.holdPlace(place));
-      const opaque = dictionary.holdOpaque(JSON.stringify(leaf.expression), ids);
+      const opaque = dictionary.holdOpaque(JSON.stringify(leaf.expression), ids, () => this.holdNeeds(needs));
       return made(LeafKind.evaluated, ids[0]!, opaque);
     }
     const placeId = dictionary.holdPlace(leaf.place);
@@ -81,6 +81,28 @@ export class Leaves {
       return made(leaf.kind === 'from' ? LeafKind.fromNumber : LeafKind.belowNumber, placeId, bound, true);
     const trait = dictionary.holdTrait(placeId, { kind: 'bound', value: bound });
     return made(leaf.kind === 'from' ? LeafKind.fromText : LeafKind.belowText, placeId, trait);
+  }
+
+  /** Holds the traits of the need that is least likely met; none when nothing but existence is needed. */
+  private holdNeeds(needs: readonly Need[]): readonly number[] {
+    const { dictionary } = this;
+    let best: readonly number[] = [];
+    for (const need of needs) {
+      if (need.some(({ trait }) => trait.kind === 'exists')) continue;
+      const held: number[] = [];
+      for (const { place, trait } of need) {
+        const placeId = dictionary.holdPlace(place);
+        const record = dictionary.holdTrait(placeId, trait);
+        dictionary.releasePlace(placeId);
+        // a list may name a value twice
+        if (held.includes(record)) dictionary.releaseTrait(record);
+        else held.push(record);
+      }
+      const isBetter = best.length === 0 || chanceOfSet(held, dictionary) < chanceOfSet(best, dictionary);
+      for (const record of isBetter ? best : held) dictionary.releaseTrait(record);
+      if (isBetter) best = held;
+    }
+    return best;
   }
 
   /** A list may name a value twice; one reference is kept. */
