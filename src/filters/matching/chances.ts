@@ -8,7 +8,7 @@ export const CHANCE_OF_BOUND = 0.4;
 /** How likely a document has one of the traits, 0 standing for a bound; more than 1 when several are likely. */
 export function chanceOfSet(traits: readonly number[], dictionary: Dictionary): number {
   let chance = 0;
-  for (const trait of traits) chance += trait === 0 ? CHANCE_OF_BOUND : chanceOf(dictionary, trait);
+  for (const trait of traits) chance += chanceOf(dictionary, trait);
   return chance;
 }
 
@@ -19,6 +19,7 @@ const CROWD = 1e6;
 
 /** How likely a document has the trait: by those that were seen, or guessed from how many values conditions name. */
 export function chanceOf(dictionary: Dictionary, trait: number): number {
+  if (trait === 0) return CHANCE_OF_BOUND;
   const { image } = dictionary;
   const { i32 } = image;
   const place = dictionary.placeOf(i32[trait + TraitRecord.what]! >>> 4);

@@ -64,10 +64,15 @@ export class DocumentState {
     private readonly routes: (PlaceRoute | undefined)[],
   ) {}
 
-  /** Another document. `search` is greater than before, or everything was forgotten. */
-  begin(view: DocumentView, search: number): void {
+  /**
+   * Another document.
+   * @param search is greater than before, or everything was forgotten
+   * @param places the greatest id of a place that will be asked about
+   */
+  begin(view: DocumentView, search: number, places: number): void {
     this.view = view;
     this.search = search;
+    if (places >= this.computed.length) this.makeRoom(places);
   }
 
   forget(): void {
@@ -80,7 +85,6 @@ export class DocumentState {
   }
 
   private compute(placeId: number): void {
-    if (placeId >= this.computed.length) this.makeRoom(placeId);
     this.computed[placeId] = this.search;
     const { image } = this.dictionary;
     const place = this.dictionary.placeOf(placeId);

@@ -1,11 +1,11 @@
 import type { Query } from '../query.js';
 import { Dictionary } from './dictionary.js';
 import { FilterTable } from './filter-table.js';
-import { chanceOfSet } from './chances.js';
+import { chanceOf } from './chances.js';
 import { gateSetsOf } from './gates.js';
 import { Header, type Image } from './image.js';
 import { guardsOf, leafAt } from './guard-choice.js';
-import { LeafWords, QueryRecord, TraitRecord } from './layout.js';
+import { GO_FALSE, GO_TRUE, LeafWords, QueryRecord, TraitRecord } from './layout.js';
 import { listAdd, listItem, listLength, listPop, listRemove } from './lists.js';
 import { Postings } from './postings.js';
 import { type HeldTree, Leaves, type Program, programOf } from './programs.js';
@@ -38,7 +38,7 @@ export interface FilterWriter {
 /** Another gate is taken when it is open less than half as often. */
 const BETTER = 0.5;
 /** For each query that is added, so many others are reconsidered: the first of many were placed on guesses. */
-const RECONSIDERED = 2;
+const RECONSIDERED = 1;
 
 export function createFilterWriter(image: Image): FilterWriter {
   const dictionary = new Dictionary(image);
@@ -108,7 +108,7 @@ export function createFilterWriter(image: Image): FilterWriter {
     const { i32, f64 } = image;
     i32[record + QueryRecord.hash] = hash;
     i32[record + QueryRecord.leaves] = count;
-    i32[record + QueryRecord.serial] = ++i32[Header.serial]!;
+    i32[record + QueryRecord.conjunction] = isConjunction(program) ? 1 : 0;
     program.leaves.forEach(({ leaf, next }, i) => {
       const at = leafAt(record, i);
       i32[at + LeafWords.what] = leaf.what;
@@ -176,13 +176,23 @@ export function createFilterWriter(image: Image): FilterWriter {
   function bestSet(block: number): number {
     let best = 0;
     let least = Infinity;
-    forEachSet(block, (at, traits) => {
-      const chance = chanceOfSet(traits, dictionary);
-      if (chance >= least) return;
-      least = chance;
-      best = at;
-    });
+    let at = block + 2;
+    for (let left = image.i32[block + 1]!; left > 0; left--) {
+      const chance = chanceAt(at);
+      if (chance < least) {
+        least = chance;
+        best = at;
+      }
+      at += 1 + image.i32[at]! * 2;
+    }
     return best;
+  }
+
+  /** How likely one of the gates of a set is open. */
+  function chanceAt(set: number): number {
+    let chance = 0;
+    for (let i = image.i32[set]!; i > 0; i--) chance += chanceOf(dictionary, image.i32[set - 1 + i * 2]!);
+    return chance;
   }
 
   function forEachSet(block: number, callback: (at: number, traits: number[]) => void): void {
@@ -268,8 +278,7 @@ export function createFilterWriter(image: Image): FilterWriter {
       const present = block + image.i32[record + QueryRecord.gate]!;
       const best = bestSet(block);
       if (best === present) continue;
-      if (chanceOfSet(traitsAt(best), dictionary) > chanceOfSet(traitsAt(present), dictionary) * BETTER)
-        continue;
+      if (chanceAt(best) > chanceAt(present) * BETTER) continue;
       listAtGates(record, false);
       image.i32[record + QueryRecord.gate] = best - block;
       listAtGates(record, true);
@@ -282,6 +291,15 @@ export function createFilterWriter(image: Image): FilterWriter {
     remove,
     reconsider,
   };
+}
+
+/** Whether each leaf either goes on to the next one or ends the query as false. */
+function isConjunction({ leaves }: Program): boolean {
+  return leaves.every(({ next }, i) => {
+    const goesOn = i + 1 === leaves.length ? GO_TRUE : i + 1;
+    const [whenTrue, whenFalse] = [next >>> 16, next & 0xffff];
+    return (whenTrue === goesOn && whenFalse === GO_FALSE) || (whenFalse === goesOn && whenTrue === GO_FALSE);
+  });
 }
 
 const FLOAT = new Float64Array(1);

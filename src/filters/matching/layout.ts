@@ -112,7 +112,8 @@ export const QueryRecord = {
   gates: 4,
   /** where in that block the set begins that it is listed by */
   gate: 5,
-  serial: 6,
+  /** 1: it holds if all of its leaves do, or do not where they are negated */
+  conjunction: 6,
   /** 1: without leaves it is always true */
   constant: 7,
   firstLeaf: 8,

@@ -87,6 +87,8 @@ export class Matcher {
   private isUpdate = false;
   private matched: number[] = [];
   private unmatched: number[] = [];
+  /** the last query that was false is so before and after: a condition that must hold does not, and has not changed */
+  private failedForBoth = false;
   private from = -Infinity;
   private upTo = Infinity;
 
@@ -128,8 +130,6 @@ export class Matcher {
     if (this.search === MOST_SEARCHES) this.forget();
     const search = ++this.search;
     this.isUpdate = before !== undefined;
-    if (before !== undefined) this.former.begin(before, search);
-    this.latter.begin(after, search);
     this.matched = [];
     this.unmatched = [];
     this.from = -Infinity;
@@ -138,6 +138,8 @@ export class Matcher {
     if (this.decided.length <= queries) this.decided = new Int32Array(queries * 2);
     const places = listLength(this.image, this.image.i32[Header.slots]!);
     if (this.changed.length <= places) this.changed = new Int32Array(places * 2);
+    if (before !== undefined) this.former.begin(before, search, places);
+    this.latter.begin(after, search, places);
   }
 
   private forget(): void {
@@ -350,12 +352,25 @@ export class Matcher {
   private readonly decideGuard = (guard: number): void => {
     const { i32 } = this.image;
     const what = i32[guard + Posting.what]!;
-    if (
-      what !== 0 &&
-      !this.holds(guard, this.latter) &&
-      !(this.changed[what >>> 4] === this.search && this.isUpdate && this.holds(guard, this.former))
-    )
-      return;
+    if (what !== 0) {
+      const placeId = what >>> 4;
+      const { latter } = this;
+      if ((what & 15) === LeafKind.trait) {
+        latter.look(placeId);
+        // nearly all guards end here
+        if (
+          latter.trait[placeId] !== i32[guard + Posting.operand] &&
+          latter.kind[placeId] !== Yield.several &&
+          this.changed[placeId] !== this.search
+        )
+          return;
+      }
+      if (
+        !this.holds(guard, latter) &&
+        !(this.changed[placeId] === this.search && this.isUpdate && this.holds(guard, this.former))
+      )
+        return;
+    }
     this.decide(i32[guard + Posting.query]!);
   };
 
@@ -368,6 +383,7 @@ export class Matcher {
     if (this.budget !== undefined) this.spend(DECISION_NS);
     const isMatch = this.matches(query, this.latter);
     if (this.isUpdate) {
+      if (!isMatch && this.failedForBoth) return;
       if (this.matches(query, this.former) !== isMatch)
         this.report(query, isMatch ? this.matched : this.unmatched);
     } else if (isMatch) this.report(query, this.matched);
@@ -385,11 +401,18 @@ export class Matcher {
   private matches(query: number, state: DocumentState): boolean {
     const { i32 } = this.image;
     const first = query + QueryRecord.firstLeaf;
+    this.failedForBoth = false;
     if (i32[query + QueryRecord.leaves] === 0) return i32[query + QueryRecord.constant] !== 0;
     for (let leaf = first; ;) {
       const next = i32[leaf + LeafWords.next]!;
       const target = this.holds(leaf, state) ? next >>> 16 : next & 0xffff;
-      if (target >= GO_FALSE) return target === GO_TRUE;
+      if (target >= GO_FALSE) {
+        this.failedForBoth =
+          i32[query + QueryRecord.conjunction] === 1 &&
+          this.changed[i32[leaf + LeafWords.what]! >>> 4] !== this.search &&
+          (i32[leaf + LeafWords.what]! & 15) !== LeafKind.evaluated;
+        return target === GO_TRUE;
+      }
       leaf = first + target * LeafWords.words;
     }
   }
