@@ -5,7 +5,7 @@ import { chanceOf } from './chances.js';
 import { gateSetsOf } from './gates.js';
 import { Header, type Image } from './image.js';
 import { guardsOf, leafAt } from './guard-choice.js';
-import { GO_FALSE, GO_TRUE, LeafWords, QueryRecord, TraitRecord } from './layout.js';
+import { GO_FALSE, GO_TRUE, LeafKind, LeafWords, QueryRecord, TraitRecord } from './layout.js';
 import { listAdd, listItem, listLength, listPop, listRemove } from './lists.js';
 import { Postings } from './postings.js';
 import { type HeldTree, Leaves, type Program, programOf } from './programs.js';
@@ -115,6 +115,7 @@ export function createFilterWriter(image: Image): FilterWriter {
       i32[at + LeafWords.next] = next;
       if (leaf.isNumber) f64[(at + LeafWords.operand) >> 1] = leaf.operand;
       else i32[at + LeafWords.operand] = leaf.operand;
+      if ((leaf.what & 15) === LeafKind.traits) i32[at + LeafWords.operand + 1] = leaves.bitsOf(leaf.operand);
     });
     programs.add(record);
     const id = takeId(record);

@@ -101,6 +101,11 @@ export const OpaqueRecord = {
 /** Traits of which one is wanted, ascending by their places: `[hash, references, count, traits...]`. */
 export const TraitSet = { hash: 0, references: 1, count: 2, firstTrait: 3 } as const;
 
+/** The bit of a trait among 32. */
+export function bitOf(trait: number): number {
+  return 1 << (Math.imul(trait, 0x9e3779b1) >>> 27);
+}
+
 /** A query: a program over leaves, shared by all filters that come to the same. */
 export const QueryRecord = {
   hash: 0,
@@ -128,7 +133,7 @@ export const LeafWords = { what: 0, next: 1, operand: 2, words: 4 } as const;
 export const LeafKind = {
   trait: 1,
   exists: 2,
-  /** operand: a record of traits, TraitSet */
+  /** operand: a record of traits, TraitSet, and a bit for each of them: most that are not in it are told from that */
   traits: 3,
   fromNumber: 4,
   belowNumber: 5,

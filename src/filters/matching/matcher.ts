@@ -12,6 +12,7 @@ import { FilterTable } from './filter-table.js';
 import { FIRST_GUARD } from './guards.js';
 import { Header, type Image } from './image.js';
 import {
+  bitOf,
   FilterRecord,
   GO_FALSE,
   GO_TRUE,
@@ -433,7 +434,10 @@ export class Matcher {
       case LeafKind.trait:
         return side.trait[placeId] === operand;
       case LeafKind.traits:
-        return this.isIn(operand, side.trait[placeId]!);
+        return (
+          (i32[leaf + LeafWords.operand + 1]! & bitOf(side.trait[placeId]!)) !== 0 &&
+          this.isIn(operand, side.trait[placeId]!)
+        );
       case LeafKind.exists:
         return side.kind[placeId] === Yield.scalar;
       case LeafKind.fromNumber:

@@ -1,7 +1,16 @@
 import { CHANCE_OF_BOUND, chanceOf, chanceOfSet } from './chances.js';
 import type { Dictionary } from './dictionary.js';
 import { Header, type Image } from './image.js';
-import { GO_FALSE, GO_TRUE, LeafKind, LeafWords, MOST_LEAVES, OpaqueRecord, TraitSet } from './layout.js';
+import {
+  bitOf,
+  GO_FALSE,
+  GO_TRUE,
+  LeafKind,
+  LeafWords,
+  MOST_LEAVES,
+  OpaqueRecord,
+  TraitSet,
+} from './layout.js';
 import { listItem, listLength } from './lists.js';
 import { mix, RecordTable } from './tables.js';
 import { type Leaf, type Need, needsOfLeaf, type Trait, type Tree } from './take-apart.js';
@@ -138,6 +147,15 @@ export class Leaves {
     i32.set(traits, record + TraitSet.firstTrait);
     this.traitSets.add(record);
     return record;
+  }
+
+  /** The bits of all traits of a set. */
+  bitsOf(set: number): number {
+    const { i32 } = this.image;
+    let bits = 0;
+    for (let i = i32[set + TraitSet.count]!; i > 0; i--)
+      bits |= bitOf(i32[set + TraitSet.firstTrait - 1 + i]!);
+    return bits;
   }
 
   private releaseSet(record: number): void {
