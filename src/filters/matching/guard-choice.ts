@@ -6,9 +6,12 @@ export function leafAt(record: number, at: number): number {
   return record + QueryRecord.firstLeaf + at * LeafWords.words;
 }
 
+/** Leaves that are looked at on either side of one, so that a query of thousands takes no time in the square of them. */
+const MOST_LOOKED_AT = 32;
+
 /**
- * For each leaf of a query, another one without which it does not matter whether this one holds, the least likely that
- * there is; 0: none. O(leaves), times those that are joined.
+ * For each leaf of a query, another one without which it does not matter whether this one holds, the least likely of
+ * those near it; 0: none. O(leaves).
  *
  * A later leaf is one when nothing but leaves that fail to the same end are in between: when it does not hold, all come to
  * that end, whatever this one says. An earlier leaf is one when this one is reached only if it holds.
@@ -43,10 +46,11 @@ export function guardsOf(image: Image, leaves: Leaves, record: number): number[]
   return chances.map((_, leaf) => {
     let found = -1;
     const end = endOf(leaf);
-    for (let i = leaf; end !== undefined && endOf(i) === end; i++) {
+    for (let i = leaf; end !== undefined && i < leaf + MOST_LOOKED_AT && endOf(i) === end; i++) {
       if (targets[i + 1]![1] === end) found = better(found, i + 1);
     }
-    for (let i = leaf - 1; i >= 0 && endOf(i) !== undefined && arrivals[i + 1] === 1; i--) {
+    const first = Math.max(leaf - MOST_LOOKED_AT, 0);
+    for (let i = leaf - 1; i >= first && endOf(i) !== undefined && arrivals[i + 1] === 1; i--) {
       if (targets[i]![0] === i + 1) found = better(found, i);
     }
     return found === -1 ? 0 : leafAt(record, found);
