@@ -177,6 +177,7 @@ export function auditImage(image: Image): Audit {
     const name = `place ${id}`;
     own(place, PlaceRecord.words, name);
     references.is.add(name, i32[place + PlaceRecord.references]);
+    references.is.add(`needed at ${name}`, i32[place + PlaceRecord.needed]);
     if (id <= PlaceId.id) references.wanted.add(name);
     else references.wanted.add(`chained place ${id}`);
     if (i32[place + PlaceRecord.path] !== 0) ownText(i32[place + PlaceRecord.path]!, 'path');
@@ -197,6 +198,8 @@ export function auditImage(image: Image): Audit {
     references.wanted.add(`place ${i32[trait + TraitRecord.what]! >>> 4}`);
     ownGuards(i32[trait + TraitRecord.queries]!, `trait ${trait}`);
     ownGuards(i32[trait + TraitRecord.gated]!, `gate ${trait}`);
+    for (const opaque of ownList(i32[trait + TraitRecord.evaluated]!, `evaluated of trait ${trait}`))
+      listings.is.add(`trait ${trait} -> opaque ${opaque}`);
   }
 
   for (const set of recordsOf('traitSets')) {
@@ -211,9 +214,15 @@ export function auditImage(image: Image): Audit {
     ownText(i32[opaque + OpaqueRecord.text]!, 'text of an opaque');
     references.is.add(`opaque ${opaque}`, i32[opaque + OpaqueRecord.references]);
     ownGuards(i32[opaque + OpaqueRecord.queries]!, `opaque ${opaque}`);
+    const needs = ownList(i32[opaque + OpaqueRecord.needs]!, 'needs of an opaque');
+    for (const trait of needs) {
+      references.wanted.add(`trait ${trait}`);
+      references.wanted.add(`needed at place ${i32[trait + TraitRecord.what]! >>> 4}`);
+      listings.wanted.add(`trait ${trait} -> opaque ${opaque}`);
+    }
     for (const id of ownList(i32[opaque + OpaqueRecord.places]!, 'places of an opaque')) {
       references.wanted.add(`place ${id}`);
-      listings.wanted.add(`place ${id} -> opaque ${opaque}`);
+      if (needs.length === 0) listings.wanted.add(`place ${id} -> opaque ${opaque}`);
     }
   }
 
