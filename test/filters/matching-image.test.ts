@@ -93,7 +93,10 @@ void t.test('the same filters, again and again, take the same memory', async (t)
   // tables grow in the first round and stay, and what they were before is used in the second
   const [, , third] = rounds;
   t.ok(third!.left < third!.filled / 4, `${third!.left} words of ${third!.filled} are left`);
-  t.strictSame(rounds.at(-1), third);
+  const last = rounds.at(-1)!;
+  t.same([last.filled, last.left], [third!.filled, third!.left]);
+  // the largest of all moments depends a little on the gates that were chosen meanwhile
+  t.ok(last.bytes < third!.bytes * 1.01, `${last.bytes} bytes, ${third!.bytes} in the third round`);
 });
 
 void t.test('an image that grows on the way keeps every answer', async (t) => {
