@@ -94,8 +94,9 @@ void t.test('the same filters, again and again, take the same memory', async (t)
   const [, , third] = rounds;
   t.ok(third!.left < third!.filled / 4, `${third!.left} words of ${third!.filled} are left`);
   const last = rounds.at(-1)!;
-  t.same([last.filled, last.left], [third!.filled, third!.left]);
-  // the largest of all moments depends a little on the gates that were chosen meanwhile
+  t.equal(last.left, third!.left);
+  // the gates that are chosen make a little difference
+  t.ok(last.filled < third!.filled * 1.01, `${last.filled} words, ${third!.filled} in the third round`);
   t.ok(last.bytes < third!.bytes * 1.01, `${last.bytes} bytes, ${third!.bytes} in the third round`);
 });
 
