@@ -26,6 +26,8 @@ import type { EventSink, Register } from './types.js';
 /** Takes a millisecond or two, in which no batch begins. */
 const RECONSIDERED = 2000;
 const RECONSIDER_EVERY_MS = 5000;
+/** Smaller sets are quick however they are listed. */
+const RECONSIDER_FROM_BYTES = 1024 * 1024;
 
 export interface RegisterDeps {
   store: Store;
@@ -119,7 +121,8 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
   watchFilterSets(deps.metrics, sets);
   /** Documents show what is rare: queries are looked for by that, from time to time. */
   const reconsidering = setInterval(() => {
-    void pipeline.exclusively(() => Promise.resolve(sets.reconsider(RECONSIDERED)));
+    if (sets.bytes > RECONSIDER_FROM_BYTES)
+      void pipeline.exclusively(() => Promise.resolve(sets.reconsider(RECONSIDERED)));
   }, RECONSIDER_EVERY_MS);
   reconsidering.unref();
   const { originatorReplicaId } = settings();
