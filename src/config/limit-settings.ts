@@ -38,7 +38,7 @@ export const limitSettings: readonly Setting[] = [
     doc: 'Depth of operators in the query of a filter.',
   }),
   setting('limits.filter-conditions', 'limits.filterConditions', {
-    type: integer(1, 100_000, '100'),
+    type: integer(1, 5000, '100'),
     default: 1000,
     live: true,
     doc: 'Conditions in the query of one filter.',
@@ -53,7 +53,7 @@ export const limitSettings: readonly Setting[] = [
     type: integer(1, 100_000, '20'),
     default: 100,
     live: true,
-    doc: 'Regular expressions in the query of one filter. Each may have to be run on a changed value, for some nanoseconds a character, at worst microseconds; the sum over all filters is not bounded.',
+    doc: 'Regular expressions in the query of one filter. Each may have to be run on a changed value, for some nanoseconds a character, at worst microseconds; over all filters, the main thread gives a batch up after some 20 ms, a worker does not.',
   }),
   setting('limits.page-default', 'limits.pageDefault', {
     type: integer(1, 100_000, '100'),
@@ -89,7 +89,7 @@ export const limitSettings: readonly Setting[] = [
     type: integer(1, 1_000_000, '1000'),
     default: 100_000,
     live: true,
-    doc: 'Saved filters of one application. Each worker thread holds all of them in memory.',
+    doc: 'Saved filters of one application. Their index is in memory that all threads share, some 500 bytes each; its text and its name are on the main thread.',
   }),
   setting('limits.queue', 'limits.queue', {
     type: integer(1, 1_000_000, '5000'),

@@ -1,7 +1,8 @@
 import { type FilterName, createFilterWriter } from './matching/filter-writer.js';
 import { FilterTable } from './matching/filter-table.js';
 import { Header, Image } from './matching/image.js';
-import { Matcher, type MatchingBudget, type MatchingWork } from './matching/matcher.js';
+import type { MatchingBudget, MatchingWork } from './matching/decider.js';
+import { Matcher } from './matching/matcher.js';
 import type { FilterDocument, Query } from './query.js';
 
 /** One application's filters, pending and active alike, as one thread asks them. See docs/matching.md. */
@@ -99,12 +100,12 @@ function readerOf(image: Image): FilterReader {
     get settled() {
       return image.i32[Header.settled]!;
     },
-    work: matcher.work,
+    work: matcher.decider.work,
     get budget() {
-      return matcher.budget;
+      return matcher.decider.budget;
     },
     set budget(budget) {
-      matcher.budget = budget;
+      matcher.decider.budget = budget;
     },
     nameOf(number) {
       const record = filters.find(number);

@@ -156,6 +156,12 @@ void t.test('what devices and people write is text, whatever it looks like', asy
     description: `${rtl}${script}`,
     mongoQuery: { metadata: { $elemMatch: { key: 'script', value: script } } },
   })) as { id: string };
+  // the page shows what the endpoint matches when it is opened
+  for (;;) {
+    const { status } = (await c.call('GET', `applications/demo/filters/${filterId}`)) as { status: string };
+    if (status === 'active') break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
   const page = await c.open(`#/endpoints/${id}`, { width: 360 });
   const table = page.locator('table.metadata');
   await table.getByText(JSON.stringify(script), { exact: true }).waitFor();

@@ -20,7 +20,9 @@ export const Yield = {
 
 /** Of more values than one, or of one of which more is asked than its value. */
 export interface Several {
-  traits: number[];
+  /** the traits that they have together */
+  traits: readonly number[];
+  known: ReadonlySet<number>;
   /** something that is not missing */
   exists: boolean;
   /** least and greatest number; infinities the wrong way round when there is none */
@@ -199,6 +201,7 @@ export class DocumentState {
     const traits = new Set<number>();
     const several: Several = {
       traits: [],
+      known: traits,
       exists: false,
       least: Infinity,
       greatest: -Infinity,

@@ -1,0 +1,304 @@
+import type { DocumentView } from '../document-view.js';
+import { compareTexts } from './bounds.js';
+import type { Dictionary } from './dictionary.js';
+import { DocumentState, type Several, Yield } from './document-state.js';
+import { compileOpaque, type Evaluator, lengthOf } from './evaluators.js';
+import { FIRST_GUARD } from './guards.js';
+import { Header, type Image } from './image.js';
+import {
+  bitOf,
+  GO_FALSE,
+  GO_TRUE,
+  LeafKind,
+  LeafWords,
+  OpaqueRecord,
+  Posting,
+  QueryRecord,
+  TraitRecord,
+  TraitSet,
+} from './layout.js';
+import { listItem, listLength } from './lists.js';
+
+/** What was done to find answers; whatever else there is was not touched. */
+export interface MatchingWork {
+  decisions: number;
+  evaluations: number;
+}
+
+/** What may be done yet, in nanoseconds as estimated. */
+export interface MatchingBudget {
+  left: number;
+}
+
+/** A question was given up, since it would cost more than was allowed. Nothing is known of the answer. */
+export class TooMuchWork extends Error {
+  override readonly name = 'TooMuchWork';
+}
+
+const MOST_SEARCHES = 2 ** 31 - 2;
+/** As estimated, with what it takes to find the query. */
+const DECISION_NS = 200;
+
+/**
+ * Decides queries about the documents of a search: whether one holds, or has flipped. What was found out in a search is
+ * marked by its number, so that nothing is cleared for the next one.
+ */
+export class Decider {
+  readonly former: DocumentState;
+  readonly latter: DocumentState;
+  /** how often a query was decided, and a condition evaluated, since the beginning */
+  readonly work: MatchingWork = { decisions: 0, evaluations: 0 };
+  budget: MatchingBudget | undefined;
+  /** what was decided in this search: numbers of filters */
+  matched: number[] = [];
+  unmatched: number[] = [];
+  private readonly image: Image;
+  /** by the place of its record */
+  private readonly evaluators = new Map<number, Evaluator>();
+  private search = 0;
+  /** the search in which a place was found changed, by its id */
+  private changed = new Int32Array(64);
+  /** the search in which a query was decided, by its id */
+  private decided = new Int32Array(64);
+  /** whether the present search has a former document */
+  private isUpdate = false;
+  /** the last query that was false is so before and after: a condition that must hold does not, and has not changed */
+  private failedForBoth = false;
+  private from = -Infinity;
+  private upTo = Infinity;
+
+  constructor(dictionary: Dictionary) {
+    this.image = dictionary.image;
+    const routes: ConstructorParameters<typeof DocumentState>[1] = [];
+    this.former = new DocumentState(dictionary, routes);
+    this.latter = new DocumentState(dictionary, routes);
+  }
+
+  /** Another search. Only filters with a number above `from`, and not above `upTo`, are reported. */
+  begin(before: DocumentView | undefined, after: DocumentView, from: number, upTo: number): void {
+    if (this.search === MOST_SEARCHES) this.forget();
+    const search = ++this.search;
+    this.isUpdate = before !== undefined;
+    this.matched = [];
+    this.unmatched = [];
+    this.from = from;
+    this.upTo = upTo;
+    const queries = listLength(this.image, this.image.i32[Header.queries]!);
+    if (this.decided.length <= queries) this.decided = new Int32Array(queries * 2);
+    const places = listLength(this.image, this.image.i32[Header.slots]!);
+    if (this.changed.length <= places) this.changed = new Int32Array(places * 2);
+    if (before !== undefined) this.former.begin(before, search, places);
+    this.latter.begin(after, search, places);
+  }
+
+  /** A place may yield something else than before. Until it is said, it is the same on both sides. */
+  markChanged(placeId: number): void {
+    this.changed[placeId] = this.search;
+  }
+
+  private forget(): void {
+    this.search = 0;
+    this.changed.fill(0);
+    this.decided.fill(0);
+    this.former.forget();
+    this.latter.forget();
+    this.evaluators.clear();
+  }
+
+  /** Decides the queries of a list of guards. */
+  decideList(list: number): void {
+    if (list === 0) return;
+    const { i32 } = this.image;
+    const end = list + FIRST_GUARD + i32[list + 1]! * Posting.words;
+    for (let at = list + FIRST_GUARD; at < end; at += Posting.words) this.decideGuard(at);
+  }
+
+  /** Decides a query, unless its guard says that what has flipped changes nothing. */
+  readonly decideGuard = (guard: number): void => {
+    const { i32 } = this.image;
+    const what = i32[guard + Posting.what]!;
+    if (what !== 0) {
+      const placeId = what >>> 4;
+      const { latter } = this;
+      if ((what & 15) === LeafKind.trait) {
+        latter.look(placeId);
+        // nearly all guards end here
+        if (
+          latter.trait[placeId] !== i32[guard + Posting.operand] &&
+          latter.kind[placeId] !== Yield.several &&
+          this.changed[placeId] !== this.search
+        )
+          return;
+      }
+      if (
+        !this.holds(guard, latter) &&
+        !(this.changed[placeId] === this.search && this.isUpdate && this.holds(guard, this.former))
+      )
+        return;
+    }
+    this.decide(i32[guard + Posting.query]!);
+  };
+
+  /** Whether a query holds, or has flipped; once a search. */
+  decide(query: number): void {
+    const id = this.image.i32[query + QueryRecord.id]!;
+    if (this.decided[id] === this.search) return;
+    this.decided[id] = this.search;
+    this.work.decisions++;
+    if (this.budget !== undefined) this.spend(DECISION_NS);
+    const isMatch = this.matches(query, this.latter);
+    if (this.isUpdate) {
+      if (!isMatch && this.failedForBoth) return;
+      if (this.matches(query, this.former) !== isMatch)
+        this.report(query, isMatch ? this.matched : this.unmatched);
+    } else if (isMatch) this.report(query, this.matched);
+  }
+
+  private report(query: number, into: number[]): void {
+    const { image, from, upTo } = this;
+    const numbers = image.i32[query + QueryRecord.numbers]!;
+    for (let i = 0; i < listLength(image, numbers); i++) {
+      const number = listItem(image, numbers, i) - 1;
+      if (number > from && number <= upTo) into.push(number);
+    }
+  }
+
+  private matches(query: number, state: DocumentState): boolean {
+    const { i32 } = this.image;
+    const first = query + QueryRecord.firstLeaf;
+    this.failedForBoth = false;
+    if (i32[query + QueryRecord.leaves] === 0) return i32[query + QueryRecord.constant] !== 0;
+    for (let leaf = first; ;) {
+      const next = i32[leaf + LeafWords.next]!;
+      const target = this.holds(leaf, state) ? next >>> 16 : next & 0xffff;
+      if (target >= GO_FALSE) {
+        this.failedForBoth =
+          i32[query + QueryRecord.conjunction] === 1 &&
+          this.changed[i32[leaf + LeafWords.what]! >>> 4] !== this.search &&
+          (i32[leaf + LeafWords.what]! & 15) !== LeafKind.evaluated;
+        return target === GO_TRUE;
+      }
+      leaf = first + target * LeafWords.words;
+    }
+  }
+
+  /** Whether a condition holds; at `leaf` a leaf or a posting. */
+  private holds(leaf: number, state: DocumentState): boolean {
+    const { i32 } = this.image;
+    const what = i32[leaf + LeafWords.what]!;
+    const kind = what & 15;
+    const operand = i32[leaf + LeafWords.operand]!;
+    if (kind === LeafKind.evaluated) return this.evaluate(operand, state);
+    const placeId = what >>> 4;
+    // what has not changed is the same on both sides, and looked at once
+    const side = state === this.former && this.changed[placeId] !== this.search ? this.latter : state;
+    side.look(placeId);
+    if (side.kind[placeId] === Yield.several) return this.holdsOfSeveral(leaf, side.several[placeId]!);
+    switch (kind) {
+      case LeafKind.trait:
+        return side.trait[placeId] === operand;
+      case LeafKind.traits:
+        return (
+          (i32[leaf + LeafWords.operand + 1]! & bitOf(side.trait[placeId]!)) !== 0 &&
+          this.isIn(operand, side.trait[placeId]!)
+        );
+      case LeafKind.exists:
+        return side.kind[placeId] === Yield.scalar;
+      case LeafKind.fromNumber:
+        return side.number[placeId]! >= this.image.f64[(leaf + LeafWords.operand) >> 1]!;
+      case LeafKind.belowNumber:
+        return side.number[placeId]! < this.image.f64[(leaf + LeafWords.operand) >> 1]!;
+      default: {
+        const value = side.value[placeId];
+        if (typeof value !== 'string') return false;
+        const order = this.compare(value, operand);
+        return kind === LeafKind.fromText ? order >= 0 : order < 0;
+      }
+    }
+  }
+
+  private holdsOfSeveral(leaf: number, several: Several): boolean {
+    const { image } = this;
+    const operand = image.i32[leaf + LeafWords.operand]!;
+    const bound = image.f64[(leaf + LeafWords.operand) >> 1]!;
+    switch (image.i32[leaf + LeafWords.what]! & 15) {
+      case LeafKind.trait:
+        return several.known.has(operand);
+      case LeafKind.traits:
+        return several.traits.some((trait) => this.isIn(operand, trait));
+      case LeafKind.exists:
+        return several.exists;
+      case LeafKind.fromNumber:
+        return several.greatest >= bound;
+      case LeafKind.belowNumber:
+        return several.least < bound;
+      case LeafKind.fromText: {
+        const { greatestText } = several;
+        return greatestText !== undefined && this.compare(greatestText, operand) >= 0;
+      }
+      default: {
+        const { leastText } = several;
+        return leastText !== undefined && this.compare(leastText, operand) < 0;
+      }
+    }
+  }
+
+  private compare(value: string, bound: number): number {
+    return compareTexts(this.image, value, this.image.i32[bound + TraitRecord.operand]!);
+  }
+
+  private isIn(set: number, trait: number): boolean {
+    if (trait === 0) return false;
+    const { i32 } = this.image;
+    let low = set + TraitSet.firstTrait;
+    let high = low + i32[set + TraitSet.count]! - 1;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const found = i32[middle]!;
+      if (found === trait) return true;
+      if (found < trait) low = middle + 1;
+      else high = middle - 1;
+    }
+    return false;
+  }
+
+  /** An evaluated condition, once for a document. */
+  evaluate(opaque: number, state: DocumentState): boolean {
+    let evaluator = this.evaluators.get(opaque);
+    if (evaluator === undefined || evaluator.serial !== this.image.i32[opaque + OpaqueRecord.serial])
+      this.evaluators.set(opaque, (evaluator = compileOpaque(this.image, opaque)));
+    const { search } = this;
+    if (state === this.latter || !this.dependsOnChange(opaque)) {
+      if (evaluator.latterAt !== search) {
+        evaluator.latterAt = search;
+        evaluator.latter = this.run(evaluator, this.latter.view!);
+      }
+      return evaluator.latter;
+    }
+    if (evaluator.formerAt !== search) {
+      evaluator.formerAt = search;
+      evaluator.former = this.run(evaluator, state.view!);
+    }
+    return evaluator.former;
+  }
+
+  private run(evaluator: Evaluator, view: DocumentView): boolean {
+    this.work.evaluations++;
+    if (this.budget !== undefined)
+      this.spend(DECISION_NS + evaluator.characterNs * lengthOf(evaluator.key, view));
+    return evaluator.holds(view);
+  }
+
+  private spend(nanoseconds: number): void {
+    const budget = this.budget!;
+    budget.left -= nanoseconds;
+    if (budget.left < 0) throw new TooMuchWork('Matching would take too long here.');
+  }
+
+  private dependsOnChange(opaque: number): boolean {
+    const places = this.image.i32[opaque + OpaqueRecord.places]!;
+    for (let i = 0; i < listLength(this.image, places); i++)
+      if (this.changed[listItem(this.image, places, i)] === this.search) return true;
+    return false;
+  }
+}
