@@ -90,12 +90,16 @@ export function auditImage(image: Image): Audit {
   const checkGuard = (at: number): void => {
     if (i32[at + Posting.what] === 0) return;
     const query = i32[at + Posting.query]!;
-    const isGuard = leavesOf(query).some(
-      (leaf) =>
+    const isGuard = leavesOf(query).some((leaf) => {
+      // of an evaluated condition it is the one trait that it needs
+      if ((i32[leaf + LeafWords.what]! & 15) === LeafKind.evaluated)
+        return i32[i32[leaf + LeafWords.operand]! + OpaqueRecord.needs] === -i32[at + Posting.operand]!;
+      return (
         i32[leaf + LeafWords.what] === i32[at + Posting.what] &&
         i32[leaf + LeafWords.operand] === i32[at + Posting.operand] &&
-        i32[leaf + LeafWords.operand + 1] === i32[at + Posting.operand + 1],
-    );
+        i32[leaf + LeafWords.operand + 1] === i32[at + Posting.operand + 1]
+      );
+    });
     if (!isGuard) faults.push(`query ${query} has a guard that is no leaf of it`);
   };
   const leavesOf = (query: number): number[] =>

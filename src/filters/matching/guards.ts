@@ -1,5 +1,5 @@
 import { capacityOf, type Image } from './image.js';
-import { Posting } from './layout.js';
+import { LeafKind, OpaqueRecord, Posting, TraitRecord } from './layout.js';
 
 /**
  * A list of queries, each with its guard: `[capacity, count, 0, 0, guards...]`; 0: empty. The guard is beside the query, so
@@ -41,10 +41,18 @@ export function removeGuarded(image: Image, list: number, query: number): number
   return list;
 }
 
-/** @param guard a leaf, or a guard; 0: none */
+/** @param guard a leaf, or a guard; 0: none. Of an evaluated condition the one trait that it needs, if there is one. */
 export function writeGuard({ i32 }: Image, at: number, query: number, guard: number): void {
-  i32[at + Posting.what] = guard === 0 ? 0 : i32[guard + Posting.what]!;
   i32[at + Posting.query] = query;
+  const what = guard === 0 ? 0 : i32[guard + Posting.what]!;
+  if ((what & 15) === LeafKind.evaluated) {
+    const need = -i32[i32[guard + Posting.operand]! + OpaqueRecord.needs]!;
+    i32[at + Posting.what] = LeafKind.trait | (i32[need + TraitRecord.what]! & ~15);
+    i32[at + Posting.operand] = need;
+    i32[at + Posting.operand + 1] = 0;
+    return;
+  }
+  i32[at + Posting.what] = what;
   i32[at + Posting.operand] = guard === 0 ? 0 : i32[guard + Posting.operand]!;
   i32[at + Posting.operand + 1] = guard === 0 ? 0 : i32[guard + Posting.operand + 1]!;
 }

@@ -185,8 +185,11 @@ export class Leaves {
     const { i32 } = this.image;
     const operand = i32[leaf + LeafWords.operand]!;
     switch (i32[leaf + LeafWords.what]! & 15) {
-      case LeafKind.evaluated:
-        return undefined;
+      case LeafKind.evaluated: {
+        // a list of one names it as its negative
+        const need = i32[operand + OpaqueRecord.needs]!;
+        return need < 0 ? chanceOf(this.dictionary, -need) : undefined;
+      }
       case LeafKind.trait:
       case LeafKind.exists:
         return chanceOf(this.dictionary, operand);
