@@ -47,8 +47,8 @@ export interface FilterSet extends FilterReader {
   readonly buffer: SharedArrayBuffer;
   /** Adds a filter; one of the same number is replaced. O(conditions of the query), and O(log n) for each bound. */
   add(filterNumber: number, query: Query, name?: FilterName): void;
-  /** Changes what events say of a filter that is there. */
-  rename(filterNumber: number, name: FilterName): void;
+  /** Changes what events say of a filter; false: there is none of this number. */
+  rename(filterNumber: number, name: FilterName): boolean;
   /** Removes a filter; an unknown number is no error. O(queries that share its conditions). */
   remove(filterNumber: number): void;
   /** Notes filter-set versions. */

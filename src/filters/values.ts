@@ -114,7 +114,8 @@ export function compareStrings(a: string, b: string): number {
   return a.length - b.length;
 }
 
-function rankOfUnit(unit: number): number {
+/** Code point order of UTF-16 units: surrogates come after U+E000..U+FFFF. */
+export function rankOfUnit(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }

@@ -60,8 +60,7 @@ export function createFilterSets(): FilterSets {
       const { id, name, number, status } = filter;
       const named = { id, name, active: status === 'active' };
       change(filter.application, version, (set) => {
-        if (set.nameOf(number) === undefined) set.add(number, query(), named);
-        else set.rename(number, named);
+        if (!set.rename(number, named)) set.add(number, query(), named);
       });
     },
     remove: (application, number, version) => change(application, version, (set) => set.remove(number)),

@@ -1,3 +1,4 @@
+import { rankOfUnit } from '../values.js';
 import { writeGuard } from './guards.js';
 import type { Image } from './image.js';
 import { Posting, TraitRecord } from './layout.js';
@@ -253,10 +254,4 @@ export function compareTexts(image: Image, value: string, text: number): number 
     if (x !== y) return rankOfUnit(x) - rankOfUnit(y);
   }
   return value.length - length;
-}
-
-/** Code point order of UTF-16 units: surrogates come after U+E000..U+FFFF. */
-function rankOfUnit(unit: number): number {
-  if (unit < 0xd800) return unit;
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }

@@ -186,10 +186,6 @@ export class Dictionary {
     return record;
   }
 
-  holdAgain(trait: number): void {
-    this.image.i32[trait + TraitRecord.references]!++;
-  }
-
   releaseTrait(trait: number): void {
     const { image } = this;
     const { i32 } = image;

@@ -64,11 +64,13 @@ export class FilterTable {
     this.writeName(index, name);
   }
 
-  rename(number: number, name: FilterName): void {
+  /** Whether there was such a filter. */
+  rename(number: number, name: FilterName): boolean {
     const record = this.find(number);
-    if (record === 0) return;
+    if (record === 0) return false;
     this.releaseName(record);
     this.writeName(this.countUpTo(number) - 1, name);
+    return true;
   }
 
   /** Answers the query of the filter that was removed; 0: there was none. */

@@ -24,8 +24,8 @@ export interface FilterName {
 export interface FilterWriter {
   /** Adds a filter; one of the same number is replaced. O(conditions of the query), and O(log n) for each bound. */
   put(number: number, query: Query, name: FilterName): void;
-  /** Changes what is said of a filter that is there. O(log n). */
-  rename(number: number, name: FilterName): void;
+  /** Changes what is said of a filter; false: there is none of this number. O(log n). */
+  rename(number: number, name: FilterName): boolean;
   /** Removes a filter; an unknown number is no error. As `put`, and O(queries that share a condition). */
   remove(number: number): void;
   /**
@@ -149,7 +149,8 @@ export function createFilterWriter(image: Image): FilterWriter {
 
   /** Lists a query by the best of its gates, and keeps the others in mind. */
   function list(record: number, held: HeldTree): void {
-    listByLeaves(record, true);
+    const guards = guardsOf(image, leaves, record);
+    listByLeaves(record, guards);
     const sets = gateSetsOf(held, dictionary);
     if (sets.length === 0) {
       listUnconditional(record);
@@ -170,22 +171,19 @@ export function createFilterWriter(image: Image): FilterWriter {
     }
     i32[record + QueryRecord.gates] = block;
     i32[record + QueryRecord.gate] = bestSet(block) - block;
-    listAtGates(record, true);
+    listAtGates(record, guards);
   }
 
   /** Where in a block of gates the best set begins. */
   function bestSet(block: number): number {
     let best = 0;
     let least = Infinity;
-    let at = block + 2;
-    for (let left = image.i32[block + 1]!; left > 0; left--) {
+    forEachSet(block, (at) => {
       const chance = chanceAt(at);
-      if (chance < least) {
-        least = chance;
-        best = at;
-      }
-      at += 1 + image.i32[at]! * 2;
-    }
+      if (chance >= least) return;
+      least = chance;
+      best = at;
+    });
     return best;
   }
 
@@ -196,43 +194,41 @@ export function createFilterWriter(image: Image): FilterWriter {
     return chance;
   }
 
-  function forEachSet(block: number, callback: (at: number, traits: number[]) => void): void {
+  function forEachSet(block: number, callback: (at: number) => void): void {
     let at = block + 2;
     for (let left = image.i32[block + 1]!; left > 0; left--) {
-      const length = image.i32[at]!;
-      callback(at, traitsAt(at));
-      at += 1 + length * 2;
+      callback(at);
+      at += 1 + image.i32[at]! * 2;
     }
   }
 
-  function traitsAt(set: number): number[] {
-    const traits: number[] = [];
-    for (let i = 0; i < image.i32[set]!; i++) traits.push(image.i32[set + 1 + i * 2]!);
-    return traits;
+  function releaseSet(set: number): void {
+    for (let i = 0; i < image.i32[set]!; i++) {
+      const trait = image.i32[set + 1 + i * 2]!;
+      if (trait !== 0) dictionary.releaseTrait(trait);
+    }
   }
 
-  /** Lists a query at each gate of its set, or takes it out there. */
-  function listAtGates(record: number, adds: boolean): void {
+  /** Lists a query at each gate of its set; without guards, takes it out there. */
+  function listAtGates(record: number, guards?: readonly number[]): void {
     const set = image.i32[record + QueryRecord.gates]! + image.i32[record + QueryRecord.gate]!;
-    const guards = adds ? guardsOf(image, leaves, record) : [];
     for (let i = 0; i < image.i32[set]!; i++) {
       const trait = image.i32[set + 1 + i * 2]!;
       const asking = image.i32[set + 2 + i * 2]!;
       const leaf = leafAt(record, asking);
       if (trait === 0) {
-        if (adds) postings.addGate(record, leaf, guards[asking]!);
+        if (guards !== undefined) postings.addGate(record, leaf, guards[asking]!);
         else postings.removeGate(record, leaf);
-      } else if (adds) postings.addTo(trait + TraitRecord.gated, record, guards[asking]!);
+      } else if (guards !== undefined) postings.addTo(trait + TraitRecord.gated, record, guards[asking]!);
       else postings.removeFrom(trait + TraitRecord.gated, record);
     }
   }
 
-  /** Lists a query by each of its conditions, or takes it out there. */
-  function listByLeaves(record: number, adds: boolean): void {
+  /** Lists a query by each of its conditions; without guards, takes it out there. */
+  function listByLeaves(record: number, guards?: readonly number[]): void {
     const count = image.i32[record + QueryRecord.leaves]!;
-    const guards = adds ? guardsOf(image, leaves, record) : [];
     for (let i = 0; i < count; i++) {
-      if (adds) postings.add(record, leafAt(record, i), guards[i]!);
+      if (guards !== undefined) postings.add(record, leafAt(record, i), guards[i]!);
       else postings.remove(record, leafAt(record, i));
     }
   }
@@ -245,12 +241,10 @@ export function createFilterWriter(image: Image): FilterWriter {
   function removeQuery(record: number): void {
     const block = image.i32[record + QueryRecord.gates]!;
     const count = image.i32[record + QueryRecord.leaves]!;
-    listByLeaves(record, false);
+    listByLeaves(record);
     if (block !== 0) {
-      listAtGates(record, false);
-      forEachSet(block, (_at, traits) => {
-        for (const trait of traits) if (trait !== 0) dictionary.releaseTrait(trait);
-      });
+      listAtGates(record);
+      forEachSet(block, releaseSet);
       image.release(block, image.i32[block]!);
     } else {
       image.i32[Header.unconditional] = listRemove(image, image.i32[Header.unconditional]!, record);
@@ -280,9 +274,9 @@ export function createFilterWriter(image: Image): FilterWriter {
       const best = bestSet(block);
       if (best === present) continue;
       if (chanceAt(best) > chanceAt(present) * BETTER) continue;
-      listAtGates(record, false);
+      listAtGates(record);
       image.i32[record + QueryRecord.gate] = best - block;
-      listAtGates(record, true);
+      listAtGates(record, guardsOf(image, leaves, record));
     }
   }
 

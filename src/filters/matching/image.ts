@@ -122,8 +122,7 @@ export const Header = {
   /** place of each slot by its id: an `IntList`; ids that are free: another */
   slots: 9,
   freeSlots: 10,
-  /** ids of queries: the next new one, and those that are free */
-  nextQuery: 11,
+  /** ids of queries that are free: a list; and the place of each query by its id: another */
   freeQueries: 12,
   queries: 13,
   /** tables: place, mask, count each */

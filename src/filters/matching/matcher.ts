@@ -64,26 +64,25 @@ export class Matcher {
     after: FilterDocument,
     changedKeys: readonly string[],
   ): number[] {
-    const { i32 } = this.image;
     const places: number[] = [];
     const mark = (placeId: number): void => {
       this.decider.markChanged(placeId);
       places.push(placeId);
     };
-    for (const key of changedKeys) {
-      const record = this.dictionary.findKey(key);
-      if (record === 0) continue;
-      for (
-        let place = i32[record + KeyRecord.firstPlace]!;
-        place !== 0;
-        place = i32[place + PlaceRecord.next]!
-      )
-        mark(i32[place + PlaceRecord.id]!);
-    }
+    for (const key of changedKeys) this.eachPlaceOf(key, mark);
     if (changedKeys.length > 0) mark(PlaceId.any);
     if (before.applicationVersion !== after.applicationVersion) mark(PlaceId.version);
     if (before.endpointId !== after.endpointId) mark(PlaceId.id);
     return places;
+  }
+
+  /** Calls back with the id of each place of a metadata key. */
+  private eachPlaceOf(key: string, callback: (placeId: number) => void): void {
+    const { i32 } = this.image;
+    const record = this.dictionary.findKey(key);
+    if (record === 0) return;
+    for (let place = i32[record + KeyRecord.firstPlace]!; place !== 0; place = i32[place + PlaceRecord.next]!)
+      callback(i32[place + PlaceRecord.id]!);
   }
 
   // An update: what is listed by the conditions that flip at a changed place.
@@ -157,30 +156,17 @@ export class Matcher {
   /** Conditions on the order of numbers: what holds from a bound on is of the greatest, what holds below of the least. */
   private searchNumbers(placeId: number, place: number): void {
     const { image, former, latter } = this;
-    const from = image.i32[place + PlaceRecord.fromNumbers]!;
-    if (from !== 0) {
-      const before = greatestOf(former, placeId);
-      const after = greatestOf(latter, placeId);
-      eachNumberBetween(
-        image,
-        from,
-        Math.min(before, after),
-        Math.max(before, after),
-        this.decider.decideGuard,
-      );
-    }
-    const below = image.i32[place + PlaceRecord.belowNumbers]!;
-    if (below !== 0) {
-      const before = leastOf(former, placeId);
-      const after = leastOf(latter, placeId);
-      eachNumberBetween(
-        image,
-        below,
-        Math.min(before, after),
-        Math.max(before, after),
-        this.decider.decideGuard,
-      );
-    }
+    const { i32 } = image;
+    const from = i32[place + PlaceRecord.fromNumbers]!;
+    if (from !== 0) this.passNumbers(from, greatestOf(former, placeId), greatestOf(latter, placeId));
+    const below = i32[place + PlaceRecord.belowNumbers]!;
+    if (below !== 0) this.passNumbers(below, leastOf(former, placeId), leastOf(latter, placeId));
+  }
+
+  /** Bounds that a number passes, in either direction. */
+  private passNumbers(bounds: number, one: number, other: number): void {
+    const { decideGuard } = this.decider;
+    eachNumberBetween(this.image, bounds, Math.min(one, other), Math.max(one, other), decideGuard);
   }
 
   private searchTexts(placeId: number, place: number): void {
@@ -218,16 +204,8 @@ export class Matcher {
       this.decider.decide(listItem(image, unconditional, i));
     this.searchGates(PlaceId.version);
     this.searchGates(PlaceId.id);
-    for (const key of Object.keys(document.metadata)) {
-      const record = this.dictionary.findKey(key);
-      if (record === 0) continue;
-      for (
-        let place = i32[record + KeyRecord.firstPlace]!;
-        place !== 0;
-        place = i32[place + PlaceRecord.next]!
-      )
-        this.searchGates(i32[place + PlaceRecord.id]!);
-    }
+    const search = (placeId: number): void => this.searchGates(placeId);
+    for (const key of Object.keys(document.metadata)) this.eachPlaceOf(key, search);
   }
 
   private searchGates(placeId: number): void {
