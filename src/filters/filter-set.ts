@@ -3,6 +3,7 @@ import { FilterTable } from './matching/filter-table.js';
 import { Header, Image } from './matching/image.js';
 import type { MatchingBudget, MatchingWork } from './matching/decider.js';
 import { Matcher } from './matching/matcher.js';
+import type { SectionLimits } from './matching/postings.js';
 import type { FilterDocument, Query } from './query.js';
 
 /** One application's filters, pending and active alike, as one thread asks them. See docs/matching.md. */
@@ -59,9 +60,10 @@ export interface FilterSet extends FilterReader {
 
 const UNNAMED: FilterName = { id: '', name: '', active: true };
 
-export function createFilterSet(): FilterSet {
+/** @param limits when long lists are divided; absent: as measured */
+export function createFilterSet(limits?: SectionLimits): FilterSet {
   const image = new Image();
-  const writer = createFilterWriter(image);
+  const writer = createFilterWriter(image, limits);
   const set: Omit<FilterSet, keyof FilterReader> = {
     get buffer() {
       return image.buffer;

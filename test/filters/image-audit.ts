@@ -10,13 +10,16 @@ import {
   PlaceRecord,
   Posting,
   QueryRecord,
+  SectionedPlace,
+  SectionRecord,
+  SECTIONS,
   TraitKind,
   TraitRecord,
   TraitSet,
 } from '../../src/filters/matching/layout.js';
 import { listItem, listLength, type ListRef } from '../../src/filters/matching/lists.js';
 
-type Table = 'keys' | 'values' | 'opaques' | 'programs' | 'traitSets';
+type Table = 'keys' | 'values' | 'opaques' | 'programs' | 'traitSets' | 'sections';
 
 /** What an image is made of, after all of it was walked. */
 export interface Audit {
@@ -87,8 +90,21 @@ export function auditImage(image: Image): Audit {
     if (records.length !== i32[Header[table] + 2]) faults.push(`table ${table} counts wrongly`);
     return records;
   };
-  const checkGuard = (at: number): void => {
+  /** Lists and bounds that may have sections, by the words that name them. */
+  const divided = new Map<number, { name: string; isText?: boolean }>();
+  const sectioned = { is: new Tally(), wanted: new Tally() };
+  const checkGuard = (at: number, trait?: number): void => {
+    if (
+      trait !== undefined &&
+      (i32[at] !== (LeafKind.trait | (i32[trait + TraitRecord.what]! & ~15)) ||
+        i32[at + Posting.operand] !== trait)
+    )
+      faults.push(`a section has a query with another guard`);
     if (i32[at + Posting.what] === 0) return;
+    if ((i32[at + Posting.what]! & 15) === LeafKind.betweenNumbers) {
+      checkRange(at);
+      return;
+    }
     const query = i32[at + Posting.query]!;
     const isGuard = leavesOf(query).some((leaf) => {
       // of an evaluated condition it is the one trait that it needs
@@ -102,23 +118,44 @@ export function auditImage(image: Image): Audit {
     });
     if (!isGuard) faults.push(`query ${query} has a guard that is no leaf of it`);
   };
+  /** Two leaves as one, what they allow rounded outward to floats. */
+  const checkRange = (at: number): void => {
+    const query = i32[at + Posting.query]!;
+    const place = i32[at + Posting.what]! & ~15;
+    const boundsOf = (kind: number): number[] =>
+      leavesOf(query)
+        .filter((leaf) => i32[leaf + LeafWords.what] === place + kind)
+        .map((leaf) => f64[(leaf + LeafWords.operand) >> 1]!);
+    const [low, high] = [image.f32[at + Posting.operand]!, image.f32[at + Posting.operand + 1]!];
+    const isClose = (float: number, bound: number): boolean =>
+      float === bound ||
+      Math.abs(float - bound) <= Math.abs(bound) * 2 ** -22 + 2 ** -149 ||
+      !Number.isFinite(Math.fround(bound));
+    if (!boundsOf(LeafKind.fromNumber).some((bound) => low <= bound && isClose(low, bound)))
+      faults.push(`query ${query} has a range as guard that begins elsewhere`);
+    if (!boundsOf(LeafKind.belowNumber).some((bound) => high >= bound && isClose(high, bound)))
+      faults.push(`query ${query} has a range as guard that ends elsewhere`);
+  };
   const leavesOf = (query: number): number[] =>
     Array.from(
       { length: i32[query + QueryRecord.leaves]! },
       (_, i) => query + QueryRecord.firstLeaf + i * LeafWords.words,
     );
-  const ownGuards = (list: number, name: string): void => {
+  const ownGuards = (list: number, name: string, trait?: number): void => {
     if (list === 0) return;
     own(list, 4 + i32[list]! * Posting.words, `guards of ${name}`);
     if (i32[list + 1] === 0) faults.push(`${name} has an empty list`);
     for (let i = 0; i < i32[list + 1]!; i++) {
       const at = list + 4 + i * Posting.words;
       listings.is.add(`${name} -> query ${i32[at + Posting.query]}`);
-      checkGuard(at);
+      checkGuard(at, trait);
+      if (trait !== undefined) countSectioned(name, trait);
     }
   };
+  const countSectioned = (name: string, trait: number): void =>
+    sectioned.wanted.add(`${name} by place ${i32[trait + TraitRecord.what]! >>> 4}`);
   const boundText = (trait: number): string => image.readText(i32[trait + TraitRecord.operand]!);
-  const ownBounds = (bounds: number, name: string, isText: boolean): void => {
+  const ownBounds = (bounds: number, name: string, isText: boolean, trait?: number): void => {
     if (bounds === 0) return;
     own(bounds, 4 + i32[bounds]! * 4, `bounds of ${name}`);
     let former: number | undefined;
@@ -140,9 +177,30 @@ export function auditImage(image: Image): Audit {
         }
         former = bound;
         listings.is.add(`${name} ${bound} -> query ${i32[at + 2 + Posting.query]}`);
-        checkGuard(at + 2);
+        checkGuard(at + 2, trait);
+        if (trait !== undefined) countSectioned(name, trait);
       }
     }
+  };
+
+  /** A list or bounds that may have sections. */
+  const ownDivided = (word: number, name: string, isText?: boolean): void => {
+    if (isText === undefined) ownGuards(i32[word]!, name);
+    else ownBounds(i32[word]!, name, isText);
+    divided.set(word, isText === undefined ? { name } : { name, isText });
+    const block = i32[word + SECTIONS]!;
+    if (block === 0) return;
+    own(block, 4 + i32[block]! * SectionedPlace.words, `sections of ${name}`);
+    let inSections = 0;
+    for (let i = 0; i < i32[block + 1]!; i++) {
+      const at = block + 4 + i * SectionedPlace.words;
+      inSections += i32[at + SectionedPlace.inSections]!;
+      sectioned.is.add(
+        `${name} by place ${i32[at + SectionedPlace.place]}`,
+        i32[at + SectionedPlace.inSections],
+      );
+    }
+    if (i32[word] === 0 && inSections === 0) faults.push(`${name} counts sections and has none`);
   };
 
   // the lists of the header
@@ -189,7 +247,7 @@ export function auditImage(image: Image): Audit {
       listings.is.add(`${name} -> opaque ${opaque}`);
     for (const [kind, word] of BOUNDS) {
       const isText = kind === LeafKind.fromText || kind === LeafKind.belowText;
-      ownBounds(i32[place + word]!, `${name} kind ${kind}`, isText);
+      ownDivided(place + word, `${name} kind ${kind}`, isText);
       ownBounds(i32[place + word + GATED]!, `gates of ${name} kind ${kind}`, isText);
     }
   });
@@ -200,7 +258,7 @@ export function auditImage(image: Image): Audit {
     own(trait, TraitRecord.words + text, `trait ${trait}`);
     references.is.add(`trait ${trait}`, i32[trait + TraitRecord.references]);
     references.wanted.add(`place ${i32[trait + TraitRecord.what]! >>> 4}`);
-    ownGuards(i32[trait + TraitRecord.queries]!, `trait ${trait}`);
+    ownDivided(trait + TraitRecord.queries, `trait ${trait}`);
     ownGuards(i32[trait + TraitRecord.gated]!, `gate ${trait}`);
     for (const opaque of ownList(i32[trait + TraitRecord.evaluated]!, `evaluated of trait ${trait}`))
       listings.is.add(`trait ${trait} -> opaque ${opaque}`);
@@ -217,7 +275,7 @@ export function auditImage(image: Image): Audit {
     own(opaque, OpaqueRecord.words, `opaque ${opaque}`);
     ownText(i32[opaque + OpaqueRecord.text]!, 'text of an opaque');
     references.is.add(`opaque ${opaque}`, i32[opaque + OpaqueRecord.references]);
-    ownGuards(i32[opaque + OpaqueRecord.queries]!, `opaque ${opaque}`);
+    ownDivided(opaque + OpaqueRecord.queries, `opaque ${opaque}`);
     const needs = ownList(i32[opaque + OpaqueRecord.needs]!, 'needs of an opaque');
     for (const trait of needs) {
       references.wanted.add(`trait ${trait}`);
@@ -228,6 +286,16 @@ export function auditImage(image: Image): Audit {
       references.wanted.add(`place ${id}`);
       if (needs.length === 0) listings.wanted.add(`place ${id} -> opaque ${opaque}`);
     }
+  }
+
+  for (const section of recordsOf('sections')) {
+    own(section, SectionRecord.words, 'section');
+    const owner = divided.get(i32[section + SectionRecord.owner]!);
+    const list = i32[section + SectionRecord.list]!;
+    const trait = i32[section + SectionRecord.trait]!;
+    if (owner === undefined || list === 0) faults.push(`section ${section} is empty, or of no list`);
+    else if (owner.isText === undefined) ownGuards(list, owner.name, trait);
+    else ownBounds(list, owner.name, owner.isText, trait);
   }
 
   const wantBound = (leaf: number, query: number, prefix: string): void => {
@@ -318,6 +386,7 @@ export function auditImage(image: Image): Audit {
   }
   if (end !== i32[Header.top]) faults.push(`blocks end at ${end}, not at ${i32[Header.top]}`);
   faults.push(...references.is.differences(references.wanted), ...listings.is.differences(listings.wanted));
+  faults.push(...sectioned.is.differences(sectioned.wanted));
 
   const countOf = (table: Table): number => i32[Header[table] + 2]!;
   return {
@@ -327,6 +396,7 @@ export function auditImage(image: Image): Audit {
       opaques: countOf('opaques'),
       programs: countOf('programs'),
       traitSets: countOf('traitSets'),
+      sections: countOf('sections'),
       places,
       filters: filterCount,
     },

@@ -41,13 +41,22 @@ function shuffled<T>(random: Random, list: T[]): T[] {
   return list;
 }
 
-const EMPTY = { keys: 0, values: 0, opaques: 0, programs: 0, traitSets: 0, places: 3, filters: 0 };
+const EMPTY = {
+  keys: 0,
+  values: 0,
+  opaques: 0,
+  programs: 0,
+  traitSets: 0,
+  sections: 0,
+  places: 3,
+  filters: 0,
+};
 
 void t.test('what is promised of an image is so while filters come, go and are replaced', async (t) => {
   for (let seed = 1; seed <= 25; seed++) {
     const random = randomOf(seed);
     const image = new Image();
-    const writer = createFilterWriter(image);
+    const writer = createFilterWriter(image, seed % 2 === 0 ? undefined : { long: 2, beside: 1 });
     const matcher = new Matcher(image);
     const queries = mixedQueries(random, 60);
     const present = new Set<number>();

@@ -1,5 +1,12 @@
 import t from 'tap';
-import { addGuarded, FIRST_GUARD, removeGuarded } from '../../src/filters/matching/guards.js';
+import {
+  addGuarded,
+  FIRST_GUARD,
+  type Guard,
+  NO_GUARD,
+  NOT_THERE,
+  removeGuarded,
+} from '../../src/filters/matching/guards.js';
 import { capacityOf, Header, Image } from '../../src/filters/matching/image.js';
 import { Posting } from '../../src/filters/matching/layout.js';
 import {
@@ -57,31 +64,28 @@ void t.test('lists, as arrays have them; what they leave is used again', async (
 void t.test('lists of guards, as arrays have them', async (t) => {
   const image = new Image();
   const random = randomOf(2);
-  // leaves: where to look, jumps, a double
-  const leaves = Array.from({ length: 20 }, (_, i) => {
-    const leaf = image.allocate(4);
-    image.i32[leaf] = 4 | ((i + 1) << 4);
-    image.i32[leaf + 1] = -1;
-    image.f64[(leaf + 2) >> 1] = i / 3;
-    return leaf;
-  });
+  const guards = Array.from({ length: 20 }, (_, i): Guard => ({
+    what: 4 | ((i + 1) << 4),
+    operand: i,
+    more: -i,
+  }));
   let list = 0;
-  const model: { query: number; leaf: number }[] = [];
+  const model: { query: number; guard: Guard }[] = [];
   const check = (): void => {
     const found = Array.from({ length: list === 0 ? 0 : image.i32[list + 1]! }, (_, i) => {
       const at = list + FIRST_GUARD + i * Posting.words;
-      return [image.i32[at + Posting.query]!, image.i32[at]!, image.f64[(at + Posting.operand) >> 1]!].join();
+      return [...image.i32.subarray(at, at + Posting.words)].join();
     });
-    const wanted = model.map(({ query, leaf }) =>
-      [query, leaf === 0 ? 0 : image.i32[leaf]!, leaf === 0 ? 0 : image.f64[(leaf + 2) >> 1]!].join(),
+    const wanted = model.map(({ query, guard: { what, operand, more } }) =>
+      [what, query, operand, more].join(),
     );
     t.strictSame(found.sort(), wanted.sort());
   };
   for (let step = 0; step < 4000; step++) {
     if (random.chance(step % 2000 < 1200 ? 70 : 10) || model.length === 0) {
-      const leaf = random.chance(20) ? 0 : random.pick(leaves);
-      list = addGuarded(image, list, step + 1, leaf);
-      model.push({ query: step + 1, leaf });
+      const guard = random.chance(20) ? NO_GUARD : random.pick(guards);
+      list = addGuarded(image, list, step + 1, guard);
+      model.push({ query: step + 1, guard });
     } else {
       const [gone] = model.splice(random.below(model.length), 1);
       list = removeGuarded(image, list, gone!.query);
@@ -91,7 +95,7 @@ void t.test('lists of guards, as arrays have them', async (t) => {
   check();
   for (const { query } of model) list = removeGuarded(image, list, query);
   t.equal(list, 0);
-  t.equal(removeGuarded(image, 0, 5), 0);
+  t.equal(removeGuarded(image, 0, 5), NOT_THERE);
 });
 
 void t.test('a table finds what is there, whatever was removed beside it', async (t) => {

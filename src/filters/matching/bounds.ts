@@ -1,5 +1,5 @@
 import { rankOfUnit } from '../values.js';
-import { writeGuard } from './guards.js';
+import { type Guard, NOT_THERE, writeGuard } from './guards.js';
 import type { Image } from './image.js';
 import { Posting, TraitRecord } from './layout.js';
 
@@ -59,27 +59,35 @@ export function eachTextBetween(
 }
 
 /** Adds a query at a number; answers where the bounds are now. O(log n + page), and O(pages) when a page is full. */
-export function addNumber(image: Image, bounds: number, bound: number, query: number, guard: number): number {
+export function addNumber(image: Image, bounds: number, bound: number, query: number, guard: Guard): number {
   return add(image, bounds, bound, compareNumber, query, guard, (at) => {
     image.f64[at >> 1] = bound;
   });
 }
 
 /** @param trait that has the text of the bound */
-export function addText(image: Image, bounds: number, trait: number, query: number, guard: number): number {
+export function addText(image: Image, bounds: number, trait: number, query: number, guard: Guard): number {
   return add(image, bounds, textOf(image, trait), compareText, query, guard, (at) => {
     image.i32[at] = trait;
     image.i32[at + 1] = 0;
   });
 }
 
-/** Removes a query at a number, once; answers where the bounds are now. O(log n + queries with that bound). */
+/** Removes a query at a number, once; answers where the bounds are now, or NOT_THERE. O(log n + queries with that bound). */
 export function removeNumber(image: Image, bounds: number, bound: number, query: number): number {
   return remove(image, bounds, bound, compareNumber, query);
 }
 
 export function removeText(image: Image, bounds: number, trait: number, query: number): number {
   return remove(image, bounds, textOf(image, trait), compareText, query);
+}
+
+/** Whether there are about so many queries, or more. O(1). */
+export function isLongBounds({ i32 }: Image, bounds: number, long: number): boolean {
+  if (bounds === 0) return false;
+  const pages = i32[bounds + 1]!;
+  const entries = i32[slotAt(bounds, 0) + 1]!;
+  return pages === 1 ? entries >= long : (pages * MOST_ENTRIES) / 2 >= long;
 }
 
 function eachAbove<V>(
@@ -107,7 +115,7 @@ function add<V>(
   bound: V,
   compare: Compare<V>,
   query: number,
-  guard: number,
+  guard: Guard,
   write: (at: number) => void,
 ): number {
   let bounds = given === 0 ? begin(image) : given;
@@ -130,7 +138,7 @@ function add<V>(
 }
 
 function remove<V>(image: Image, bounds: number, bound: V, compare: Compare<V>, query: number): number {
-  if (bounds === 0) return 0;
+  if (bounds === 0) return NOT_THERE;
   const { i32 } = image;
   // equal bounds may go over several pages; they end in the page where this one would be added
   for (let page = pageFor(image, bounds, bound, compare); page >= 0; page--) {
@@ -139,14 +147,14 @@ function remove<V>(image: Image, bounds: number, bound: V, compare: Compare<V>, 
     const count = i32[slot + 1]!;
     for (let i = countUpTo(image, slot, bound, compare) - 1; i >= 0; i--) {
       const at = base + i * ENTRY;
-      if (compare(image, at, bound) !== 0) return bounds;
+      if (compare(image, at, bound) !== 0) return NOT_THERE;
       if (i32[at + GUARD + Posting.query] !== query) continue;
       i32.copyWithin(at, at + ENTRY, base + count * ENTRY);
       i32[slot + 1] = count - 1;
       return count > 1 ? bounds : dropPage(image, bounds, page);
     }
   }
-  return bounds;
+  return NOT_THERE;
 }
 
 /** The last page whose first bound is not greater than the value, or the first page. */

@@ -14,10 +14,13 @@ import {
   OpaqueRecord,
   Posting,
   QueryRecord,
+  SectionedPlace,
+  SECTIONS,
   TraitRecord,
   TraitSet,
 } from './layout.js';
 import { listItem, listLength } from './lists.js';
+import { FIRST_SECTIONED, Sections } from './sections.js';
 
 /** What was done to find answers; whatever else there is was not touched. */
 export interface MatchingWork {
@@ -53,6 +56,7 @@ export class Decider {
   matched: number[] = [];
   unmatched: number[] = [];
   private readonly image: Image;
+  private readonly sections: Sections;
   /** by the place of its record */
   private readonly evaluators = new Map<number, Evaluator>();
   private search = 0;
@@ -69,6 +73,7 @@ export class Decider {
 
   constructor(dictionary: Dictionary) {
     this.image = dictionary.image;
+    this.sections = new Sections(this.image);
     const routes: ConstructorParameters<typeof DocumentState>[1] = [];
     this.former = new DocumentState(dictionary, routes);
     this.latter = new DocumentState(dictionary, routes);
@@ -103,6 +108,32 @@ export class Decider {
     this.former.forget();
     this.latter.forget();
     this.evaluators.clear();
+  }
+
+  /** Decides the queries of a list of guards and of its sections. @param at the word that names the list */
+  decideListAt(at: number): void {
+    this.decideList(this.image.i32[at]!);
+    if (this.image.i32[at + SECTIONS] !== 0) this.eachSection(at, (section) => this.decideList(section));
+  }
+
+  /** Calls back with the sections of a list, or bounds, in which guards may hold. */
+  eachSection(at: number, callback: (section: number) => void): void {
+    const { i32 } = this.image;
+    const block = i32[at + SECTIONS]!;
+    const visit = (trait: number): void => {
+      const word = trait === 0 ? 0 : this.sections.find(at, trait);
+      if (word !== 0) callback(i32[word]!);
+    };
+    for (
+      let i = 0, place = block + FIRST_SECTIONED;
+      i < i32[block + 1]!;
+      i++, place += SectionedPlace.words
+    ) {
+      if (i32[place + SectionedPlace.inSections] === 0) continue;
+      const placeId = i32[place + SectionedPlace.place]!;
+      this.latter.eachTrait(placeId, visit);
+      if (this.changed[placeId] === this.search && this.isUpdate) this.former.eachTrait(placeId, visit);
+    }
   }
 
   /** Decides the queries of a list of guards. */
@@ -208,6 +239,11 @@ export class Decider {
         return side.number[placeId]! >= this.image.f64[(leaf + LeafWords.operand) >> 1]!;
       case LeafKind.belowNumber:
         return side.number[placeId]! < this.image.f64[(leaf + LeafWords.operand) >> 1]!;
+      case LeafKind.betweenNumbers: {
+        const { f32 } = this.image;
+        const number = side.number[placeId]!;
+        return number >= f32[leaf + LeafWords.operand]! && number < f32[leaf + LeafWords.operand + 1]!;
+      }
       default: {
         const value = side.value[placeId];
         if (typeof value !== 'string') return false;
@@ -232,6 +268,13 @@ export class Decider {
         return several.greatest >= bound;
       case LeafKind.belowNumber:
         return several.least < bound;
+      case LeafKind.betweenNumbers: {
+        const { f32 } = image;
+        return (
+          several.greatest >= f32[leaf + LeafWords.operand]! &&
+          several.least < f32[leaf + LeafWords.operand + 1]!
+        );
+      }
       case LeafKind.fromText: {
         const { greatestText } = several;
         return greatestText !== undefined && this.compare(greatestText, operand) >= 0;

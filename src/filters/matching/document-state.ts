@@ -106,6 +106,13 @@ export class DocumentState {
     if (exists !== 0 && this.exists(placeId)) i32[exists + TraitRecord.seen]!++;
   }
 
+  /** Calls back with each trait of a place. */
+  eachTrait(placeId: number, callback: (trait: number) => void): void {
+    this.look(placeId);
+    if (this.kind[placeId] === Yield.several) this.several[placeId]!.traits.forEach(callback);
+    else if (this.trait[placeId] !== 0) callback(this.trait[placeId]!);
+  }
+
   /** Of a place that was looked at. */
   exists(placeId: number): boolean {
     const kind = this.kind[placeId];

@@ -5,9 +5,10 @@ import { chanceOf } from './chances.js';
 import { gateSetsOf } from './gates.js';
 import { Header, type Image } from './image.js';
 import { guardsOf, leafAt } from './guard-choice.js';
+import type { Guard } from './guards.js';
 import { GO_FALSE, GO_TRUE, LeafKind, LeafWords, QueryRecord, TraitRecord } from './layout.js';
 import { listAdd, listItem, listLength, listPop, listRemove } from './lists.js';
-import { Postings } from './postings.js';
+import { Postings, type SectionLimits } from './postings.js';
 import { type HeldTree, Leaves, type Program, programOf } from './programs.js';
 import { mix, RecordTable } from './tables.js';
 import { takeApart } from './take-apart.js';
@@ -40,11 +41,12 @@ const BETTER = 0.5;
 /** For each query that is added, so many others are reconsidered: the first of many were placed on guesses. */
 const RECONSIDERED = 1;
 
-export function createFilterWriter(image: Image): FilterWriter {
+/** @param limits when long lists are divided; absent: as measured */
+export function createFilterWriter(image: Image, limits?: SectionLimits): FilterWriter {
   const dictionary = new Dictionary(image);
   if (image.i32[Header.slots] === 0) begin();
   const leaves = new Leaves(dictionary);
-  const postings = new Postings(dictionary);
+  const postings = new Postings(dictionary, limits);
   const filters = new FilterTable(image);
   const programs = new RecordTable(image, Header.programs);
   let cursor = 0;
@@ -210,7 +212,7 @@ export function createFilterWriter(image: Image): FilterWriter {
   }
 
   /** Lists a query at each gate of its set; without guards, takes it out there. */
-  function listAtGates(record: number, guards?: readonly number[]): void {
+  function listAtGates(record: number, guards?: readonly Guard[]): void {
     const set = image.i32[record + QueryRecord.gates]! + image.i32[record + QueryRecord.gate]!;
     for (let i = 0; i < image.i32[set]!; i++) {
       const trait = image.i32[set + 1 + i * 2]!;
@@ -225,11 +227,11 @@ export function createFilterWriter(image: Image): FilterWriter {
   }
 
   /** Lists a query by each of its conditions; without guards, takes it out there. */
-  function listByLeaves(record: number, guards?: readonly number[]): void {
+  function listByLeaves(record: number, guards?: readonly Guard[]): void {
     const count = image.i32[record + QueryRecord.leaves]!;
     for (let i = 0; i < count; i++) {
       if (guards !== undefined) postings.add(record, leafAt(record, i), guards[i]!);
-      else postings.remove(record, leafAt(record, i));
+      else postings.remove(record, i);
     }
   }
 

@@ -1,5 +1,18 @@
 import { capacityOf, type Image } from './image.js';
-import { LeafKind, OpaqueRecord, Posting, TraitRecord } from './layout.js';
+import { Posting } from './layout.js';
+
+/** A condition beside a query, as it stands in a posting. */
+export interface Guard {
+  what: number;
+  /** two words */
+  operand: number;
+  more: number;
+}
+
+export const NO_GUARD: Guard = { what: 0, operand: 0, more: 0 };
+
+/** What removing answers when the query was not in the list. */
+export const NOT_THERE = -1;
 
 /**
  * A list of queries, each with its guard: `[capacity, count, 0, 0, guards...]`; 0: empty. The guard is beside the query, so
@@ -7,8 +20,8 @@ import { LeafKind, OpaqueRecord, Posting, TraitRecord } from './layout.js';
  */
 export const FIRST_GUARD = 4;
 
-/** Adds a query, with a guard that is laid out as a leaf (0: none); answers where the list is now. O(1) amortized. */
-export function addGuarded(image: Image, list: number, query: number, guard: number): number {
+/** Adds a query; answers where the list is now. O(1) amortized. */
+export function addGuarded(image: Image, list: number, query: number, guard: Guard): number {
   const count = list === 0 ? 0 : image.i32[list + 1]!;
   let place = list;
   if (list === 0 || count === image.i32[list]!) {
@@ -26,9 +39,9 @@ export function addGuarded(image: Image, list: number, query: number, guard: num
   return place;
 }
 
-/** Removes a query once; the last one takes its place. O(count). */
+/** Removes a query once, the last one takes its place; answers where the list is now, or NOT_THERE. O(count). */
 export function removeGuarded(image: Image, list: number, query: number): number {
-  if (list === 0) return 0;
+  if (list === 0) return NOT_THERE;
   const { i32 } = image;
   const last = wordsOf(list, i32[list + 1]! - 1);
   for (let at = list + FIRST_GUARD; at <= last; at += Posting.words) {
@@ -38,23 +51,18 @@ export function removeGuarded(image: Image, list: number, query: number): number
     image.release(list, wordsOf(0, i32[list]!));
     return 0;
   }
-  return list;
+  return NOT_THERE;
 }
 
-/** @param guard a leaf, or a guard; 0: none. Of an evaluated condition the one trait that it needs, if there is one. */
-export function writeGuard({ i32 }: Image, at: number, query: number, guard: number): void {
+export function isLongList({ i32 }: Image, list: number, long: number): boolean {
+  return list !== 0 && i32[list + 1]! >= long;
+}
+
+export function writeGuard({ i32 }: Image, at: number, query: number, guard: Guard): void {
   i32[at + Posting.query] = query;
-  const what = guard === 0 ? 0 : i32[guard + Posting.what]!;
-  if ((what & 15) === LeafKind.evaluated) {
-    const need = -i32[i32[guard + Posting.operand]! + OpaqueRecord.needs]!;
-    i32[at + Posting.what] = LeafKind.trait | (i32[need + TraitRecord.what]! & ~15);
-    i32[at + Posting.operand] = need;
-    i32[at + Posting.operand + 1] = 0;
-    return;
-  }
-  i32[at + Posting.what] = what;
-  i32[at + Posting.operand] = guard === 0 ? 0 : i32[guard + Posting.operand]!;
-  i32[at + Posting.operand + 1] = guard === 0 ? 0 : i32[guard + Posting.operand + 1]!;
+  i32[at + Posting.what] = guard.what;
+  i32[at + Posting.operand] = guard.operand;
+  i32[at + Posting.operand + 1] = guard.more;
 }
 
 function wordsOf(list: number, guards: number): number {

@@ -9,6 +9,7 @@
 export class Image {
   i32!: Int32Array;
   f64!: Float64Array;
+  f32!: Float32Array;
   u16!: Uint16Array;
   buffer!: SharedArrayBuffer;
 
@@ -27,6 +28,7 @@ export class Image {
     this.buffer = buffer;
     this.i32 = new Int32Array(buffer);
     this.f64 = new Float64Array(buffer);
+    this.f32 = new Float32Array(buffer);
     this.u16 = new Uint16Array(buffer);
   }
 
@@ -131,6 +133,7 @@ export const Header = {
   opaques: 24,
   programs: 28,
   traitSets: 32,
+  sections: 36,
   free: 40,
 } as const;
 

@@ -35,11 +35,13 @@ export const PlaceRecord = {
   belowNumbers: 17,
   fromTexts: 18,
   belowTexts: 19,
-  /** the same, of queries that are looked for by them in documents that are new */
-  gated: 20,
+  /** of each of these, its sections */
+  sections: 20,
+  /** the same bounds, of queries that are looked for by them in documents that are new */
+  gated: 24,
   /** how many evaluated conditions are listed at its traits */
-  needed: 24,
-  words: 28,
+  needed: 28,
+  words: 32,
 } as const;
 
 /** Ids of the places that are always there. */
@@ -57,10 +59,12 @@ export const TraitRecord = {
   operand: 4,
   /** documents that had it, of those that the place has seen */
   seen: 6,
+  /** sections of its queries */
+  sections: 7,
   /** queries that are looked for by it in documents that are new: a list of guards */
-  gated: 7,
+  gated: 8,
   /** evaluated conditions that can hold only where it is: a list */
-  evaluated: 8,
+  evaluated: 9,
   words: 12,
 } as const;
 
@@ -88,14 +92,32 @@ export const OpaqueRecord = {
   /** its expression as JSON text */
   text: 1,
   references: 2,
-  serial: 3,
+  /** queries that have it: a list of guards */
+  queries: 3,
   /** ids of the places it depends on */
   places: 4,
-  /** queries that have it: a list of guards */
-  queries: 5,
+  serial: 5,
   /** traits of which one must be there for it to hold: a list; 0: it is listed at its places */
   needs: 6,
+  /** sections of its queries */
+  sections: 7,
   words: 8,
+} as const;
+
+/** From the word that names a list of queries for flips, or bounds for them, to the word that names its sections. */
+export const SECTIONS = 4;
+
+/** A section of a list: the queries in it have the same trait as their guard. Named by the word of the list, and the trait. */
+export const SectionRecord = { hash: 0, list: 1, owner: 2, trait: 3, words: 4 } as const;
+
+/** What the sections of a list are counted by: `[capacity, count, 0, 0, (this)...]`, one for each place of guards. */
+export const SectionedPlace = {
+  place: 0,
+  /** queries in sections */
+  inSections: 1,
+  /** queries that were added beside the sections, since the list was found long */
+  beside: 2,
+  words: 4,
 } as const;
 
 /** Traits of which one is wanted, ascending by their places: `[hash, references, count, traits...]`. */
@@ -140,6 +162,8 @@ export const LeafKind = {
   fromText: 6,
   belowText: 7,
   evaluated: 8,
+  /** of guards only, two leaves as one: from a number and below another; operand: both as floats, the range not smaller */
+  betweenNumbers: 9,
 } as const;
 
 export const GO_TRUE = 0xffff;

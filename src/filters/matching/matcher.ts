@@ -1,13 +1,20 @@
 import { viewOf } from '../document-view.js';
 import type { FilterDocument } from '../query.js';
-import { compareStrings } from '../values.js';
 import { eachNumberBetween, eachTextBetween } from './bounds.js';
 import { Decider } from './decider.js';
 import { Dictionary } from './dictionary.js';
 import { type DocumentState, Yield } from './document-state.js';
 import { FilterTable } from './filter-table.js';
 import { Header, type Image } from './image.js';
-import { FilterRecord, KeyRecord, OpaqueRecord, PlaceId, PlaceRecord, TraitRecord } from './layout.js';
+import {
+  FilterRecord,
+  KeyRecord,
+  OpaqueRecord,
+  PlaceId,
+  PlaceRecord,
+  SECTIONS,
+  TraitRecord,
+} from './layout.js';
 import { listItem, listLength } from './lists.js';
 import { greatestOf, hasTrait, isBefore, leastOf, textsOf, traitsOf } from './readings.js';
 
@@ -116,7 +123,7 @@ export class Matcher {
     for (let i = 0; i < listLength(image, list); i++) {
       const opaque = listItem(image, list, i);
       if (this.decider.evaluate(opaque, former) !== this.decider.evaluate(opaque, latter))
-        this.decider.decideList(image.i32[opaque + OpaqueRecord.queries]!);
+        this.decider.decideListAt(opaque + OpaqueRecord.queries);
     }
   }
 
@@ -135,63 +142,75 @@ export class Matcher {
     const { i32 } = this.image;
     if (former.exists(placeId) !== latter.exists(placeId)) {
       const exists = i32[place + PlaceRecord.exists]!;
-      if (exists !== 0) this.decider.decideList(i32[exists + TraitRecord.queries]!);
+      if (exists !== 0) this.decider.decideListAt(exists + TraitRecord.queries);
     }
     if (former.kind[placeId] !== Yield.several && latter.kind[placeId] !== Yield.several) {
       const before = former.trait[placeId]!;
       const after = latter.trait[placeId]!;
       if (before === after) return;
-      if (before !== 0) this.decider.decideList(i32[before + TraitRecord.queries]!);
-      if (after !== 0) this.decider.decideList(i32[after + TraitRecord.queries]!);
+      if (before !== 0) this.decider.decideListAt(before + TraitRecord.queries);
+      if (after !== 0) this.decider.decideListAt(after + TraitRecord.queries);
       return;
     }
     const before = traitsOf(former, placeId);
     const after = traitsOf(latter, placeId);
     for (const trait of before)
-      if (!hasTrait(latter, placeId, trait)) this.decider.decideList(i32[trait + TraitRecord.queries]!);
+      if (!hasTrait(latter, placeId, trait)) this.decider.decideListAt(trait + TraitRecord.queries);
     for (const trait of after)
-      if (!hasTrait(former, placeId, trait)) this.decider.decideList(i32[trait + TraitRecord.queries]!);
+      if (!hasTrait(former, placeId, trait)) this.decider.decideListAt(trait + TraitRecord.queries);
   }
 
   /** Conditions on the order of numbers: what holds from a bound on is of the greatest, what holds below of the least. */
   private searchNumbers(placeId: number, place: number): void {
-    const { image, former, latter } = this;
-    const { i32 } = image;
-    const from = i32[place + PlaceRecord.fromNumbers]!;
-    if (from !== 0) this.passNumbers(from, greatestOf(former, placeId), greatestOf(latter, placeId));
-    const below = i32[place + PlaceRecord.belowNumbers]!;
-    if (below !== 0) this.passNumbers(below, leastOf(former, placeId), leastOf(latter, placeId));
+    const { former, latter } = this;
+    this.passNumbers(
+      place + PlaceRecord.fromNumbers,
+      greatestOf(former, placeId),
+      greatestOf(latter, placeId),
+    );
+    this.passNumbers(place + PlaceRecord.belowNumbers, leastOf(former, placeId), leastOf(latter, placeId));
   }
 
   /** Bounds that a number passes, in either direction. */
-  private passNumbers(bounds: number, one: number, other: number): void {
+  private passNumbers(at: number, one: number, other: number): void {
+    const { i32 } = this.image;
+    if ((i32[at]! | i32[at + SECTIONS]!) === 0) return;
     const { decideGuard } = this.decider;
-    eachNumberBetween(this.image, bounds, Math.min(one, other), Math.max(one, other), decideGuard);
+    const [low, high] = one < other ? [one, other] : [other, one];
+    this.eachBoundsAt(at, (bounds) => eachNumberBetween(this.image, bounds, low, high, decideGuard));
   }
 
   private searchTexts(placeId: number, place: number): void {
-    const { image, former, latter } = this;
-    const from = image.i32[place + PlaceRecord.fromTexts]!;
-    if (from !== 0) {
-      const before = textsOf(former, placeId)[1];
-      const after = textsOf(latter, placeId)[1];
-      // none is less than any
-      if (before !== after) {
-        const [low, high] = isBefore(before, after) ? [before, after] : [after, before];
-        eachTextBetween(image, from, low, high, this.decider.decideGuard);
-      }
+    const { former, latter } = this;
+    const { i32 } = this.image;
+    const isEmpty = (at: number): boolean => (i32[at]! | i32[at + SECTIONS]!) === 0;
+    if (isEmpty(place + PlaceRecord.fromTexts) && isEmpty(place + PlaceRecord.belowTexts)) return;
+    const [leastBefore, greatestBefore] = textsOf(former, placeId);
+    const [leastAfter, greatestAfter] = textsOf(latter, placeId);
+    // none is less than any of the greatest, and greater than any of the least
+    if (greatestBefore !== greatestAfter) {
+      const ascends = isBefore(greatestBefore, greatestAfter);
+      const [low, high] = ascends ? [greatestBefore, greatestAfter] : [greatestAfter, greatestBefore];
+      this.passTexts(place + PlaceRecord.fromTexts, low, high);
     }
-    const below = image.i32[place + PlaceRecord.belowTexts]!;
-    if (below !== 0) {
-      const before = textsOf(former, placeId)[0];
-      const after = textsOf(latter, placeId)[0];
-      // none is greater than any
-      if (before !== after) {
-        const swapped = before === undefined || (after !== undefined && compareStrings(after, before) < 0);
-        const [low, high] = swapped ? [after, before] : [before, after];
-        eachTextBetween(image, below, low, high, this.decider.decideGuard);
-      }
+    if (leastBefore !== leastAfter) {
+      const ascends =
+        leastBefore !== undefined && (leastAfter === undefined || isBefore(leastBefore, leastAfter));
+      const [low, high] = ascends ? [leastBefore, leastAfter] : [leastAfter, leastBefore];
+      this.passTexts(place + PlaceRecord.belowTexts, low, high);
     }
+  }
+
+  private passTexts(at: number, low: string | undefined, high: string | undefined): void {
+    const { decideGuard } = this.decider;
+    this.eachBoundsAt(at, (bounds) => eachTextBetween(this.image, bounds, low, high, decideGuard));
+  }
+
+  /** Bounds and those of their sections that matter. */
+  private eachBoundsAt(at: number, callback: (bounds: number) => void): void {
+    const { i32 } = this.image;
+    if (i32[at] !== 0) callback(i32[at]!);
+    if (i32[at + SECTIONS] !== 0) this.decider.eachSection(at, callback);
   }
 
   // A document by itself: what is listed at the gates that it opens, and what has no gate.

@@ -1,9 +1,19 @@
-import { addNumber, addText, removeNumber, removeText } from './bounds.js';
+import { addNumber, addText, isLongBounds, removeNumber, removeText } from './bounds.js';
 import type { Dictionary } from './dictionary.js';
-import { addGuarded, removeGuarded } from './guards.js';
+import { guardTraitsNear, leafAt } from './guard-choice.js';
+import { addGuarded, type Guard, isLongList, removeGuarded } from './guards.js';
 import type { Image } from './image.js';
-import { LeafKind, LeafWords, OpaqueRecord, PlaceRecord, TraitRecord, TraitSet } from './layout.js';
+import { LeafKind, LeafWords, OpaqueRecord, PlaceRecord, SECTIONS, TraitRecord, TraitSet } from './layout.js';
 import { listAdd, listItem, listLength, listRemove } from './lists.js';
+import { Sections } from './sections.js';
+
+/** From so many queries on a list is divided, and so many with a guard at one place stay beside its sections. */
+export interface SectionLimits {
+  long: number;
+  beside: number;
+}
+
+const SECTION_LIMITS: SectionLimits = { long: 512, beside: 256 };
 
 /**
  * Lists a query by one of its conditions, such that a change which flips the condition leads to it: by a trait at the
@@ -12,42 +22,58 @@ import { listAdd, listItem, listLength, listRemove } from './lists.js';
  */
 export class Postings {
   private readonly image: Image;
+  private readonly sections: Sections;
 
-  constructor(private readonly dictionary: Dictionary) {
+  constructor(
+    private readonly dictionary: Dictionary,
+    private readonly limits: SectionLimits = SECTION_LIMITS,
+  ) {
     this.image = dictionary.image;
+    this.sections = new Sections(this.image);
   }
 
-  /** @param guard another leaf, without which a flip of this one changes nothing; 0: none */
-  add(query: number, leaf: number, guard: number): void {
+  /** @param guard without which a flip of this leaf changes nothing */
+  add(query: number, leaf: number, guard: Guard): void {
     const { image } = this;
     const operand = image.i32[leaf + LeafWords.operand]!;
     switch (image.i32[leaf + LeafWords.what]! & 15) {
       case LeafKind.trait:
       case LeafKind.exists:
-        return this.addTo(operand + TraitRecord.queries, query, guard);
+        return this.addToSection(operand + TraitRecord.queries, query, guard);
       case LeafKind.traits:
-        for (let i = 0; i < image.i32[operand + TraitSet.count]!; i++)
-          this.addTo(image.i32[operand + TraitSet.firstTrait + i]! + TraitRecord.queries, query, guard);
+        for (let i = 0; i < image.i32[operand + TraitSet.count]!; i++) {
+          const trait = image.i32[operand + TraitSet.firstTrait + i]!;
+          this.addToSection(trait + TraitRecord.queries, query, guard);
+        }
         return;
-      case LeafKind.evaluated: {
-        if (image.i32[operand + OpaqueRecord.queries] === 0) this.listOpaque(operand);
-        return this.addTo(operand + OpaqueRecord.queries, query, guard);
+      case LeafKind.evaluated:
+        if (this.sections.isEmpty(operand + OpaqueRecord.queries)) this.listOpaque(operand);
+        return this.addToSection(operand + OpaqueRecord.queries, query, guard);
+      default: {
+        const at = this.boundsAt(leaf);
+        const isLong =
+          image.i32[at + SECTIONS] !== 0 || isLongBounds(image, image.i32[at]!, this.limits.long);
+        this.addToBounds(
+          isLong ? this.sections.wordFor(at, guard, this.limits.beside) : at,
+          query,
+          leaf,
+          guard,
+        );
       }
-      default:
-        this.addToBounds(this.boundsAt(leaf), query, leaf, guard);
     }
   }
 
   /** Lists a query at a bound for documents that are new. */
-  addGate(query: number, leaf: number, guard: number): void {
+  addGate(query: number, leaf: number, guard: Guard): void {
     this.addToBounds(this.boundsAt(leaf) + GATED, query, leaf, guard);
   }
 
   removeGate(query: number, leaf: number): void {
-    this.removeFromBounds(this.boundsAt(leaf) + GATED, query, leaf);
+    const at = this.boundsAt(leaf) + GATED;
+    this.image.i32[at] = this.removeFromBounds(at, query, leaf);
   }
 
-  private addToBounds(at: number, query: number, leaf: number, guard: number): void {
+  private addToBounds(at: number, query: number, leaf: number, guard: Guard): void {
     const { image } = this;
     const operand = image.i32[leaf + LeafWords.operand]!;
     const changed = isText(image, leaf)
@@ -56,37 +82,57 @@ export class Postings {
     image.i32[at] = changed;
   }
 
-  private removeFromBounds(at: number, query: number, leaf: number): void {
+  /** Answers what the word is to name then. */
+  private removeFromBounds(at: number, query: number, leaf: number): number {
     const { image } = this;
     const bounds = image.i32[at]!;
-    image.i32[at] = isText(image, leaf)
+    return isText(image, leaf)
       ? removeText(image, bounds, image.i32[leaf + LeafWords.operand]!, query)
       : removeNumber(image, bounds, numberOf(image, leaf), query);
   }
 
-  /** Removes what was added once with this query and leaf. */
-  remove(query: number, leaf: number): void {
+  /**
+   * Removes what was added once with this leaf of a query.
+   * @param at which of its leaves
+   */
+  remove(query: number, at: number): void {
     const { image } = this;
+    const leaf = leafAt(query, at);
     const operand = image.i32[leaf + LeafWords.operand]!;
+    const fromList = (word: number): number => removeGuarded(image, image.i32[word]!, query);
     switch (image.i32[leaf + LeafWords.what]! & 15) {
       case LeafKind.trait:
       case LeafKind.exists:
-        return this.removeFrom(operand + TraitRecord.queries, query);
+        return this.removeOnce(operand + TraitRecord.queries, query, at, fromList);
       case LeafKind.traits:
-        for (let i = 0; i < image.i32[operand + TraitSet.count]!; i++)
-          this.removeFrom(image.i32[operand + TraitSet.firstTrait + i]! + TraitRecord.queries, query);
+        for (let i = 0; i < image.i32[operand + TraitSet.count]!; i++) {
+          const trait = image.i32[operand + TraitSet.firstTrait + i]!;
+          this.removeOnce(trait + TraitRecord.queries, query, at, fromList);
+        }
         return;
       case LeafKind.evaluated:
-        this.removeFrom(operand + OpaqueRecord.queries, query);
-        if (image.i32[operand + OpaqueRecord.queries] === 0) this.unlistOpaque(operand);
+        this.removeOnce(operand + OpaqueRecord.queries, query, at, fromList);
+        if (this.sections.isEmpty(operand + OpaqueRecord.queries)) this.unlistOpaque(operand);
         return;
       default:
-        this.removeFromBounds(this.boundsAt(leaf), query, leaf);
+        this.removeOnce(this.boundsAt(leaf), query, at, (word) => this.removeFromBounds(word, query, leaf));
     }
   }
 
+  /** Two leaves may be the same condition: what is found may be of the other, which then has to look further for this one's. */
+  private removeOnce(list: number, query: number, at: number, from: (word: number) => number): void {
+    if (this.sections.remove(list, guardTraitsNear(this.image, query, at), from)) return;
+    this.sections.remove(list, guardTraitsNear(this.image, query, at, Infinity), from);
+  }
+
+  private addToSection(list: number, query: number, guard: Guard): void {
+    const { image } = this;
+    const isLong = image.i32[list + SECTIONS] !== 0 || isLongList(image, image.i32[list]!, this.limits.long);
+    this.addTo(isLong ? this.sections.wordFor(list, guard, this.limits.beside) : list, query, guard);
+  }
+
   /** @param at the word that names a list of guards */
-  addTo(at: number, query: number, guard: number): void {
+  addTo(at: number, query: number, guard: Guard): void {
     const list = addGuarded(this.image, this.image.i32[at]!, query, guard);
     this.image.i32[at] = list;
   }

@@ -139,7 +139,8 @@ function nextValue(random: Random, value: JsonValue | undefined): JsonValue {
  */
 function differenceAlong(steps: JsonValue, tally?: SequencesTally): JsonObject | undefined {
   if (!Array.isArray(steps)) return undefined;
-  const set = createFilterSet();
+  // a handful of filters is to have sections
+  const set = createFilterSet({ long: 2, beside: 1 });
   const queries = new Map<number, Query>();
   const endpoints = new Map<JsonValue, FilterDocument>();
   for (const [at, step] of steps.entries()) {

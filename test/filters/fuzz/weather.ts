@@ -30,7 +30,7 @@ export async function tryWeather(
   const reports = all.slice(from, from + updates);
   const samples = reports.map(({ endpointId, set }) => ({ ...fleet.get(endpointId)!.metadata, ...set }));
 
-  const filters = createFilterSet();
+  const filters = createFilterSet({ long: 16, beside: 8 });
   const queries = new Map<number, Query>();
   const add = (number: number): void => {
     const query = parsed(randomAlert(random, samples));
