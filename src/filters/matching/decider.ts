@@ -1,12 +1,11 @@
 import type { DocumentView } from '../document-view.js';
-import { compareTexts } from './bounds.js';
+import { holdsOfScalar, holdsOfSeveral } from './conditions.js';
 import type { Dictionary } from './dictionary.js';
-import { DocumentState, type Several, Yield } from './document-state.js';
+import { DocumentState, Yield } from './document-state.js';
 import { compileOpaque, type Evaluator, lengthOf } from './evaluators.js';
 import { FIRST_GUARD } from './guards.js';
 import { Header, type Image } from './image.js';
 import {
-  bitOf,
   GO_FALSE,
   GO_TRUE,
   LeafKind,
@@ -16,8 +15,6 @@ import {
   QueryRecord,
   SectionedPlace,
   SECTIONS,
-  TraitRecord,
-  TraitSet,
 } from './layout.js';
 import { listItem, listLength } from './lists.js';
 import { FIRST_SECTIONED, Sections } from './sections.js';
@@ -120,9 +117,12 @@ export class Decider {
   eachSection(at: number, callback: (section: number) => void): void {
     const { i32 } = this.image;
     const block = i32[at + SECTIONS]!;
-    const visit = (trait: number): void => {
-      const word = trait === 0 ? 0 : this.sections.find(at, trait);
-      if (word !== 0) callback(i32[word]!);
+    const visit = (state: DocumentState, placeId: number): void => {
+      state.look(placeId);
+      for (const trait of state.traits(placeId)) {
+        const word = this.sections.find(at, trait);
+        if (word !== 0) callback(i32[word]!);
+      }
     };
     for (
       let i = 0, place = block + FIRST_SECTIONED;
@@ -131,8 +131,8 @@ export class Decider {
     ) {
       if (i32[place + SectionedPlace.inSections] === 0) continue;
       const placeId = i32[place + SectionedPlace.place]!;
-      this.latter.eachTrait(placeId, visit);
-      if (this.changed[placeId] === this.search && this.isUpdate) this.former.eachTrait(placeId, visit);
+      visit(this.latter, placeId);
+      if (this.changed[placeId] === this.search && this.isUpdate) visit(this.former, placeId);
     }
   }
 
@@ -148,24 +148,9 @@ export class Decider {
   readonly decideGuard = (guard: number): void => {
     const { i32 } = this.image;
     const what = i32[guard + Posting.what]!;
-    if (what !== 0) {
-      const placeId = what >>> 4;
-      const { latter } = this;
-      if ((what & 15) === LeafKind.trait) {
-        latter.look(placeId);
-        // nearly all guards end here
-        if (
-          latter.trait[placeId] !== i32[guard + Posting.operand] &&
-          latter.kind[placeId] !== Yield.several &&
-          this.changed[placeId] !== this.search
-        )
-          return;
-      }
-      if (
-        !this.holds(guard, latter) &&
-        !(this.changed[placeId] === this.search && this.isUpdate && this.holds(guard, this.former))
-      )
-        return;
+    if (what !== 0 && !this.holds(guard, this.latter)) {
+      const mayHaveHeld = this.isUpdate && this.changed[what >>> 4] === this.search;
+      if (!mayHaveHeld || !this.holds(guard, this.former)) return;
     }
     this.decide(i32[guard + Posting.query]!);
   };
@@ -217,92 +202,14 @@ export class Decider {
   private holds(leaf: number, state: DocumentState): boolean {
     const { i32 } = this.image;
     const what = i32[leaf + LeafWords.what]!;
-    const kind = what & 15;
-    const operand = i32[leaf + LeafWords.operand]!;
-    if (kind === LeafKind.evaluated) return this.evaluate(operand, state);
+    if ((what & 15) === LeafKind.evaluated) return this.evaluate(i32[leaf + LeafWords.operand]!, state);
     const placeId = what >>> 4;
     // what has not changed is the same on both sides, and looked at once
     const side = state === this.former && this.changed[placeId] !== this.search ? this.latter : state;
     side.look(placeId);
-    if (side.kind[placeId] === Yield.several) return this.holdsOfSeveral(leaf, side.several[placeId]!);
-    switch (kind) {
-      case LeafKind.trait:
-        return side.trait[placeId] === operand;
-      case LeafKind.traits:
-        return (
-          (i32[leaf + LeafWords.operand + 1]! & bitOf(side.trait[placeId]!)) !== 0 &&
-          this.isIn(operand, side.trait[placeId]!)
-        );
-      case LeafKind.exists:
-        return side.kind[placeId] === Yield.scalar;
-      case LeafKind.fromNumber:
-        return side.number[placeId]! >= this.image.f64[(leaf + LeafWords.operand) >> 1]!;
-      case LeafKind.belowNumber:
-        return side.number[placeId]! < this.image.f64[(leaf + LeafWords.operand) >> 1]!;
-      case LeafKind.betweenNumbers: {
-        const { f32 } = this.image;
-        const number = side.number[placeId]!;
-        return number >= f32[leaf + LeafWords.operand]! && number < f32[leaf + LeafWords.operand + 1]!;
-      }
-      default: {
-        const value = side.value[placeId];
-        if (typeof value !== 'string') return false;
-        const order = this.compare(value, operand);
-        return kind === LeafKind.fromText ? order >= 0 : order < 0;
-      }
-    }
-  }
-
-  private holdsOfSeveral(leaf: number, several: Several): boolean {
-    const { image } = this;
-    const operand = image.i32[leaf + LeafWords.operand]!;
-    const bound = image.f64[(leaf + LeafWords.operand) >> 1]!;
-    switch (image.i32[leaf + LeafWords.what]! & 15) {
-      case LeafKind.trait:
-        return several.known.has(operand);
-      case LeafKind.traits:
-        return several.traits.some((trait) => this.isIn(operand, trait));
-      case LeafKind.exists:
-        return several.exists;
-      case LeafKind.fromNumber:
-        return several.greatest >= bound;
-      case LeafKind.belowNumber:
-        return several.least < bound;
-      case LeafKind.betweenNumbers: {
-        const { f32 } = image;
-        return (
-          several.greatest >= f32[leaf + LeafWords.operand]! &&
-          several.least < f32[leaf + LeafWords.operand + 1]!
-        );
-      }
-      case LeafKind.fromText: {
-        const { greatestText } = several;
-        return greatestText !== undefined && this.compare(greatestText, operand) >= 0;
-      }
-      default: {
-        const { leastText } = several;
-        return leastText !== undefined && this.compare(leastText, operand) < 0;
-      }
-    }
-  }
-
-  private compare(value: string, bound: number): number {
-    return compareTexts(this.image, value, this.image.i32[bound + TraitRecord.operand]!);
-  }
-
-  private isIn(set: number, trait: number): boolean {
-    if (trait === 0) return false;
-    const { i32 } = this.image;
-    let low = set + TraitSet.firstTrait;
-    let high = low + i32[set + TraitSet.count]! - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const found = i32[middle]!;
-      if (found === trait) return true;
-      if (found < trait) low = middle + 1;
-      else high = middle - 1;
-    }
-    return false;
+    return side.kind[placeId] === Yield.several
+      ? holdsOfSeveral(this.image, leaf, side.several[placeId]!)
+      : holdsOfScalar(this.image, leaf, side);
   }
 
   /** An evaluated condition, once for a document. */

@@ -1,7 +1,8 @@
+import { constantCode, gramCode, hashNumberTrait, hashText, hashTextTrait } from './codes.js';
 import { Header, type Image, textWords } from './image.js';
 import { KeyRecord, OpaqueRecord, PlaceId, PlaceRecord, TraitKind, TraitRecord } from './layout.js';
 import { listAdd, listItem, listLength, listPop, listRelease } from './lists.js';
-import { mix, RecordTable } from './tables.js';
+import { RecordTable } from './tables.js';
 import type { Place, Trait } from './take-apart.js';
 
 /** The words of the index: keys, places, traits and evaluated conditions, each there once. Found by readers, too. */
@@ -301,38 +302,3 @@ function operandOf(trait: Trait | { kind: 'bound'; value: string }): number | st
       return trait.value;
   }
 }
-
-export function constantCode(value: null | boolean): number {
-  return value === null ? 0 : value ? 2 : 1;
-}
-
-/** Three UTF-16 units as one number. */
-export function gramCode(text: string, at: number): number {
-  return text.charCodeAt(at) + text.charCodeAt(at + 1) * 2 ** 16 + text.charCodeAt(at + 2) * 2 ** 32;
-}
-
-const FLOAT = new Float64Array(1);
-const WORDS = new Int32Array(FLOAT.buffer);
-
-function hashNumberTrait(what: number, value: number): number {
-  // 0 for -0, which equals it.
-  FLOAT[0] = value + 0;
-  return mix(Math.imul(WORDS[0]! ^ Math.imul(WORDS[1]!, 0x9e3779b1), 0x85ebca6b) ^ what);
-}
-
-function hashTextTrait(what: number, value: string): number {
-  return mix(hashText(value) ^ Math.imul(what, 0x9e3779b1));
-}
-
-/** FNV-1a over UTF-16 units; of long texts, over both ends. */
-export function hashText(text: string): number {
-  const { length } = text;
-  let hash = 0x811c9dc5 ^ length;
-  const head = Math.min(length, HASHED_UNITS);
-  for (let i = 0; i < head; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  for (let i = Math.max(head, length - HASHED_UNITS); i < length; i++)
-    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return mix(hash);
-}
-
-const HASHED_UNITS = 32;

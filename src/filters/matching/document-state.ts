@@ -1,10 +1,11 @@
 import type { JsonValue } from '../../model/json.js';
 import type { DocumentView } from '../document-view.js';
 import { routeOf, someElement, type Route } from '../path.js';
-import { compareStrings, typeCodeOf } from '../values.js';
-import { constantCode, type Dictionary, gramCode } from './dictionary.js';
-import { GRAM_UNITS } from './take-apart.js';
+import { typeCodeOf } from '../values.js';
+import { constantCode } from './codes.js';
+import type { Dictionary } from './dictionary.js';
 import { KeyRecord, PlaceId, PlaceRecord, TraitKind, TraitRecord } from './layout.js';
+import { Several } from './several.js';
 
 /** What a place yields of a document. */
 export const Yield = {
@@ -18,19 +19,7 @@ export const Yield = {
   several: 3,
 } as const;
 
-/** Of more values than one, or of one of which more is asked than its value. */
-export interface Several {
-  /** the traits that they have together */
-  traits: readonly number[];
-  known: ReadonlySet<number>;
-  /** something that is not missing */
-  exists: boolean;
-  /** least and greatest number; infinities the wrong way round when there is none */
-  least: number;
-  greatest: number;
-  leastText: string | undefined;
-  greatestText: string | undefined;
-}
+const NONE: readonly number[] = [];
 
 /** Counts end there. */
 const MOST_SEEN = 2 ** 30;
@@ -88,15 +77,16 @@ export class DocumentState {
 
   private compute(placeId: number): void {
     this.computed[placeId] = this.search;
-    const { image } = this.dictionary;
     const place = this.dictionary.placeOf(placeId);
     this.value[placeId] = this.read(placeId, place);
-    if (image.i32[place + PlaceRecord.seen]! < MOST_SEEN) this.count(placeId, place);
+    // of one that has grams, when those are asked for
+    if (this.kind[placeId] !== Yield.several || this.several[placeId]!.isComplete) this.count(placeId, place);
   }
 
   /** Shares of traits among documents: threads may lose each other's counts, which is no harm. */
   private count(placeId: number, place: number): void {
     const { i32 } = this.dictionary.image;
+    if (i32[place + PlaceRecord.seen]! >= MOST_SEEN) return;
     i32[place + PlaceRecord.seen]!++;
     const trait = this.trait[placeId]!;
     if (trait !== 0) i32[trait + TraitRecord.seen]!++;
@@ -106,11 +96,24 @@ export class DocumentState {
     if (exists !== 0 && this.exists(placeId)) i32[exists + TraitRecord.seen]!++;
   }
 
-  /** Calls back with each trait of a place. */
-  eachTrait(placeId: number, callback: (trait: number) => void): void {
-    this.look(placeId);
-    if (this.kind[placeId] === Yield.several) this.several[placeId]!.traits.forEach(callback);
-    else if (this.trait[placeId] !== 0) callback(this.trait[placeId]!);
+  /** All traits of a place that was looked at. */
+  traits(placeId: number): readonly number[] {
+    if (this.kind[placeId] === Yield.several) {
+      const several = this.several[placeId]!;
+      if (several.isComplete) return several.traits;
+      const { traits } = several;
+      this.count(placeId, this.dictionary.placeOf(placeId));
+      return traits;
+    }
+    const trait = this.trait[placeId]!;
+    return trait === 0 ? NONE : [trait];
+  }
+
+  /** Whether a place that was looked at has a trait. */
+  hasTrait(placeId: number, trait: number): boolean {
+    return this.kind[placeId] === Yield.several
+      ? this.several[placeId]!.has(trait)
+      : this.trait[placeId] === trait;
   }
 
   /** Of a place that was looked at. */
@@ -205,63 +208,26 @@ export class DocumentState {
     value: JsonValue,
   ): JsonValue {
     const { i32 } = this.dictionary.image;
-    const traits = new Set<number>();
-    const several: Several = {
-      traits: [],
-      known: traits,
-      exists: false,
-      least: Infinity,
-      greatest: -Infinity,
-      leastText: undefined,
-      greatestText: undefined,
-    };
+    const several = new Several(this.dictionary, placeId, {
+      exact: i32[place + PlaceRecord.grams]! !== 0,
+      lower: i32[place + PlaceRecord.lowerGrams]! !== 0,
+    });
+    const { plain } = several;
     const wantsTypes = i32[place + PlaceRecord.types]! !== 0;
-    const wantsGrams = i32[place + PlaceRecord.grams]! !== 0;
-    const wantsLowerGrams = i32[place + PlaceRecord.lowerGrams]! !== 0;
     const wantsTexts = i32[place + PlaceRecord.bounds]! !== 0;
     const wantsValues = i32[place + PlaceRecord.values]! !== 0;
     for (const element of elements) {
-      if (element !== undefined) several.exists = true;
-      if (wantsValues) traits.add(this.traitOf(placeId, place, element));
-      if (wantsTypes) traits.add(this.dictionary.findNumber(placeId, TraitKind.type, typeCodeOf(element)));
-      if (typeof element === 'number') {
-        if (element < several.least) several.least = element;
-        if (element > several.greatest) several.greatest = element;
-      } else if (typeof element === 'string') {
-        if (wantsGrams) this.addGrams(placeId, element, traits, TraitKind.anchoredGram, TraitKind.gram);
-        if (wantsLowerGrams)
-          this.addGrams(
-            placeId,
-            element.toLowerCase(),
-            traits,
-            TraitKind.anchoredLowerGram,
-            TraitKind.lowerGram,
-          );
-        if (wantsTexts) addText(several, element);
-      }
+      several.add(element, wantsTexts);
+      if (wantsValues) plain.add(this.traitOf(placeId, place, element));
+      if (wantsTypes) plain.add(this.dictionary.findNumber(placeId, TraitKind.type, typeCodeOf(element)));
     }
-    if (i32[place + PlaceRecord.sizes]! !== 0) this.addSizes(placeId, value, traits);
-    traits.delete(0);
-    several.traits = [...traits];
+    if (i32[place + PlaceRecord.sizes]! !== 0) this.addSizes(placeId, value, plain);
+    plain.delete(0);
     this.kind[placeId] = Yield.several;
     this.trait[placeId] = 0;
     this.number[placeId] = NaN;
     this.several[placeId] = several;
     return value;
-  }
-
-  private addGrams(
-    placeId: number,
-    text: string,
-    traits: Set<number>,
-    first: TraitKind,
-    anywhere: TraitKind,
-  ): void {
-    const { dictionary } = this;
-    if (text.length < GRAM_UNITS) return;
-    traits.add(dictionary.findNumber(placeId, first, gramCode(text, 0)));
-    for (let i = 0; i <= text.length - GRAM_UNITS; i++)
-      traits.add(dictionary.findNumber(placeId, anywhere, gramCode(text, i)));
   }
 
   private addSizes(placeId: number, value: JsonValue, traits: Set<number>): void {
@@ -303,12 +269,6 @@ export class DocumentState {
 /** The same text as V8 keeps names of properties: it finds a property by it several times as fast. */
 function asName(text: string): string {
   return Object.keys({ [text]: 0 })[0]!;
-}
-
-function addText(several: Several, text: string): void {
-  const { leastText, greatestText } = several;
-  if (leastText === undefined || compareStrings(text, leastText) < 0) several.leastText = text;
-  if (greatestText === undefined || compareStrings(text, greatestText) > 0) several.greatestText = text;
 }
 
 function grown<T extends Int32Array | Uint8Array | Float64Array>(from: T, to: T): T {

@@ -11,6 +11,7 @@ export class Image {
   f64!: Float64Array;
   f32!: Float32Array;
   u16!: Uint16Array;
+  private octets!: Buffer;
   buffer!: SharedArrayBuffer;
 
   /** @param buffer of another thread; absent: a new, empty image */
@@ -30,6 +31,7 @@ export class Image {
     this.f64 = new Float64Array(buffer);
     this.f32 = new Float32Array(buffer);
     this.u16 = new Uint16Array(buffer);
+    this.octets = Buffer.from(buffer);
   }
 
   /** Bytes in use, those in free lists included. */
@@ -91,12 +93,8 @@ export class Image {
   }
 
   readText(offset: number): string {
-    const at = (offset + 1) * 2;
-    const end = at + this.i32[offset]!;
-    let text = '';
-    for (let from = at; from < end; from += TEXT_CHUNK)
-      text += String.fromCharCode(...this.u16.subarray(from, Math.min(end, from + TEXT_CHUNK)));
-    return text;
+    const at = (offset + 1) * 4;
+    return this.octets.toString('utf16le', at, at + this.i32[offset]! * 2);
   }
 
   isText(offset: number, text: string): boolean {
@@ -140,7 +138,6 @@ export const Header = {
 const CLASSES = 16 + 4 * 24;
 const HEADER_WORDS = Header.free + CLASSES;
 const FIRST_WORDS = 4096;
-const TEXT_CHUNK = 4096;
 
 /** Words that a text of so many UTF-16 units takes. */
 export function textWords(length: number): number {

@@ -16,7 +16,7 @@ import {
   TraitRecord,
 } from './layout.js';
 import { listItem, listLength } from './lists.js';
-import { greatestOf, hasTrait, isBefore, leastOf, textsOf, traitsOf } from './readings.js';
+import { greatestOf, isBefore, leastOf, textsOf } from './readings.js';
 
 /** Numbers of filters, ascending. */
 export type Flips = Record<'matched' | 'unmatched', number[]>;
@@ -102,8 +102,8 @@ export class Matcher {
       latter.look(placeId);
       // what needs one of its traits may look at more than this place
       if (image.i32[place + PlaceRecord.needed] !== 0) {
-        this.searchNeeded(traitsOf(former, placeId));
-        this.searchNeeded(traitsOf(latter, placeId));
+        this.searchNeeded(former.traits(placeId));
+        this.searchNeeded(latter.traits(placeId));
       }
       if (this.isSame(placeId)) return;
       this.searchTraits(placeId, place);
@@ -152,12 +152,12 @@ export class Matcher {
       if (after !== 0) this.decider.decideListAt(after + TraitRecord.queries);
       return;
     }
-    const before = traitsOf(former, placeId);
-    const after = traitsOf(latter, placeId);
+    const before = former.traits(placeId);
+    const after = latter.traits(placeId);
     for (const trait of before)
-      if (!hasTrait(latter, placeId, trait)) this.decider.decideListAt(trait + TraitRecord.queries);
+      if (!latter.hasTrait(placeId, trait)) this.decider.decideListAt(trait + TraitRecord.queries);
     for (const trait of after)
-      if (!hasTrait(former, placeId, trait)) this.decider.decideListAt(trait + TraitRecord.queries);
+      if (!former.hasTrait(placeId, trait)) this.decider.decideListAt(trait + TraitRecord.queries);
   }
 
   /** Conditions on the order of numbers: what holds from a bound on is of the greatest, what holds below of the least. */
@@ -234,7 +234,7 @@ export class Matcher {
     latter.look(placeId);
     if (latter.kind[placeId] === Yield.none) return;
     const place = this.dictionary.placeOf(placeId);
-    for (const trait of traitsOf(latter, placeId)) this.decider.decideList(i32[trait + TraitRecord.gated]!);
+    for (const trait of latter.traits(placeId)) this.decider.decideList(i32[trait + TraitRecord.gated]!);
     const exists = i32[place + PlaceRecord.exists]!;
     if (exists !== 0 && latter.exists(placeId)) this.decider.decideList(i32[exists + TraitRecord.gated]!);
     const gated = place + PlaceRecord.gated;

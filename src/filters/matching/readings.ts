@@ -1,19 +1,6 @@
 import { compareStrings } from '../values.js';
 import { type DocumentState, Yield } from './document-state.js';
 
-const NONE: readonly number[] = [];
-
-export function traitsOf(state: DocumentState, placeId: number): readonly number[] {
-  if (state.kind[placeId] === Yield.several) return state.several[placeId]!.traits;
-  const trait = state.trait[placeId]!;
-  return trait === 0 || state.kind[placeId] === Yield.none ? NONE : [trait];
-}
-
-export function hasTrait(state: DocumentState, placeId: number, trait: number): boolean {
-  if (state.kind[placeId] === Yield.several) return state.several[placeId]!.known.has(trait);
-  return state.kind[placeId] !== Yield.none && state.trait[placeId] === trait;
-}
-
 /** The greatest number; less than any when there is none. */
 export function greatestOf(state: DocumentState, placeId: number): number {
   if (state.kind[placeId] === Yield.several) return state.several[placeId]!.greatest;

@@ -1,0 +1,92 @@
+import type { JsonValue } from '../../model/json.js';
+import { compareStrings } from '../values.js';
+import { gramCode, gramOf } from './codes.js';
+import type { Dictionary } from './dictionary.js';
+import { TraitKind, TraitRecord } from './layout.js';
+import { GRAM_UNITS } from './take-apart.js';
+
+/**
+ * What a place yields, when that is more values than one, or one of which more is asked than its value. Its grams are looked
+ * up when all traits are wanted; whether it has one of them costs a look at its texts.
+ */
+export class Several {
+  /** something that is not missing */
+  exists = false;
+  /** least and greatest number; infinities the wrong way round when there is none */
+  least = Infinity;
+  greatest = -Infinity;
+  leastText: string | undefined;
+  greatestText: string | undefined;
+  /** traits that are no grams */
+  readonly plain = new Set<number>();
+  private readonly texts: string[] = [];
+  private all: readonly number[] | undefined;
+
+  constructor(
+    private readonly dictionary: Dictionary,
+    private readonly placeId: number,
+    private readonly grams: { exact: boolean; lower: boolean },
+  ) {}
+
+  /** Whether `traits` are known without another look at texts. */
+  get isComplete(): boolean {
+    return this.all !== undefined || this.texts.length === 0;
+  }
+
+  /** All of its traits. O(length of the texts) at the first time, if grams are wanted. */
+  get traits(): readonly number[] {
+    return (this.all ??= this.withGrams());
+  }
+
+  add(element: JsonValue | undefined, wantsTexts: boolean): void {
+    if (element !== undefined) this.exists = true;
+    if (typeof element === 'number') {
+      if (element < this.least) this.least = element;
+      if (element > this.greatest) this.greatest = element;
+    } else if (typeof element === 'string') {
+      if (this.grams.exact || this.grams.lower) this.texts.push(element);
+      if (wantsTexts) this.addText(element);
+    }
+  }
+
+  private addText(text: string): void {
+    const { leastText, greatestText } = this;
+    if (leastText === undefined || compareStrings(text, leastText) < 0) this.leastText = text;
+    if (greatestText === undefined || compareStrings(text, greatestText) > 0) this.greatestText = text;
+  }
+
+  has(trait: number): boolean {
+    if (this.plain.has(trait)) return true;
+    if (this.texts.length === 0) return false;
+    const { i32, f64 } = this.dictionary.image;
+    const kind = i32[trait + TraitRecord.what]! & 15;
+    if (kind < TraitKind.anchoredGram || kind > TraitKind.lowerGram) return false;
+    const gram = gramOf(f64[(trait + TraitRecord.operand) >> 1]!);
+    const isLower = kind === TraitKind.anchoredLowerGram || kind === TraitKind.lowerGram;
+    const isAnchored = kind === TraitKind.anchoredGram || kind === TraitKind.anchoredLowerGram;
+    return this.texts.some((text) => {
+      const given = isLower ? text.toLowerCase() : text;
+      return isAnchored ? given.startsWith(gram) : given.includes(gram);
+    });
+  }
+
+  private withGrams(): number[] {
+    const { grams } = this;
+    const traits = new Set(this.plain);
+    for (const text of this.texts) {
+      if (grams.exact) this.addGrams(text, traits, TraitKind.anchoredGram, TraitKind.gram);
+      if (grams.lower)
+        this.addGrams(text.toLowerCase(), traits, TraitKind.anchoredLowerGram, TraitKind.lowerGram);
+    }
+    traits.delete(0);
+    return [...traits];
+  }
+
+  private addGrams(text: string, traits: Set<number>, first: TraitKind, anywhere: TraitKind): void {
+    const { dictionary, placeId } = this;
+    if (text.length < GRAM_UNITS) return;
+    traits.add(dictionary.findNumber(placeId, first, gramCode(text, 0)));
+    for (let i = 0; i <= text.length - GRAM_UNITS; i++)
+      traits.add(dictionary.findNumber(placeId, anywhere, gramCode(text, i)));
+  }
+}
