@@ -1,17 +1,25 @@
 import type { SavedFilter } from '../model/filter.js';
+import { createNameList, type NameList } from './name-list.js';
+import { createPendingNumbers, type PendingNumbers } from './pending-numbers.js';
 import { SET_ASIDE } from './saved-queries.js';
 
 /** All saved filters in memory, as the storage holds them; deleted ones are not there. */
 export interface FilterIndex {
   byId(id: string): SavedFilter | undefined;
-  /** by name, ascending. O(filters), and the sorting of those that came since the last call. */
-  ofApplication(application: string): SavedFilter[];
+  /**
+   * By name, ascending, and how many there are in all. O(limit + log n); with `contains`, O(filters of the application).
+   *
+   * @param contains only filters whose name contains this, whatever the case
+   */
+  page(
+    application: string,
+    page: { offset: number; limit: number; contains?: string },
+  ): { total: number; filters: SavedFilter[] };
   countOf(application: string): number;
   byName(application: string, name: string): SavedFilter | undefined;
-  /** pending filters that are to be recalculated: those that are set aside are not among them */
-  hasPending(application: string): boolean;
-  pendingOf(application: string): SavedFilter[];
-  /** The least number of those. O(1), but O(pending) after that one went. */
+  /** pending filters that are to be recalculated, by number: those that are set aside are not among them */
+  pendingOf(application: string, upTo?: number): SavedFilter[];
+  /** The least number of those. O(1), whatever becomes active. */
   oldestPending(application: string): number | undefined;
   /** of each application that has filters, or had some */
   counts(): { application: string; pending: number; active: number }[];
@@ -22,61 +30,74 @@ export interface FilterIndex {
 }
 
 interface ApplicationEntry {
-  byId: Map<string, SavedFilter>;
   byName: Map<string, SavedFilter>;
+  /** but for those that are set aside, which share a number */
   byNumber: Map<number, SavedFilter>;
-  pending: Map<string, SavedFilter>;
-  /** the least number of the pending ones, Infinity without any; undefined: it is to be looked for */
-  oldest: number | undefined;
+  /** of `byName` */
+  names: NameList;
+  pending: PendingNumbers;
+  count: number;
   active: number;
-  /** names, ascending, as of the last list; names that went since are still there */
-  sorted: string[];
-  /** names that came since */
-  added: Set<string>;
 }
+
+/** Most filters have no former queries. */
+const NONE: readonly number[] = [];
 
 export function createFilterIndex(): FilterIndex {
   const all = new Map<string, SavedFilter>();
   const applications = new Map<string, ApplicationEntry>();
 
-  const remove = (id: string) => {
-    const filter = all.get(id);
-    if (filter === undefined) return;
-    const entry = applications.get(filter.application)!;
-    all.delete(id);
-    entry.byId.delete(id);
-    entry.byNumber.delete(filter.number);
-    if (entry.pending.delete(id) && filter.number === entry.oldest) entry.oldest = undefined;
+  function entryOf(application: string): ApplicationEntry {
+    const known = applications.get(application);
+    if (known !== undefined) return known;
+    const byNumber = new Map<number, SavedFilter>();
+    const entry: ApplicationEntry = {
+      byName: new Map(),
+      byNumber,
+      names: createNameList(),
+      pending: createPendingNumbers((number) => byNumber.get(number)?.status === 'pending'),
+      count: 0,
+      active: 0,
+    };
+    applications.set(application, entry);
+    return entry;
+  }
+
+  /** @param next what comes in its place */
+  function takeOut(filter: SavedFilter, entry: ApplicationEntry, next?: SavedFilter): void {
+    entry.count--;
     if (filter.status === 'active') entry.active--;
+    if (filter.number !== next?.number) entry.byNumber.delete(filter.number);
     // another filter may have taken the name over already
-    if (entry.byName.get(filter.name) === filter) entry.byName.delete(filter.name);
-  };
+    if (filter.name === next?.name || entry.byName.get(filter.name) !== filter) return;
+    entry.byName.delete(filter.name);
+    entry.names.remove(filter.name);
+  }
 
   return {
     byId: (id) => all.get(id),
-    ofApplication(application) {
+    page(application, { offset, limit, contains }) {
       const entry = applications.get(application);
-      if (entry === undefined) return [];
-      mergeNames(entry);
-      return entry.sorted.map((name) => entry.byName.get(name)!);
+      if (entry === undefined) return { total: 0, filters: [] };
+      const { byName, names } = entry;
+      const filtersOf = (some: string[]) => some.map((name) => byName.get(name)!);
+      if (contains === undefined)
+        return { total: byName.size, filters: filtersOf(names.page(offset, limit)) };
+      const part = contains.toLowerCase();
+      const found = [...names].filter((name) => name.toLowerCase().includes(part));
+      return { total: found.length, filters: filtersOf(found.slice(offset, offset + limit)) };
     },
-    countOf: (application) => applications.get(application)?.byId.size ?? 0,
+    countOf: (application) => applications.get(application)?.count ?? 0,
     byName: (application, name) => applications.get(application)?.byName.get(name),
-    hasPending: (application) => (applications.get(application)?.pending.size ?? 0) > 0,
-    pendingOf: (application) => [...(applications.get(application)?.pending.values() ?? [])],
-    oldestPending(application) {
+    pendingOf(application, upTo = Infinity) {
       const entry = applications.get(application);
-      if (entry === undefined || entry.pending.size === 0) return undefined;
-      if (entry.oldest === undefined) {
-        entry.oldest = Infinity;
-        for (const { number } of entry.pending.values()) entry.oldest = Math.min(entry.oldest, number);
-      }
-      return entry.oldest;
+      return entry === undefined ? [] : entry.pending.upTo(upTo).map((number) => entry.byNumber.get(number)!);
     },
+    oldestPending: (application) => applications.get(application)?.pending.least(),
     counts: () =>
-      Array.from(applications, ([application, { byId, active }]) => ({
+      Array.from(applications, ([application, { count, active }]) => ({
         application,
-        pending: byId.size - active,
+        pending: count - active,
         active,
       })),
     activeIds(application, numbers) {
@@ -89,49 +110,46 @@ export function createFilterIndex(): FilterIndex {
       return ids;
     },
     put(filter) {
-      const isNew = all.get(filter.id)?.name !== filter.name;
-      remove(filter.id);
-      let entry = applications.get(filter.application);
-      if (entry === undefined) {
-        entry = {
-          byId: new Map(),
-          byName: new Map(),
-          byNumber: new Map(),
-          pending: new Map(),
-          oldest: Infinity,
-          active: 0,
-          sorted: [],
-          added: new Set(),
-        };
-        applications.set(filter.application, entry);
-      }
-      all.set(filter.id, filter);
-      entry.byId.set(filter.id, filter);
-      entry.byName.set(filter.name, filter);
-      entry.byNumber.set(filter.number, filter);
-      if (filter.status === 'active') entry.active++;
-      if (filter.status === 'pending' && filter.number !== SET_ASIDE) {
-        entry.pending.set(filter.id, filter);
-        if (entry.oldest !== undefined) entry.oldest = Math.min(entry.oldest, filter.number);
-      }
-      if (isNew) entry.added.add(filter.name);
+      const entry = entryOf(filter.application);
+      const former = all.get(filter.id);
+      const held = heldOf(filter, former);
+      if (former !== undefined) takeOut(former, entry, held);
+      all.set(held.id, held);
+      entry.count++;
+      if (!entry.byName.has(held.name)) entry.names.add(held.name);
+      entry.byName.set(held.name, held);
+      if (held.status === 'active') entry.active++;
+      if (held.number === SET_ASIDE) return;
+      entry.byNumber.set(held.number, held);
+      const waited = former?.status === 'pending' && former.number === held.number;
+      if (held.status === 'pending' && !waited) entry.pending.add(held.number);
     },
-    remove,
+    remove(id) {
+      const filter = all.get(id);
+      if (filter === undefined) return;
+      all.delete(id);
+      takeOut(filter, applications.get(filter.application)!);
+    },
   };
 }
 
-/** Names that came are sorted and merged, and those that went are left out. */
-function mergeNames(entry: ApplicationEntry): void {
-  if (entry.added.size === 0 && entry.sorted.length === entry.byName.size) return;
-  const added = [...entry.added].filter((name) => entry.byName.has(name)).sort();
-  const merged: string[] = [];
-  let next = 0;
-  for (const name of entry.sorted) {
-    if (!entry.byName.has(name) || entry.added.has(name)) continue;
-    while (next < added.length && added[next]! < name) merged.push(added[next++]!);
-    merged.push(name);
-  }
-  for (; next < added.length; next++) merged.push(added[next]!);
-  entry.sorted = merged;
-  entry.added.clear();
+/** All have one shape, whatever made them, and share with the filter that was there before what is the same. */
+function heldOf(filter: SavedFilter, former: SavedFilter | undefined): SavedFilter {
+  const { tenant, application, status, number, revision, createdMs, updatedMs, retired } = filter;
+  const same = <K extends 'id' | 'name' | 'description' | 'queryText'>(key: K) =>
+    former !== undefined && former[key] === filter[key] ? former[key] : filter[key];
+  return {
+    id: same('id'),
+    tenant,
+    application,
+    name: same('name'),
+    description: same('description'),
+    queryText: same('queryText'),
+    status,
+    number,
+    revision,
+    createdMs,
+    updatedMs,
+    retired: retired.length === 0 ? NONE : retired,
+  };
 }

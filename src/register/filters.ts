@@ -155,14 +155,11 @@ export function createFilters(deps: FiltersDeps): Filters {
   const list: Filters['list'] = (context, application, page) =>
     guarded(async () => {
       const known = deps.catalogue().application(application);
-      const all = index.ofApplication(application);
-      const tenant = known?.tenant ?? all[0]?.tenant;
+      const tenant = known?.tenant ?? index.page(application, { offset: 0, limit: 1 }).filters[0]?.tenant;
       if (tenant === undefined || !sees(context, tenant)) return noApplication(application);
-      const name = page.name?.toLowerCase();
-      const named =
-        name === undefined ? all : all.filter((filter) => filter.name.toLowerCase().includes(name));
-      const filters = await Promise.all(named.slice(page.offset, page.offset + page.limit).map(viewOf));
-      return ok({ total: named.length, filters });
+      const { name: contains, ...place } = page;
+      const named = index.page(application, contains === undefined ? place : { ...place, contains });
+      return ok({ total: named.total, filters: await Promise.all(named.filters.map(viewOf)) });
     });
 
   const preview: Filters['preview'] = (context, application, { mongoQuery, sampleSize }) =>

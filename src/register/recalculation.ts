@@ -42,6 +42,8 @@ const RETRY_MS = 500;
 /** How often it is noted how far a pass is: what a crash makes it do again. */
 const NOTE_EVERY_MS = 1000;
 const TELL_EVERY_MS = 30_000;
+/** Filters that are made active by one write. */
+const AT_ONCE = 1000;
 /** So many of the filters that became active are named in the line that tells of them. */
 const NAMED = 10;
 
@@ -80,7 +82,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   function wake(application: string): void {
     const job = jobs.get(application);
     if (job !== undefined) job.again = true;
-    if (job !== undefined || stopping.aborted || !index.hasPending(application)) return;
+    if (job !== undefined || stopping.aborted || index.oldestPending(application) === undefined) return;
     const started: Job = { application, again: false, pass: undefined, speed: createSpeed() };
     jobs.set(application, started);
     track(
@@ -102,6 +104,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       await walk(pass, job);
       if (stopping.aborted) return;
       await activateAll(pass);
+      if (stopping.aborted) return;
       await store.putPass(application, undefined);
       job.pass = undefined;
     }
@@ -162,7 +165,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
           ...(after === undefined ? {} : { after }),
         });
         // they were deleted, or have other queries by now
-        if (waitingFor(pass).length === 0) return;
+        if ((index.oldestPending(pass.application) ?? Infinity) > pass.target) return;
       }
       if (stopping.aborted) return;
       if (nowMs - toldMs > TELL_EVERY_MS) {
@@ -194,16 +197,21 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     );
   }
 
-  function waitingFor({ application, target }: Pass): SavedFilter[] {
-    return index.pendingOf(application).filter(({ number }) => number <= target);
-  }
-
+  /** Some at a time: changes that callers make meanwhile come between them. */
   async function activateAll(pass: Pass): Promise<void> {
     const { application, correlationId } = pass;
-    const waiting = waitingFor(pass);
-    const made = await Promise.all(waiting.map((filter) => activate(filter, correlationId)));
-    const active = waiting.filter((_, i) => made[i]);
-    for (const { name, id } of active) log.debug({ filter: name, filterId: id }, 'a filter is active');
+    const waiting = index.pendingOf(application, pass.target);
+    const active: SavedFilter[] = [];
+    for (let from = 0; from < waiting.length && !stopping.aborted; from += AT_ONCE) {
+      const some = waiting.slice(from, from + AT_ONCE);
+      const made = await Promise.all(some.map((filter) => activate(filter, correlationId)));
+      for (const [i, filter] of some.entries()) {
+        if (!made[i]) continue;
+        active.push(filter);
+        log.debug({ filter: filter.name, filterId: filter.id }, 'a filter is active');
+      }
+    }
+    if (stopping.aborted) return;
     const seconds = (performance.now() - pass.startedMs) / 1000;
     metrics.passes.inc({ application });
     metrics.seconds.observe(seconds);

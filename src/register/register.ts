@@ -105,6 +105,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     sets.settle(application, (index.oldestPending(application) ?? newest + 1) - 1, newest);
   };
   for (const application of versions.keys()) settle(application);
+  const retired = saved.filter((filter) => filter.retired.length > 0 || unreadable.has(filter));
 
   const metrics = createPipelineMetrics(deps.metrics, () => pipeline.load);
   const pipeline: Pipeline = createPipeline({
@@ -208,7 +209,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     live,
     async resume() {
       for (const application of versions.keys()) recalculation.wake(application);
-      recalculation.cleanUp(saved.map((filter) => index.byId(filter.id) ?? filter));
+      recalculation.cleanUp(retired.map((filter) => index.byId(filter.id) ?? filter));
       requests.resume();
       await batches.resume();
       relations.resume();
