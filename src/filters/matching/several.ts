@@ -20,7 +20,8 @@ export class Several {
   /** traits that are no grams */
   readonly plain = new Set<number>();
   private readonly texts: string[] = [];
-  private all: readonly number[] | undefined;
+  private all: Set<number> | undefined;
+  private list: readonly number[] | undefined;
 
   constructor(
     private readonly dictionary: Dictionary,
@@ -35,7 +36,7 @@ export class Several {
 
   /** All of its traits. O(length of the texts) at the first time, if grams are wanted. */
   get traits(): readonly number[] {
-    return (this.all ??= this.withGrams());
+    return (this.list ??= [...(this.all ??= this.withGrams())]);
   }
 
   add(element: JsonValue | undefined, wantsTexts: boolean): void {
@@ -56,6 +57,7 @@ export class Several {
   }
 
   has(trait: number): boolean {
+    if (this.all !== undefined) return this.all.has(trait);
     if (this.plain.has(trait)) return true;
     if (this.texts.length === 0) return false;
     const { i32, f64 } = this.dictionary.image;
@@ -70,8 +72,9 @@ export class Several {
     });
   }
 
-  private withGrams(): number[] {
+  private withGrams(): Set<number> {
     const { grams } = this;
+    if (this.texts.length === 0) return this.plain;
     const traits = new Set(this.plain);
     for (const text of this.texts) {
       if (grams.exact) this.addGrams(text, traits, TraitKind.anchoredGram, TraitKind.gram);
@@ -79,7 +82,7 @@ export class Several {
         this.addGrams(text.toLowerCase(), traits, TraitKind.anchoredLowerGram, TraitKind.lowerGram);
     }
     traits.delete(0);
-    return [...traits];
+    return traits;
   }
 
   private addGrams(text: string, traits: Set<number>, first: TraitKind, anywhere: TraitKind): void {
