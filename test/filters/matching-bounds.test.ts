@@ -2,6 +2,7 @@ import t from 'tap';
 import {
   addNumber,
   addText,
+  BOUND_WORDS,
   eachNumberBetween,
   eachTextBetween,
   removeNumber,
@@ -99,6 +100,12 @@ function tryBounds<V>(options: {
   return { largest, left: bounds };
 }
 
+function eachGuard(callback: (guard: number) => void): (first: number, end: number) => void {
+  return (first, end) => {
+    for (let guard = first; guard < end; guard += BOUND_WORDS) callback(guard);
+  };
+}
+
 void t.test('numbers, as a sorted list has them', async (t) => {
   const image = new Image();
   let least = Infinity;
@@ -114,12 +121,18 @@ void t.test('numbers, as a sorted list has them', async (t) => {
       between: (bounds, low, high) => {
         const found: number[] = [];
         let former = -Infinity;
-        eachNumberBetween(image, bounds, low ?? -Infinity, high ?? Infinity, (guard) => {
-          const bound = image.f64[(guard - 2) >> 1]!;
-          if (bound < former) throw new Error(`${bound} is behind ${former}`);
-          former = bound;
-          found.push(image.i32[guard + Posting.query]!);
-        });
+        eachNumberBetween(
+          image,
+          bounds,
+          low ?? -Infinity,
+          high ?? Infinity,
+          eachGuard((guard) => {
+            const bound = image.f64[(guard - 2) >> 1]!;
+            if (bound < former) throw new Error(`${bound} is behind ${former}`);
+            former = bound;
+            found.push(image.i32[guard + Posting.query]!);
+          }),
+        );
         return found;
       },
     });
@@ -152,7 +165,13 @@ void t.test('texts, in the order of UTF-8 bytes', async (t) => {
       between: (bounds, low, high) => {
         const found: number[] = [];
         if (low !== undefined && high !== undefined && compareStrings(low, high) > 0) return [];
-        eachTextBetween(image, bounds, low, high, (guard) => found.push(image.i32[guard + Posting.query]!));
+        eachTextBetween(
+          image,
+          bounds,
+          low,
+          high,
+          eachGuard((guard) => found.push(image.i32[guard + Posting.query]!)),
+        );
         return found;
       },
     });
@@ -174,7 +193,13 @@ void t.test('one bound of more queries than a page has', async (t) => {
   for (let query = 1; query <= 1000; query++) bounds = addNumber(image, bounds, query % 3, query, NO_GUARD);
   for (let query = 1; query <= 1000; query += 2) bounds = removeNumber(image, bounds, query % 3, query);
   const found: number[] = [];
-  eachNumberBetween(image, bounds, 0, 1, (guard) => found.push(image.i32[guard + Posting.query]!));
+  eachNumberBetween(
+    image,
+    bounds,
+    0,
+    1,
+    eachGuard((guard) => found.push(image.i32[guard + Posting.query]!)),
+  );
   const wanted = Array.from({ length: 500 }, (_, i) => (i + 1) * 2).filter((query) => query % 3 === 1);
   t.strictSame(
     found.sort((a, b) => a - b),

@@ -10,7 +10,7 @@ import { Posting, TraitRecord } from './layout.js';
  *
  * A bound is a double, or in its first word the trait that has the text of the bound.
  */
-const ENTRY = 6;
+export const BOUND_WORDS = 6;
 const GUARD = 2;
 const HEAD = 4;
 const SLOT = 4;
@@ -26,20 +26,20 @@ const compareNumber: Compare<number> = ({ f64 }, at, value) =>
 const compareText: Compare<string> = (image, at, value) =>
   -compareTexts(image, value, image.i32[image.i32[at]! + TraitRecord.operand]!);
 
-/** Calls back with the guard of each number above `low` and not above `high`. O(log n + what there is). */
+/** Called with the guards from `first` to before `end`, each `BOUND_WORDS` behind the one before. */
+export type GuardRun = (first: number, end: number) => void;
+
+/** Calls back with the guards of all numbers above `low` and not above `high`, ascending. O(log n) for each page. */
 export function eachNumberBetween(
   image: Image,
   bounds: number,
   low: number,
   high: number,
-  callback: (guard: number) => void,
+  callback: GuardRun,
 ): void {
-  if (bounds === 0 || !(low < high)) return;
-  eachAbove(image, bounds, low === -Infinity ? undefined : low, compareNumber, (at) => {
-    if (image.f64[at >> 1]! > high) return false;
-    callback(at + GUARD);
-    return true;
-  });
+  if (!(low < high)) return;
+  const from = low === -Infinity ? undefined : low;
+  eachBetween(image, bounds, from, high === Infinity ? undefined : high, compareNumber, callback);
 }
 
 /** As eachNumberBetween, of texts in the order of UTF-8 bytes; undefined: no bound on that side. */
@@ -48,14 +48,9 @@ export function eachTextBetween(
   bounds: number,
   low: string | undefined,
   high: string | undefined,
-  callback: (guard: number) => void,
+  callback: GuardRun,
 ): void {
-  if (bounds === 0) return;
-  eachAbove(image, bounds, low, compareText, (at) => {
-    if (high !== undefined && compareText(image, at, high) > 0) return false;
-    callback(at + GUARD);
-    return true;
-  });
+  eachBetween(image, bounds, low, high, compareText, callback);
 }
 
 /** Adds a query at a number; answers where the bounds are now. O(log n + page), and O(pages) when a page is full. */
@@ -90,13 +85,15 @@ export function isLongBounds({ i32 }: Image, bounds: number, long: number): bool
   return pages === 1 ? entries >= long : (pages * MOST_ENTRIES) / 2 >= long;
 }
 
-function eachAbove<V>(
+function eachBetween<V>(
   image: Image,
   bounds: number,
   low: V | undefined,
+  high: V | undefined,
   compare: Compare<V>,
-  callback: (at: number) => boolean,
+  callback: GuardRun,
 ): void {
+  if (bounds === 0) return;
   const { i32 } = image;
   const pages = i32[bounds + 1]!;
   let page = low === undefined ? 0 : pageFor(image, bounds, low, compare);
@@ -104,8 +101,11 @@ function eachAbove<V>(
   for (; page < pages; page++, index = 0) {
     const slot = slotAt(bounds, page);
     const base = i32[slot]!;
-    const end = base + i32[slot + 1]! * ENTRY;
-    for (let at = base + index * ENTRY; at < end; at += ENTRY) if (!callback(at)) return;
+    const count = i32[slot + 1]!;
+    const isLast = high !== undefined && compare(image, base + (count - 1) * BOUND_WORDS, high) > 0;
+    const end = isLast ? countUpTo(image, slot, high, compare) : count;
+    if (index < end) callback(base + index * BOUND_WORDS + GUARD, base + end * BOUND_WORDS + GUARD);
+    if (isLast) return;
   }
 }
 
@@ -129,8 +129,8 @@ function add<V>(
   if (count === image.i32[slot + 2]) enlarge(image, slot);
   const { i32 } = image;
   const base = i32[slot]!;
-  const at = base + countUpTo(image, slot, bound, compare) * ENTRY;
-  i32.copyWithin(at + ENTRY, at, base + count * ENTRY);
+  const at = base + countUpTo(image, slot, bound, compare) * BOUND_WORDS;
+  i32.copyWithin(at + BOUND_WORDS, at, base + count * BOUND_WORDS);
   write(at);
   writeGuard(image, at + GUARD, query, guard);
   i32[slot + 1] = count + 1;
@@ -146,10 +146,10 @@ function remove<V>(image: Image, bounds: number, bound: V, compare: Compare<V>, 
     const base = i32[slot]!;
     const count = i32[slot + 1]!;
     for (let i = countUpTo(image, slot, bound, compare) - 1; i >= 0; i--) {
-      const at = base + i * ENTRY;
+      const at = base + i * BOUND_WORDS;
       if (compare(image, at, bound) !== 0) return NOT_THERE;
       if (i32[at + GUARD + Posting.query] !== query) continue;
-      i32.copyWithin(at, at + ENTRY, base + count * ENTRY);
+      i32.copyWithin(at, at + BOUND_WORDS, base + count * BOUND_WORDS);
       i32[slot + 1] = count - 1;
       return count > 1 ? bounds : dropPage(image, bounds, page);
     }
@@ -177,7 +177,7 @@ function countUpTo<V>(image: Image, slot: number, value: V, compare: Compare<V>)
   let high = image.i32[slot + 1]!;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (compare(image, base + middle * ENTRY, value) <= 0) low = middle + 1;
+    if (compare(image, base + middle * BOUND_WORDS, value) <= 0) low = middle + 1;
     else high = middle;
   }
   return low;
@@ -191,7 +191,7 @@ function begin(image: Image): number {
   const bounds = image.allocate(HEAD + SLOT);
   image.i32[bounds] = 1;
   image.i32[bounds + 1] = 1;
-  const page = image.allocate(FIRST_ENTRIES * ENTRY);
+  const page = image.allocate(FIRST_ENTRIES * BOUND_WORDS);
   image.i32[slotAt(bounds, 0)] = page;
   image.i32[slotAt(bounds, 0) + 2] = FIRST_ENTRIES;
   return bounds;
@@ -199,11 +199,11 @@ function begin(image: Image): number {
 
 function enlarge(image: Image, slot: number): void {
   const room = image.i32[slot + 2]!;
-  const page = image.allocate(room * 2 * ENTRY);
+  const page = image.allocate(room * 2 * BOUND_WORDS);
   const { i32 } = image;
   const former = i32[slot]!;
-  i32.copyWithin(page, former, former + room * ENTRY);
-  image.release(former, room * ENTRY);
+  i32.copyWithin(page, former, former + room * BOUND_WORDS);
+  image.release(former, room * BOUND_WORDS);
   i32[slot] = page;
   i32[slot + 2] = room * 2;
 }
@@ -211,7 +211,7 @@ function enlarge(image: Image, slot: number): void {
 /** Moves half of a full page into a new one behind it. */
 function split(image: Image, bounds: number, page: number): number {
   const half = MOST_ENTRIES / 2;
-  const behind = image.allocate(MOST_ENTRIES * ENTRY);
+  const behind = image.allocate(MOST_ENTRIES * BOUND_WORDS);
   let place = bounds;
   const pages = image.i32[bounds + 1]!;
   if (pages === image.i32[bounds]) {
@@ -223,8 +223,8 @@ function split(image: Image, bounds: number, page: number): number {
   }
   const { i32 } = image;
   const slot = slotAt(place, page);
-  const from = i32[slot]! + half * ENTRY;
-  i32.copyWithin(behind, from, from + half * ENTRY);
+  const from = i32[slot]! + half * BOUND_WORDS;
+  i32.copyWithin(behind, from, from + half * BOUND_WORDS);
   i32.copyWithin(slot + 2 * SLOT, slot + SLOT, slotAt(place, pages));
   i32[slot + 1] = half;
   i32[slot + SLOT] = behind;
@@ -238,7 +238,7 @@ function dropPage(image: Image, bounds: number, page: number): number {
   const { i32 } = image;
   const slot = slotAt(bounds, page);
   const pages = i32[bounds + 1]! - 1;
-  image.release(i32[slot]!, i32[slot + 2]! * ENTRY);
+  image.release(i32[slot]!, i32[slot + 2]! * BOUND_WORDS);
   i32.copyWithin(slot, slot + SLOT, slotAt(bounds, pages + 1));
   i32[bounds + 1] = pages;
   if (pages > 0) return bounds;

@@ -1,4 +1,5 @@
 import type { DocumentView } from '../document-view.js';
+import { BOUND_WORDS, type GuardRun } from './bounds.js';
 import { holdsOfScalar, holdsOfSeveral } from './conditions.js';
 import type { Dictionary } from './dictionary.js';
 import { DocumentState, Yield } from './document-state.js';
@@ -139,21 +140,44 @@ export class Decider {
   /** Decides the queries of a list of guards. */
   decideList(list: number): void {
     if (list === 0) return;
-    const { i32 } = this.image;
-    const end = list + FIRST_GUARD + i32[list + 1]! * Posting.words;
-    for (let at = list + FIRST_GUARD; at < end; at += Posting.words) this.decideGuard(at);
+    const first = list + FIRST_GUARD;
+    this.decideGuards(first, first + this.image.i32[list + 1]! * Posting.words, Posting.words);
   }
 
-  /** Decides a query, unless its guard says that what has flipped changes nothing. */
-  readonly decideGuard = (guard: number): void => {
-    const { i32 } = this.image;
-    const what = i32[guard + Posting.what]!;
-    if (what !== 0 && !this.holds(guard, this.latter)) {
-      const mayHaveHeld = this.isUpdate && this.changed[what >>> 4] === this.search;
-      if (!mayHaveHeld || !this.holds(guard, this.former)) return;
+  /** Decides the queries of bounds that were passed. */
+  readonly decideBounds: GuardRun = (first, end) => this.decideGuards(first, end, BOUND_WORDS);
+
+  /** Decides queries, but for those whose guard says that what has flipped changes nothing. */
+  private decideGuards(first: number, end: number, words: number): void {
+    const { latter, changed, search } = this;
+    const { i32, f32 } = this.image;
+    for (let guard = first; guard < end; guard += words) {
+      const what = i32[guard + Posting.what]!;
+      const placeId = what >>> 4;
+      if (what !== 0) {
+        latter.look(placeId);
+        const hasChanged = changed[placeId] === search;
+        // nearly all guards end here
+        if (!hasChanged && latter.kind[placeId] !== Yield.several) {
+          const at = guard + Posting.operand;
+          const number = latter.number[placeId]!;
+          switch (what & 15) {
+            case LeafKind.trait:
+              if (latter.trait[placeId] !== i32[at]) continue;
+              break;
+            case LeafKind.betweenNumbers:
+              if (!(number >= f32[at]! && number < f32[at + 1]!)) continue;
+              break;
+            default:
+              if (!this.holds(guard, latter)) continue;
+          }
+        } else if (!this.holds(guard, latter)) {
+          if (!hasChanged || !this.isUpdate || !this.holds(guard, this.former)) continue;
+        }
+      }
+      this.decide(i32[guard + Posting.query]!);
     }
-    this.decide(i32[guard + Posting.query]!);
-  };
+  }
 
   /** Whether a query holds, or has flipped; once a search. */
   decide(query: number): void {

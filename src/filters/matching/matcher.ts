@@ -175,9 +175,9 @@ export class Matcher {
   private passNumbers(at: number, one: number, other: number): void {
     const { i32 } = this.image;
     if ((i32[at]! | i32[at + SECTIONS]!) === 0) return;
-    const { decideGuard } = this.decider;
+    const { decideBounds } = this.decider;
     const [low, high] = one < other ? [one, other] : [other, one];
-    this.eachBoundsAt(at, (bounds) => eachNumberBetween(this.image, bounds, low, high, decideGuard));
+    this.eachBoundsAt(at, (bounds) => eachNumberBetween(this.image, bounds, low, high, decideBounds));
   }
 
   private searchTexts(placeId: number, place: number): void {
@@ -202,8 +202,8 @@ export class Matcher {
   }
 
   private passTexts(at: number, low: string | undefined, high: string | undefined): void {
-    const { decideGuard } = this.decider;
-    this.eachBoundsAt(at, (bounds) => eachTextBetween(this.image, bounds, low, high, decideGuard));
+    const { decideBounds } = this.decider;
+    this.eachBoundsAt(at, (bounds) => eachTextBetween(this.image, bounds, low, high, decideBounds));
   }
 
   /** Bounds and those of their sections that matter. */
@@ -229,7 +229,7 @@ export class Matcher {
 
   private searchGates(placeId: number): void {
     const { latter, image } = this;
-    const { decideGuard } = this.decider;
+    const { decideBounds } = this.decider;
     const { i32 } = image;
     latter.look(placeId);
     if (latter.kind[placeId] === Yield.none) return;
@@ -244,12 +244,12 @@ export class Matcher {
       i32[gated + 2]!,
       i32[gated + 3]!,
     ];
-    if (from !== 0) eachNumberBetween(image, from, -Infinity, greatestOf(latter, placeId), decideGuard);
-    if (below !== 0) eachNumberBetween(image, below, leastOf(latter, placeId), Infinity, decideGuard);
+    if (from !== 0) eachNumberBetween(image, from, -Infinity, greatestOf(latter, placeId), decideBounds);
+    if (below !== 0) eachNumberBetween(image, below, leastOf(latter, placeId), Infinity, decideBounds);
     if ((fromTexts | belowTexts) === 0) return;
     const [least, greatest] = textsOf(latter, placeId);
-    if (greatest !== undefined) eachTextBetween(image, fromTexts, undefined, greatest, decideGuard);
-    if (least !== undefined) eachTextBetween(image, belowTexts, least, undefined, decideGuard);
+    if (greatest !== undefined) eachTextBetween(image, fromTexts, undefined, greatest, decideBounds);
+    if (least !== undefined) eachTextBetween(image, belowTexts, least, undefined, decideBounds);
   }
 
   private decideFrom(first: number): void {
