@@ -70,7 +70,7 @@ export class Postings {
 
   removeGate(query: number, leaf: number): void {
     const at = this.boundsAt(leaf) + GATED;
-    this.image.i32[at] = this.removeFromBounds(at, query, leaf);
+    this.sections.removeAt(at, (word) => this.removeFromBounds(word, query, leaf));
   }
 
   private addToBounds(at: number, query: number, leaf: number, guard: Guard): void {
@@ -138,8 +138,7 @@ export class Postings {
   }
 
   removeFrom(at: number, query: number): void {
-    const list = removeGuarded(this.image, this.image.i32[at]!, query);
-    this.image.i32[at] = list;
+    this.sections.removeAt(at, (word) => removeGuarded(this.image, this.image.i32[word]!, query));
   }
 
   /** The word that names the bounds of a leaf's kind and place. */

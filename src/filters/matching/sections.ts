@@ -90,7 +90,8 @@ export class Sections {
     return false;
   }
 
-  private removeAt(word: number, from: (word: number) => number): boolean {
+  /** Takes something out of what a word names; false: it is not there. */
+  removeAt(word: number, from: (word: number) => number): boolean {
     const left = from(word);
     if (left === NOT_THERE) return false;
     this.image.i32[word] = left;

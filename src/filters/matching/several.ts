@@ -20,6 +20,7 @@ export class Several {
   /** traits that are no grams */
   readonly plain = new Set<number>();
   private readonly texts: string[] = [];
+  private lowered: readonly string[] | undefined;
   private all: Set<number> | undefined;
   private list: readonly number[] | undefined;
 
@@ -66,21 +67,23 @@ export class Several {
     const gram = gramOf(f64[(trait + TraitRecord.operand) >> 1]!);
     const isLower = kind === TraitKind.anchoredLowerGram || kind === TraitKind.lowerGram;
     const isAnchored = kind === TraitKind.anchoredGram || kind === TraitKind.anchoredLowerGram;
-    return this.texts.some((text) => {
-      const given = isLower ? text.toLowerCase() : text;
-      return isAnchored ? given.startsWith(gram) : given.includes(gram);
-    });
+    const texts = isLower ? this.lower() : this.texts;
+    return texts.some((text) => (isAnchored ? text.startsWith(gram) : text.includes(gram)));
+  }
+
+  private lower(): readonly string[] {
+    return (this.lowered ??= this.texts.map((text) => text.toLowerCase()));
   }
 
   private withGrams(): Set<number> {
     const { grams } = this;
     if (this.texts.length === 0) return this.plain;
     const traits = new Set(this.plain);
-    for (const text of this.texts) {
-      if (grams.exact) this.addGrams(text, traits, TraitKind.anchoredGram, TraitKind.gram);
-      if (grams.lower)
-        this.addGrams(text.toLowerCase(), traits, TraitKind.anchoredLowerGram, TraitKind.lowerGram);
-    }
+    if (grams.exact)
+      for (const text of this.texts) this.addGrams(text, traits, TraitKind.anchoredGram, TraitKind.gram);
+    if (grams.lower)
+      for (const text of this.lower())
+        this.addGrams(text, traits, TraitKind.anchoredLowerGram, TraitKind.lowerGram);
     traits.delete(0);
     return traits;
   }
