@@ -7,8 +7,8 @@ import {
   commitFilters,
   dropSomeMemberships,
   filterSetVersions,
-  nextFilterNumber,
   removeFilter,
+  takeFilterNumbers,
 } from './filters.js';
 import { countIndexed, countRecords, findRecords } from './find-records.js';
 import { readMetadataKeys } from './key-counts.js';
@@ -151,7 +151,8 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         : writer.draft((changes) => outbox.remove(changes, positions)),
 
     loadFilters: () => read(() => allFilters(tables)),
-    nextFilterNumber: (application) => writer.transact(() => nextFilterNumber(tables, application)),
+    takeFilterNumbers: (application, count) =>
+      writer.transact(() => takeFilterNumbers(tables, application, count)),
     filterSetVersions: () => read(() => filterSetVersions(tables)),
     commitFilters: (writes) => writer.transact((changes) => commitFilters(tables, changes, outbox, writes)),
     removeFilter: (application, id) => writer.transact(() => removeFilter(tables, application, id)),
