@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,59 +10,16 @@ import t, { type Test } from 'tap';
 import { decodeEvents } from '../../src/model/event.js';
 import { guardOf, headOf } from '../../src/model/record.js';
 import { openEmbeddedStore } from '../../src/storage/embedded/index.js';
+import { CHILD, startChild } from './child.js';
 import { eventsOf, idOf, register, unregister, written } from './contract/building.js';
 import { drain } from './contract/outbox.js';
 
 t.setTimeout(600_000);
 
-const CHILD = join(import.meta.dirname, 'committing-child.js');
-
 function emptyFolder(t: Test): string {
   const folder = mkdtempSync(join(tmpdir(), 'epr-store-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
-}
-
-interface Child {
-  process: ChildProcess;
-  /** what it said */
-  lines: string[];
-  /** resolves when it said so many lines, or ended */
-  said(lines: number): Promise<void>;
-  kill(): Promise<void>;
-}
-
-async function startChild(t: Test, folder: string, task: string, limitKiB?: number): Promise<Child> {
-  const args = [CHILD, `file:${folder}`, task];
-  // tap has every process write files of its own at its end, which a limit would refuse
-  const limited = `ulimit -f ${limitKiB}; unset NODE_OPTIONS; exec "$@"`;
-  const child =
-    limitKiB === undefined
-      ? spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-      : spawn('bash', ['-c', limited, 'bash', process.execPath, ...args], {
-          stdio: ['ignore', 'pipe', 'ignore'],
-        });
-  const exited = once(child, 'exit');
-  t.teardown(() => child.kill('SIGKILL'));
-  const lines: string[] = [];
-  const reader = createInterface(child.stdout);
-  reader.on('line', (line) => lines.push(line));
-  const ended = once(reader, 'close');
-  const said = async (count: number) => {
-    while (lines.length < count)
-      if ((await Promise.race([ended.then(() => 'end'), sleep(2)])) === 'end') return;
-  };
-  await said(1);
-  return {
-    process: child,
-    lines,
-    said,
-    async kill() {
-      child.kill('SIGKILL');
-      await exited;
-      await ended;
-    },
-  };
 }
 
 void t.test('what was answered is there after kill -9, with its events, whole', async (t) => {
@@ -248,7 +205,7 @@ void t.test('what can’t be opened says why, and leaves the folder free', async
   await env.close();
   for (let i = 0; i < 2; i++) {
     const refused = openEmbeddedStore({ url: `file:${newer}`, durability: 'sync' });
-    await t.rejects(refused, { message: /has format 99; this version .* reads format 2\. Start/ });
+    await t.rejects(refused, { message: /has format 99; this version .* reads format 3\. Start/ });
   }
 
   const damaged = emptyFolder(t);

@@ -75,7 +75,8 @@ const step = fc.oneof(
 );
 
 void t.test('an index answers as a scan does, whatever is written, built, restarted', async (t) => {
-  const { store: opened, reopen } = await openStore(t, { mostScanned: 0, buildStep: 2 });
+  const moves = { piece: 1, enough: 3, most: 8, afterMs: 1 };
+  const { store: opened, reopen } = await openStore(t, { mostScanned: 0, buildStep: 2, moves });
   let store = opened;
   let run = 0;
   let indexed = 0;

@@ -11,19 +11,19 @@ import type { MetadataDiff } from '../../model/diff.js';
 import type { JsonObject } from '../../model/json.js';
 import type { CommitResult, RecordWrite } from '../port.js';
 import type { Changes } from './draft.js';
+import { MovesOfCommit } from './filter-moves.js';
 import type { Indexed } from './values/maintain.js';
 import type { ValueIndexes } from './values/indexes.js';
 import { KeyCountChanges } from './key-counts.js';
+import { changeEntry, CountChanges } from './list-changes.js';
+import type { Mover } from './mover.js';
 import type { Outbox } from './outbox.js';
 import {
   ALL,
   bytesOfNumber,
   bytesOfNumbers,
-  entryOf,
   idsOf,
   listOf,
-  NOTHING,
-  numberOf,
   numbersOf,
   tenantApplication,
   type List,
@@ -35,30 +35,10 @@ interface Standing {
   createdMs: number;
 }
 
-/** Changes of counts, written once at the end. */
-export class CountChanges {
-  private readonly changes = new Map<string, { list: List; by: number }>();
-
-  add(list: List, by: number): void {
-    const name = list.join('\n'); // no name of ours holds a line break
-    const change = this.changes.get(name);
-    if (change) change.by += by;
-    else this.changes.set(name, { list, by });
-  }
-
-  write(changes: Changes): void {
-    for (const { list, by } of this.changes.values()) {
-      if (by === 0) continue;
-      const count = numberOf(changes.get('counts', list)) + by;
-      if (count > 0) changes.put('counts', list, bytesOfNumber(count));
-      else changes.remove('counts', list);
-    }
-  }
-}
-
 /** What a batch changes beside records and lists. */
 interface Tallies {
   counts: CountChanges;
+  moves: MovesOfCommit;
   keyCounts: KeyCountChanges;
   indexes: ValueIndexes;
 }
@@ -68,19 +48,22 @@ export function commitRecords(
   changes: Changes,
   outbox: Outbox,
   indexes: ValueIndexes,
+  mover: Mover,
   writes: readonly RecordWrite[],
-): CommitResult[] {
-  const tallies: Tallies = { counts: new CountChanges(), keyCounts: new KeyCountChanges(), indexes };
+): { results: CommitResult[]; moves: number } {
+  const moves = new MovesOfCommit();
+  const tallies: Tallies = { counts: new CountChanges(), moves, keyCounts: new KeyCountChanges(), indexes };
   const results = writes.map((write) => commitRecord(changes, outbox, tallies, write));
   tallies.counts.write(changes);
   tallies.keyCounts.write(changes);
-  return results;
+  mover.add(changes, moves);
+  return { results, moves: moves.count };
 }
 
 function commitRecord(
   changes: Changes,
   outbox: Outbox,
-  { counts, keyCounts, indexes }: Tallies,
+  { counts, moves, keyCounts, indexes }: Tallies,
   write: RecordWrite,
 ): CommitResult {
   const { endpointId: id, expected, record, keys } = write;
@@ -98,7 +81,7 @@ function commitRecord(
     const after = next && { createdMs: next.createdMs, metadata: metadataIn(record) };
     if (!moveToken(changes, id, old, next)) return { kind: 'token-taken' };
     if (oldTombstoneMs !== undefined) changes.remove('tombstones', [oldTombstoneMs, id]);
-    moveMemberships(changes, counts, write, old, next);
+    moveMemberships(changes, moves, write, old, next);
     moveBetweenLists(changes, counts, id, old, next);
     if (old) countKeys(keyCounts, old.head, before!, -1);
     if (next) countKeys(keyCounts, next.head, after!, 1);
@@ -110,7 +93,7 @@ function commitRecord(
     }
   } else if (write.matched.length > 0 || write.unmatched.length > 0) {
     const standing = standingOf(record);
-    moveMemberships(changes, counts, write, standing, standing);
+    moveMemberships(changes, moves, write, standing, standing);
   }
   if (keys !== undefined && keys.added.length + keys.removed.length > 0) {
     const { application, version } = headOf(record);
@@ -199,7 +182,7 @@ function tokenKey(standing: Standing | undefined): string[] | undefined {
 
 function moveMemberships(
   changes: Changes,
-  counts: CountChanges,
+  moves: MovesOfCommit,
   write: RecordWrite,
   old: Standing | undefined,
   next: Standing | undefined,
@@ -209,14 +192,10 @@ function moveMemberships(
   const kept = next === undefined ? [] : before.filter((number) => !write.unmatched.includes(number));
   const after = next === undefined ? kept : [...new Set([...kept, ...write.matched])].sort((a, b) => a - b);
   const stays = old?.createdMs === next?.createdMs && old?.head.application === next?.head.application;
-  for (const number of before) {
-    if (old && !(stays && after.includes(number)))
-      leave(changes, counts, listOf.filter(old.head.application, number), old.createdMs, id);
-  }
-  for (const number of after) {
-    if (next && !(stays && before.includes(number)))
-      enter(changes, counts, listOf.filter(next.head.application, number), next.createdMs, id);
-  }
+  const left = stays ? before.filter((number) => !after.includes(number)) : before;
+  const entered = stays ? after.filter((number) => !before.includes(number)) : after;
+  if (old) moves.add(old.head.application, { createdMs: old.createdMs, endpointId: id }, [], left);
+  if (next) moves.add(next.head.application, { createdMs: next.createdMs, endpointId: id }, entered, []);
   if (after.length === 0 && before.length > 0) changes.remove('memberships', id);
   else if (after.length !== before.length || after.some((number, i) => number !== before[i])) {
     changes.put('memberships', id, bytesOfNumbers(after));
@@ -232,10 +211,10 @@ function moveBetweenLists(
 ): void {
   const [before, after] = [listsOf(old), listsOf(next)];
   before.forEach((list, i) => {
-    if (!isSamePlace(list, after[i], old, next)) leave(changes, counts, list, old!.createdMs, id);
+    if (!isSamePlace(list, after[i], old, next)) changeEntry(changes, counts, list, old!.createdMs, id, -1);
   });
   after.forEach((list, i) => {
-    if (!isSamePlace(list, before[i], old, next)) enter(changes, counts, list, next!.createdMs, id);
+    if (!isSamePlace(list, before[i], old, next)) changeEntry(changes, counts, list, next!.createdMs, id, 1);
   });
   moveId(changes, id, old, next);
   if (old) counts.add(tenantApplication(old.head.tenant, old.head.application), -1);
@@ -262,26 +241,4 @@ function listsOf(standing: Standing | undefined): List[] {
   if (standing === undefined) return [];
   const { tenant, application, version } = standing.head;
   return [ALL, listOf.tenant(tenant), listOf.application(application), listOf.version(application, version)];
-}
-
-export function leave(
-  changes: Changes,
-  counts: CountChanges,
-  list: List,
-  createdMs: number,
-  id: string,
-): void {
-  changes.remove('lists', entryOf(list, createdMs, id));
-  counts.add(list, -1);
-}
-
-export function enter(
-  changes: Changes,
-  counts: CountChanges,
-  list: List,
-  createdMs: number,
-  id: string,
-): void {
-  changes.put('lists', entryOf(list, createdMs, id), NOTHING);
-  counts.add(list, 1);
 }

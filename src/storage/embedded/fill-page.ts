@@ -1,13 +1,19 @@
 import { createdOf } from '../../model/record.js';
 import type { PagePlace, RecordPage, RecordQuery } from '../port.js';
 import { createPacer } from './pacer.js';
+import type { Lists } from './lists.js';
 import type { Reading } from './reading.js';
 import type { Tables, View } from './tables.js';
 
-/** One look at the store: all of it sees one moment. */
-export interface Search {
+/** The store as it is in a view: all of it is of one moment. */
+export interface Moment {
   tables: Tables;
   view: View;
+  lists: Lists;
+}
+
+/** One look at the store. */
+export interface Search extends Moment {
   reading: Reading;
 }
 

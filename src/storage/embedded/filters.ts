@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { SavedFilter } from '../../model/filter.js';
-import type { FilterCommitResult, FilterWrite } from '../port.js';
-import { CountChanges, leave } from './commit-records.js';
+import { createdOf, headOf } from '../../model/record.js';
+import type { FilterCommitResult, FilterWrite, PagePlace } from '../port.js';
 import type { Changes } from './draft.js';
+import { MovesOfCommit } from './filter-moves.js';
+import type { Mover } from './mover.js';
 import type { Outbox } from './outbox.js';
-import { bytesOfNumber, bytesOfNumbers, listOf, numbersOf, type Part, type Tables } from './tables.js';
+import { bytesOfNumber, bytesOfNumbers, numbersOf, type Tables } from './tables.js';
 
 function parse(bytes: Buffer | undefined): SavedFilter | undefined {
   return bytes === undefined
@@ -21,11 +23,6 @@ export function allFilters(tables: Tables): SavedFilter[] {
   return Array.from(tables.filters.getRange({}), ({ value }) => parse(value)!);
 }
 
-/** The name that no other filter of the application may have, because of this one. */
-function heldName(filter: SavedFilter | undefined): string | undefined {
-  return filter?.deletedMs === undefined ? filter?.name : undefined;
-}
-
 /** Inside of a write transaction. */
 export function commitFilters(
   tables: Tables,
@@ -37,15 +34,12 @@ export function commitFilters(
     const key = [filter.application, filter.id];
     const old = parse(tables.filters.getBinary(key));
     if ((old?.revision ?? 0) !== expectedRevision) return { kind: 'conflict' };
-    if (heldName(old) !== heldName(filter)) {
-      if (filter.deletedMs === undefined) {
-        const name = nameKey(filter);
-        const holder = tables.filterNames.getBinary(name)?.toString();
-        if (holder !== undefined && holder !== filter.id) return { kind: 'name-taken' };
-        tables.filterNames.put(name, Buffer.from(filter.id));
-      }
-      if (old !== undefined && old.deletedMs === undefined) releaseName(tables, old);
+    if (filter.deletedMs === undefined) {
+      const holder = tables.filterNames.getBinary(nameKey(filter))?.toString();
+      if (holder !== undefined && holder !== filter.id) return { kind: 'name-taken' };
     }
+    if (old) releaseName(tables, old);
+    if (filter.deletedMs === undefined) tables.filterNames.put(nameKey(filter), Buffer.from(filter.id));
     tables.filters.put(key, Buffer.from(JSON.stringify(filter)));
     return events === undefined
       ? { kind: 'written' }
@@ -67,10 +61,10 @@ function releaseName(tables: Tables, filter: SavedFilter): void {
 }
 
 /** Inside of a write transaction. */
-export function takeFilterNumbers(tables: Tables, application: string, count: number): number {
-  const newest = tables.filterNumbers.getBinary(application)?.readDoubleLE(0) ?? 0;
-  tables.filterNumbers.put(application, bytesOfNumber(newest + count));
-  return newest + 1;
+export function nextFilterNumber(tables: Tables, application: string): number {
+  const next = (tables.filterNumbers.getBinary(application)?.readDoubleLE(0) ?? 0) + 1;
+  tables.filterNumbers.put(application, bytesOfNumber(next));
+  return next;
 }
 
 export function filterSetVersions(tables: Tables): Map<string, number> {
@@ -79,25 +73,28 @@ export function filterSetVersions(tables: Tables): Map<string, number> {
   );
 }
 
-/** Forgets up to `limit` memberships under a number; inside of a write transaction. Answers how many. */
-export function dropSomeMemberships(
-  tables: Tables,
+/**
+ * Plans that endpoints cease to be members under a number, those of `places` that are. Answers how many that are.
+ */
+export function dropMembers(
   changes: Changes,
+  mover: Mover,
   application: string,
   filterNumber: number,
-  limit: number,
+  places: readonly PagePlace[],
 ): number {
-  const list = listOf.filter(application, filterNumber);
-  const range = { start: [...list, -Number.MAX_VALUE], end: [...list, Number.MAX_VALUE], limit };
-  const keys = Array.from(tables.lists.getKeys(range), (key) => key as Part[]);
-  const counts = new CountChanges();
-  for (const key of keys) {
-    const id = key.at(-1) as string;
-    leave(changes, counts, list, -(key.at(-2) as number), id);
-    const left = numbersOf(tables.memberships.getBinary(id)).filter((number) => number !== filterNumber);
-    if (left.length === 0) tables.memberships.remove(id);
-    else tables.memberships.put(id, bytesOfNumbers(left));
+  const moves = new MovesOfCommit();
+  for (const { createdMs, endpointId } of places) {
+    const members = numbersOf(changes.get('memberships', endpointId));
+    if (!members.includes(filterNumber)) continue;
+    const record = changes.get('records', endpointId)!;
+    // registered anew meanwhile
+    if (createdOf(record) !== createdMs || headOf(record).application !== application) continue;
+    const left = members.filter((number) => number !== filterNumber);
+    if (left.length === 0) changes.remove('memberships', endpointId);
+    else changes.put('memberships', endpointId, bytesOfNumbers(left));
+    moves.add(application, { createdMs, endpointId }, [], [filterNumber]);
   }
-  counts.write(changes);
-  return keys.length;
+  mover.add(changes, moves);
+  return moves.count;
 }

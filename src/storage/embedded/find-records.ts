@@ -1,12 +1,12 @@
 import { createdOf, headOf, isTombstone, metadataOf } from '../../model/record.js';
 import type { Query } from '../../filters/index.js';
 import type { IndexedCount, PagePlace, RecordPage, RecordQuery, Scope } from '../port.js';
-import { countFitting, fillPage, type Fits, type Search } from './fill-page.js';
+import { countFitting, fillPage, type Fits, type Moment, type Search } from './fill-page.js';
 import { createPacer } from './pacer.js';
-import { byId, byIdIn, comparePlaces, newestFirst, oldestFirst } from './places.js';
+import { byId, byIdIn, comparePlaces } from './places.js';
 import { noReading } from './reading.js';
 import { inLists, inOneApplication, isIn, walkOf, type ScopeWalk } from './scope-walk.js';
-import { isKey, listOf, type Tables, type View } from './tables.js';
+import { isKey, listOf } from './tables.js';
 import { choosePath, type Path, placesOn } from './values/access.js';
 import type { ValueIndexes } from './values/indexes.js';
 
@@ -18,18 +18,18 @@ const GATHERED = 100_000;
 const RECORD_COST = 8;
 
 /** O(1), but for a scope of a filter and a version: O(the shorter list); or of a version without its application: O(records of the tenant). */
-export async function countRecords(tables: Tables, view: View, scope: Scope): Promise<number> {
-  const search = { tables, view, reading: noReading() };
-  const walk = walkOf(tables, view, scope);
+export async function countRecords(moment: Moment, scope: Scope): Promise<number> {
+  const search = { ...moment, reading: noReading() };
+  const walk = walkOf(moment.lists, scope);
   return walk === undefined ? 0 : countScope(search, walk);
 }
 
 async function countScope(search: Search, walk: ScopeWalk): Promise<number> {
   if (walk.also.length === 0 && !walk.rest) return walk.size;
-  const { tables, view, reading } = search;
+  const { lists, reading } = search;
   const { rest } = walk;
-  return countFitting(search, listed(search, newestFirst(tables, view, walk.list)), {
-    place: inLists(tables, view, reading, walk.also),
+  return countFitting(search, listed(search, lists.newestFirst(walk.list)), {
+    place: inLists(lists, reading, walk.also),
     ...(rest ? { record: (record) => isIn(record, rest) } : {}),
   });
 }
@@ -46,15 +46,14 @@ async function countScope(search: Search, walk: ScopeWalk): Promise<number> {
  * Other work comes in between every 2 ms, but not in the middle of a record's `where` or `test`.
  */
 export async function findRecords(
-  tables: Tables,
-  view: View,
+  moment: Moment,
   indexes: ValueIndexes,
   asked: RecordQuery,
 ): Promise<RecordPage> {
-  const query = { ...asked, scope: inOneApplication(tables, view, asked.scope) };
-  const search: Search = { tables, view, reading: noReading() };
+  const query = { ...asked, scope: inOneApplication(moment, asked.scope) };
+  const search: Search = { ...moment, reading: noReading() };
   const page: RecordPage = { records: [], read: search.reading };
-  const walk = walkOf(tables, view, query.scope);
+  const walk = walkOf(moment.lists, query.scope);
   if (walk === undefined) return query.withTotal ? { ...page, total: 0 } : page;
   const { application } = query.scope;
   const requirement = query.endpointIds === undefined ? query.where?.requirement : undefined;
@@ -63,8 +62,8 @@ export async function findRecords(
     return page;
   }
   const { best, missing } = await choosePath(
-    tables,
-    view,
+    moment.tables,
+    moment.view,
     search.reading,
     application,
     requirement,
@@ -80,13 +79,12 @@ export async function findRecords(
 
 /** O(entries of the index that are counted). A key without an index gets one, when there are many records. */
 export async function countIndexed(
-  tables: Tables,
-  view: View,
+  { tables, view, lists }: Moment,
   indexes: ValueIndexes,
   application: string,
   where: Query,
 ): Promise<IndexedCount | undefined> {
-  const walk = walkOf(tables, view, { application });
+  const walk = walkOf(lists, { application });
   if (walk === undefined || where.requirement === undefined) return undefined;
   const reading = noReading();
   const { requirement } = where;
@@ -141,13 +139,13 @@ async function findOnPath(
 ): Promise<void> {
   const { tables, view, reading } = search;
   const { application, version, filterNumber } = query.scope;
-  const lists = [listOf.application(application!)];
-  if (version !== undefined) lists.push(listOf.version(application!, version));
-  if (filterNumber !== undefined) lists.push(listOf.filter(application!, filterNumber));
+  const all = [listOf.application(application!)];
+  if (version !== undefined) all.push(listOf.version(application!, version));
+  if (filterNumber !== undefined) all.push(listOf.filter(application!, filterNumber));
   // an index has only records of the application
-  if (!path.sources.some(({ kind }) => kind === 'ids')) lists.shift();
+  if (!path.sources.some(({ kind }) => kind === 'ids')) all.shift();
   const fits: Fits = {
-    place: inLists(tables, view, reading, lists),
+    place: inLists(search.lists, reading, all),
     record: recordTest({ ...query, where: path.exact ? undefined : query.where }, walk.rest),
   };
   const isCounted = path.isTotal && !fits.place && !fits.record;
@@ -229,12 +227,13 @@ function wayOf(query: RecordQuery, walk: ScopeWalk): Way {
 
 /** Places in the order of the query, from right after its place; at least all that are in the scope. */
 function* candidates(search: Search, query: RecordQuery, walk: ScopeWalk): Generator<PagePlace> {
-  const { tables, view, reading } = search;
+  const { tables, view, lists, reading } = search;
   const { after, sort } = query;
   switch (wayOf(query, walk)) {
     case 'list': {
-      const places = sort.direction === 'desc' ? newestFirst : oldestFirst;
-      yield* listed(search, places(tables, view, walk.list, after));
+      const { list } = walk;
+      const newest = sort.direction === 'desc';
+      yield* listed(search, newest ? lists.newestFirst(list, after) : lists.oldestFirst(list, after));
       return;
     }
     case 'ids of application':
@@ -255,7 +254,7 @@ function* candidates(search: Search, query: RecordQuery, walk: ScopeWalk): Gener
       const compare = comparePlaces(sort.by, sort.direction);
       const places = query.endpointIds
         ? placesOf(search, query.endpointIds)
-        : [...listed(search, newestFirst(tables, view, walk.list))];
+        : [...listed(search, lists.newestFirst(walk.list))];
       places.sort(compare);
       for (const place of places) if (!after || compare(after, place) < 0) yield place;
     }
@@ -270,17 +269,16 @@ function* listed({ reading }: Search, places: Iterable<PagePlace>): Generator<Pa
 }
 
 /** What candidates of a list must still fulfil. */
-function fitsOnList({ tables, view, reading }: Search, query: RecordQuery, walk: ScopeWalk): Fits {
+function fitsOnList({ lists, reading }: Search, query: RecordQuery, walk: ScopeWalk): Fits {
   const way = wayOf(query, walk);
   if (way === 'ids of all') return { record: recordTest(query, query.scope) };
-  const lists = way === 'named' || way === 'ids of application' ? [walk.list, ...walk.also] : walk.also;
+  const all = way === 'named' || way === 'ids of application' ? [walk.list, ...walk.also] : walk.also;
   const isOfApplication = ([kind]: readonly unknown[]) => way === 'ids of application' && kind === 'a';
   return {
     place: inLists(
-      tables,
-      view,
+      lists,
       reading,
-      lists.filter((list) => !isOfApplication(list)),
+      all.filter((list) => !isOfApplication(list)),
     ),
     record: recordTest(query, walk.rest),
   };

@@ -17,7 +17,7 @@ import { type Fence, openFence, openTables, type Tables } from './tables.js';
 import { upgradeFrom1 } from './upgrade.js';
 
 /** The form of the data in the tables. A change that an older version would misread raises it. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 const FORMAT_KEY = 'format';
 const CLOSE_MS = 5_000;
 

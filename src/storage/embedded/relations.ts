@@ -7,8 +7,8 @@ import {
   type RelationEnd,
 } from '../../model/relation.js';
 import type { RelationPage, RelationQuery, RelationsCommitResult, RelationsWrite } from '../port.js';
-import { CountChanges, enter, leave } from './commit-records.js';
 import type { Changes } from './draft.js';
+import { changeEntry, CountChanges } from './list-changes.js';
 import type { Outbox } from './outbox.js';
 import { createPacer } from './pacer.js';
 import { newestFirst } from './places.js';
@@ -34,10 +34,10 @@ export function commitRelations(
   if (numberOf(changes.get('relationRevisions', tenant)) !== expectedRevision) return { kind: 'conflict' };
   const counts = new CountChanges();
   for (const direction of DIRECTIONS) {
-    for (const [relations, change] of [[unlink, leave] as const, [link, enter] as const])
+    for (const [relations, by] of [[unlink, -1] as const, [link, 1] as const])
       for (const relation of relations) {
         const { own, other } = endsOf(relation, direction);
-        change(changes, counts, listOf.related(own, direction), other.createdMs, other.endpointId);
+        changeEntry(changes, counts, listOf.related(own, direction), other.createdMs, other.endpointId, by);
       }
   }
   counts.write(changes);

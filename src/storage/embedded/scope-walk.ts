@@ -1,18 +1,9 @@
 import { headOf } from '../../model/record.js';
 import type { PagePlace, Scope } from '../port.js';
-import { newestFirst } from './places.js';
+import type { Moment } from './fill-page.js';
+import type { Lists } from './lists.js';
 import type { Reading } from './reading.js';
-import {
-  ALL,
-  countIn,
-  entryOf,
-  isKey,
-  listOf,
-  tenantApplication,
-  type List,
-  type Tables,
-  type View,
-} from './tables.js';
+import { ALL, isKey, listOf, tenantApplication, type List } from './tables.js';
 
 /** A scope as it is walked: its shortest list, and what is still to be checked on each of its places. */
 export interface ScopeWalk {
@@ -29,33 +20,33 @@ export interface ScopeWalk {
  * A scope that names no application, with the one that all its records are of, if that is so: then the indexes of its
  * values serve. Nearly always an installation, or a tenant of it, has one. O(log n).
  */
-export function inOneApplication(tables: Tables, view: View, scope: Scope): Scope {
+export function inOneApplication({ tables, view, lists }: Moment, scope: Scope): Scope {
   const { tenant } = scope;
   if (scope.application !== undefined || (tenant !== undefined && !isKey(tenant))) return scope;
   const list = tenant === undefined ? ALL : listOf.tenant(tenant);
-  for (const { endpointId } of newestFirst(tables, view, list)) {
+  for (const { endpointId } of lists.newestFirst(list)) {
     const { application } = headOf(tables.records.getBinaryFast(endpointId, { transaction: view })!);
     const own =
       tenant === undefined ? listOf.application(application) : tenantApplication(tenant, application);
-    return countIn(tables, own, view) === countIn(tables, list, view) ? { ...scope, application } : scope;
+    return lists.count(own) === lists.count(list) ? { ...scope, application } : scope;
   }
   return scope;
 }
 
 /** `undefined`: nothing is in the scope. O(1). */
-export function walkOf(tables: Tables, view: View, scope: Scope): ScopeWalk | undefined {
+export function walkOf(lists: Lists, scope: Scope): ScopeWalk | undefined {
   const { tenant, application, version } = scope;
   for (const part of [tenant, application, version]) if (part !== undefined && !isKey(part)) return undefined;
-  const lists = listsOf(scope).map((list) => ({ list, size: countIn(tables, list, view) }));
-  const { list, size } = lists.reduce((a, b) => (b.size < a.size ? b : a));
+  const narrowing = listsOf(scope).map((list) => ({ list, size: lists.count(list) }));
+  const { list, size } = narrowing.reduce((a, b) => (b.size < a.size ? b : a));
   if (size === 0) return undefined;
-  const also = lists.flatMap((other) => (other.list === list ? [] : [other.list]));
+  const also = narrowing.flatMap((other) => (other.list === list ? [] : [other.list]));
   const rest: Pick<Scope, 'tenant' | 'version'> = {};
   if (tenant !== undefined && application !== undefined) {
     // Nearly always an application is of one tenant, and two counts show that without a look at its records.
-    const both = countIn(tables, tenantApplication(tenant, application), view);
+    const both = lists.count(tenantApplication(tenant, application));
     if (both === 0) return undefined;
-    if (both < countIn(tables, listOf.application(application), view)) rest.tenant = tenant;
+    if (both < lists.count(listOf.application(application))) rest.tenant = tenant;
   }
   if (version !== undefined && application === undefined) rest.version = version;
   return Object.keys(rest).length === 0 ? { list, size, also } : { list, size, also, rest };
@@ -75,17 +66,15 @@ function listsOf({ tenant, application, version, filterNumber }: Scope): List[] 
 
 /** A test for places: whether they are in all of some lists. O(lists * log n), with no look at records. */
 export function inLists(
-  tables: Tables,
-  view: View,
+  lists: Lists,
   reading: Reading,
-  lists: readonly List[],
+  all: readonly List[],
 ): ((place: PagePlace) => boolean) | undefined {
-  if (lists.length === 0) return undefined;
-  return ({ createdMs, endpointId }) =>
-    lists.every((list) => {
+  if (all.length === 0) return undefined;
+  return (place) =>
+    all.every((list) => {
       reading.entries++;
-      const entry = entryOf(list, createdMs, endpointId);
-      return tables.lists.getBinaryFast(entry, { transaction: view }) !== undefined;
+      return lists.has(list, place);
     });
 }
 

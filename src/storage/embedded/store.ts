@@ -1,17 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { StorageUnavailable, type Store } from '../port.js';
+import {
+  StorageUnavailable,
+  type CommitResult,
+  type PagePlace,
+  type RecordWrite,
+  type Store,
+} from '../port.js';
 import { expireSomeAnswers, getAnswer, putAnswer } from './answers.js';
 import { commitRecords } from './commit-records.js';
 import {
   allFilters,
   commitFilters,
-  dropSomeMemberships,
+  dropMembers,
   filterSetVersions,
+  nextFilterNumber,
   removeFilter,
-  takeFilterNumbers,
 } from './filters.js';
+import type { Moment } from './fill-page.js';
 import { countIndexed, countRecords, findRecords } from './find-records.js';
 import { readMetadataKeys } from './key-counts.js';
+import { listsIn } from './lists.js';
+import { openMover, type MoverOptions } from './mover.js';
 import { openFolder } from './open-folder.js';
 import { openOutbox } from './outbox.js';
 import { getPass, putPass } from './passes.js';
@@ -24,7 +33,7 @@ import {
   relationsRevision,
 } from './relations.js';
 import { scanStaleRecords } from './scan-stale.js';
-import { isKey, numbersOf, PURPOSES, type View } from './tables.js';
+import { isKey, listOf, numbersOf, PURPOSES, type View } from './tables.js';
 import { expireTasks, getTask, openTasks, putTask } from './tasks.js';
 import { purgeTombstones, scanTombstones } from './tombstones.js';
 import { openValueIndexes } from './values/indexes.js';
@@ -46,6 +55,8 @@ export interface EmbeddedOptions {
   buildStep?: number | undefined;
   /** records that a query may read without its keys being given an index; 1000 unless a test says otherwise */
   mostScanned?: number | undefined;
+  /** how the lists of filters are written later than the commits that change them */
+  moves?: MoverOptions | undefined;
 }
 
 /**
@@ -61,6 +72,11 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   const outbox = openOutbox(tables);
   const writer = createWriter({ env, tables, fence, durability: options.durability, folder });
   const indexes = openValueIndexes(tables, writer, options);
+  const look = () => {
+    env.resetReadTxn();
+    return env.useReadTransaction();
+  };
+  const mover = openMover({ ...options.moves, tables, writer, look });
   const reading = new Set<Promise<unknown>>();
   let isOpen = true;
   let closing: Promise<void> | undefined;
@@ -84,6 +100,41 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     } finally {
       reading.delete(answer);
     }
+  }
+
+  function readMoment<T>(search: (moment: Moment) => T | Promise<T>): Promise<T> {
+    return read((view) => search({ tables, view, lists: listsIn(tables, view, mover.pendingIn(view)) }));
+  }
+
+  async function commit(writes: readonly RecordWrite[]): Promise<CommitResult[]> {
+    if (mover.isFull) await mover.room();
+    const { results, moves } = await writer.draft((changes) =>
+      commitRecords(changes, outbox, indexes, mover, writes),
+    );
+    mover.added(moves);
+    return results;
+  }
+
+  /** In passes over the list, until one finds none: a member may be registered anew meanwhile. */
+  async function dropMemberships(application: string, filterNumber: number): Promise<void> {
+    const list = listOf.filter(application, filterNumber);
+    let dropped: number;
+    do {
+      dropped = 0;
+      let places: PagePlace[] = [];
+      do {
+        const after = places.at(-1);
+        env.resetReadTxn(); // not a view of earlier in this turn
+        places = await readMoment(({ lists }) => firstOf(lists.newestFirst(list, after), STEP));
+        if (places.length === 0) break;
+        if (mover.isFull) await mover.room();
+        const moves = await writer.draft((changes) =>
+          dropMembers(changes, mover, application, filterNumber, places),
+        );
+        mover.added(moves);
+        dropped += moves;
+      } while (places.length === STEP);
+    } while (dropped > 0);
   }
 
   async function purge(): Promise<void> {
@@ -117,10 +168,10 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
           numbersOf(isKey(id) ? tables.memberships.getBinaryFast(id, { transaction: view }) : undefined),
         ),
       ),
-    find: (query) => read((view) => findRecords(tables, view, indexes, query)),
+    find: (query) => readMoment((moment) => findRecords(moment, indexes, query)),
     countIndexed: (application, where) =>
-      read((view) => countIndexed(tables, view, indexes, application, where)),
-    count: (scope) => read((view) => countRecords(tables, view, scope)),
+      readMoment((moment) => countIndexed(moment, indexes, application, where)),
+    count: (scope) => readMoment((moment) => countRecords(moment, scope)),
     metadataKeys: (application) => read((view) => readMetadataKeys(tables, view, application)),
     scanStale(application, filterSet, limit, after) {
       // not a view of earlier in this turn
@@ -129,10 +180,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     },
     getPass: (application) => read((view) => getPass(tables, view, application)),
     putPass: (application, pass) => writer.draft((changes) => putPass(changes, application, pass)),
-    commit: (writes) =>
-      writes.length === 0
-        ? read(() => [])
-        : writer.draft((changes) => commitRecords(changes, outbox, indexes, writes)),
+    commit: (writes) => (writes.length === 0 ? read(() => []) : commit(writes)),
 
     registered: (ids) => read((view) => registeredAt(tables, view, ids)),
     scanTombstones: (limit, after) => read((view) => scanTombstones(tables, view, limit, after)),
@@ -151,18 +199,11 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         : writer.draft((changes) => outbox.remove(changes, positions)),
 
     loadFilters: () => read(() => allFilters(tables)),
-    takeFilterNumbers: (application, count) =>
-      writer.transact(() => takeFilterNumbers(tables, application, count)),
+    nextFilterNumber: (application) => writer.transact(() => nextFilterNumber(tables, application)),
     filterSetVersions: () => read(() => filterSetVersions(tables)),
     commitFilters: (writes) => writer.transact((changes) => commitFilters(tables, changes, outbox, writes)),
     removeFilter: (application, id) => writer.transact(() => removeFilter(tables, application, id)),
-    async dropMemberships(application, filterNumber) {
-      while (
-        (await writer.transact((changes) =>
-          dropSomeMemberships(tables, changes, application, filterNumber, STEP),
-        )) === STEP
-      );
-    },
+    dropMemberships,
 
     getTask: (id) => read(() => getTask(tables, id)),
     putTask: (task) => writer.transact(() => putTask(tables, task)),
@@ -199,6 +240,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         isOpen = false;
         clearInterval(purging);
         await indexes.close();
+        await mover.close();
         await writer.end();
         await Promise.allSettled(reading);
         await opened.close();
@@ -206,6 +248,12 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       return closing;
     },
   };
+}
+
+function firstOf<T>(all: Iterable<T>, limit: number): T[] {
+  const some: T[] = [];
+  for (const one of all) if (some.push(one) === limit) break;
+  return some;
 }
 
 /** Out of LMDB's buffer, which the next read fills again, into Node's pool: an ArrayBuffer for each would cost more than the read. */

@@ -42,6 +42,8 @@ export const PURPOSES = {
   records: 'endpoint id -> record or tombstone',
   lists:
     'records of all, of a tenant, application, version and filter, and the links of an endpoint both ways, newest first, and the records of an application by id: lists and pages',
+  moves:
+    'which endpoints enter and leave lists of filters, in the order of their commit, until lists and counts have it',
   counts: 'how many entries a list has: totals without a scan',
   keyCounts:
     'application, version and metadata key -> how many records have it: metadata keys without a scan',

@@ -116,8 +116,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
         if (cleared.size > MAX_ENTRIES) clearOverdue();
       }),
     loadFilters: () => calls.run(() => filterStore.loadFilters(filters)),
-    takeFilterNumbers: (application, count) =>
-      calls.run(() => filterStore.takeFilterNumbers(db, application, count)),
+    nextFilterNumber: (application) => calls.run(() => filterStore.nextFilterNumber(db, application)),
     filterSetVersions: () => calls.run(() => filterStore.filterSetVersions(db)),
     commitFilters: (writes) =>
       calls.run(() => filterStore.commitFilters(filters, made.namesUnique, newCommitId(), writes)),
