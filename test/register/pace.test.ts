@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { createPace } from '../../src/register/pace.js';
+import { createPace, type PaceClock } from '../../src/register/pace.js';
 import { createSpeed } from '../../src/register/recalculation-speed.js';
 
 void t.test('steps grow to what may be done at once, one at a time', async (t) => {
@@ -18,23 +17,72 @@ void t.test('steps grow to what may be done at once, one at a time', async (t) =
     t.ok(size >= 32 && size <= 2048 && size <= 2 * (sizes[i - 1] ?? 64), `${size}`);
 });
 
-void t.test('steps that wait for a slow disk grow all the same, laborious ones do not', async (t) => {
-  const slow = createPace(() => 0, new AbortController().signal);
-  const flush = async (size: number) => {
-    await sleep(60);
-    return size;
+/** Time that passes by what steps and rests take. */
+function clockOf(tookMs: (size: number) => number): {
+  clock: PaceClock;
+  work: (size: number) => Promise<number>;
+} {
+  let nowMs = 0;
+  return {
+    clock: {
+      nowMs: () => nowMs,
+      rest: (ms) => {
+        nowMs += ms;
+        return Promise.resolve(0);
+      },
+    },
+    work: (size) => {
+      nowMs += tookMs(size);
+      return Promise.resolve(size);
+    },
   };
-  while ((await slow.step(flush)) < 1024);
-  t.pass('though each takes longer than a step should');
+}
 
-  const laborious = createPace(() => 0, new AbortController().signal);
+/** Sizes of so many steps, when a step takes so long. */
+async function sizesOf(
+  steps: number,
+  tookMs: (size: number, step: number) => number,
+  load = 0,
+): Promise<number[]> {
   const sizes: number[] = [];
-  for (let i = 0; i < 6; i++)
-    await laborious.step((size) => {
-      sizes.push(size);
-      return sleep(size);
-    });
-  t.ok(Math.max(...sizes) <= 260, `${sizes.join(', ')}`);
+  const { clock, work } = clockOf((size) => tookMs(size, sizes.length));
+  const pace = createPace(() => load, new AbortController().signal, clock);
+  while (sizes.length < steps) sizes.push(await pace.step(work));
+  return sizes;
+}
+
+const meanOf = (sizes: readonly number[]) => sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
+
+for (const waitMs of [1, 12, 60, 300, 2000])
+  for (const load of [0, 3])
+    void t.test(
+      `a step is not small because it waits: ${waitMs} ms for a disk${load > 0 ? ', and others wait, too' : ''}`,
+      async (t) => {
+        const steady = await sizesOf(60, (size) => waitMs + size * 0.02, load);
+        t.ok(meanOf(steady.slice(12)) > 200, steady.join(', '));
+        const heldUp = await sizesOf(
+          200,
+          (size, step) => waitMs + size * 0.02 + (step % 7 === 6 ? 3000 : 0),
+          load,
+        );
+        t.ok(meanOf(heldUp) > 128, `every seventh is held up: ${heldUp.join(', ')}`);
+      },
+    );
+
+void t.test('a step is small when it is laborious', async (t) => {
+  for (const waitMs of [0, 10]) {
+    const alone = await sizesOf(40, (size) => waitMs + size);
+    t.ok(Math.max(...alone) <= 160, alone.join(', '));
+    const among = await sizesOf(40, (size) => waitMs + size, 3);
+    t.ok(Math.max(...among.slice(12)) <= 64, `others wait: ${among.join(', ')}`);
+  }
+});
+
+void t.test('a disk that becomes slow, and quick again', async (t) => {
+  const waitOf = (step: number) => (step >= 40 && step < 80 ? 500 : 5);
+  const sizes = await sizesOf(160, (size, step) => waitOf(step) + size * 0.1, 3);
+  t.ok(Math.max(...sizes.slice(60, 80)) > 512, `slow: ${sizes.slice(40, 80).join(', ')}`);
+  t.ok(Math.max(...sizes.slice(140)) < 256, `quick: ${sizes.slice(80).join(', ')}`);
 });
 
 void t.test('a step that fails is told of, and others go on', async (t) => {
