@@ -1,4 +1,5 @@
 import { encodeFilterEvent } from '../avro/index.js';
+import type { Query } from '../filters/index.js';
 import { encodeEvents, type EventKind } from '../model/event.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { FilterWrite, OutboxEntry, Store } from '../storage/index.js';
@@ -18,6 +19,8 @@ export interface FilterChange<T> {
 export type Decision<T> =
   | {
       write: SavedFilter;
+      /** its query, where it was read already */
+      query?: Query | undefined;
       expectedRevision: number;
       event?: FilterEventKind;
       cause: { correlationId: string; timestampMs: number };
@@ -71,11 +74,15 @@ interface Decided {
 }
 
 const MAX_CHANGES = 1000;
+/** Rounds of one size that share the taking of numbers. */
+const AHEAD = 16;
 const RETRY_MS = 500;
 
 export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
   const { store } = deps;
   const waiting: Waiting[] = [];
+  /** that this process has taken, and not given yet */
+  const numbersAhead = new Map<string, { first: number; count: number }>();
   /** the storage may hold filters otherwise than is known here: a write's answer was lost, or another replica writes */
   let inDoubt = false;
   let timer: NodeJS.Timeout | undefined;
@@ -158,10 +165,27 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
     }
     const taken = new Map<Waiting, number>();
     for (const [application, items] of byApplication) {
-      const numbers = await Promise.all(items.map(() => store.nextFilterNumber(application)));
-      numbers.sort((a, b) => a - b).forEach((number, i) => taken.set(items[i]!, number));
+      let number = await takeOf(application, items.length);
+      for (const item of items) taken.set(item, number++);
     }
     return taken;
+  }
+
+  /**
+   * The first of so many numbers. Where nobody else takes any, some more are taken with them, for the rounds that come:
+   * they are given in their order all the same, and to take them costs a flush. What a process leaves of them is lost.
+   */
+  async function takeOf(application: string, count: number): Promise<number> {
+    let ahead = numbersAhead.get(application);
+    if (ahead === undefined || ahead.count < count) {
+      const wanted = store.soleWriter ? count * AHEAD : count;
+      ahead = { first: await store.takeFilterNumbers(application, wanted), count: wanted };
+      numbersAhead.set(application, ahead);
+    }
+    const { first } = ahead;
+    ahead.first += count;
+    ahead.count -= count;
+    return first;
   }
 
   async function write(items: readonly Decided[]): Promise<void> {
@@ -178,7 +202,7 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
         return item.resolve({ kind: result.kind });
       }
       if (result.outbox !== undefined) entries.push({ position: result.outbox, events: writes[i]!.events! });
-      makeKnown(decision.write);
+      makeKnown(decision.write, decision.query);
       item.resolve({ kind: 'done', answer: decision.answer });
     });
     for (const application of applications) deps.settle(application);
@@ -209,7 +233,7 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
     timer.unref();
   }
 
-  function makeKnown(filter: SavedFilter): void {
+  function makeKnown(filter: SavedFilter, query?: Query): void {
     const { application } = filter;
     const before = deps.index.byId(filter.id);
     const version = deps.version(application, filter.number);
@@ -220,7 +244,7 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
       deps.index.remove(filter.id);
     } else {
       deps.index.put(filter);
-      if (filter.number !== SET_ASIDE) deps.sets.put(filter, version, () => savedQueryOf(filter));
+      if (filter.number !== SET_ASIDE) deps.sets.put(filter, version, () => query ?? savedQueryOf(filter));
     }
   }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { QueryLimits } from '../filters/index.js';
+import type { Query, QueryLimits } from '../filters/index.js';
 import type { Catalogue } from '../model/catalogue.js';
 import { type Refusal, refuse } from '../model/errors.js';
 import type { SavedFilter } from '../model/filter.js';
@@ -40,6 +40,7 @@ export function createFilters(deps: FiltersDeps): Filters {
       if (known === undefined || !sees(context, known.tenant)) return noApplication(application);
       const checked = check(draft, deps.limits());
       if ('kind' in checked) return checked;
+      const { query, ...written } = checked;
       const id = context.requestId ?? randomUUID();
       const own = index.byId(id);
       if (own !== undefined) return ok(await viewOf(own));
@@ -55,7 +56,7 @@ export function createFilters(deps: FiltersDeps): Filters {
           mates.add(id);
           const timestampMs = deps.now();
           const write: SavedFilter = {
-            ...checked,
+            ...written,
             id,
             tenant: known.tenant,
             application,
@@ -67,7 +68,7 @@ export function createFilters(deps: FiltersDeps): Filters {
             retired: [],
           };
           const cause = { correlationId: context.correlationId, timestampMs };
-          return { write, expectedRevision: 0, event: 'filter-pending', cause, answer: write };
+          return { write, query, expectedRevision: 0, event: 'filter-pending', cause, answer: write };
         },
       };
       const changed = await changes.make(change).finally(() => mates.delete(id));
@@ -111,7 +112,9 @@ export function createFilters(deps: FiltersDeps): Filters {
             status: 'pending',
             retired: [...filter.retired, filter.number],
           };
-          return { write, expectedRevision: filter.revision, event: 'filter-pending', cause, answer: write };
+          const { query } = checked;
+          const { revision: expectedRevision } = filter;
+          return { write, query, expectedRevision, event: 'filter-pending', cause, answer: write };
         },
       };
       if (checked.queryText !== undefined) change.numberOf = application;
@@ -233,8 +236,10 @@ interface CheckedDraft {
   name: string;
   description: string;
   queryText: string;
+  query: Query;
 }
-type PartlyChecked = Omit<CheckedDraft, 'queryText'> & { queryText?: string };
+type PartlyChecked = Omit<CheckedDraft, 'query' | 'queryText'> &
+  Partial<Pick<CheckedDraft, 'query' | 'queryText'>>;
 
 function check(draft: FilterDraft, limits: QueryLimits): CheckedDraft | Refusal;
 /** without a query: one that is saved is not checked again, for limits may have been lowered since */
@@ -258,7 +263,7 @@ function check(
   if (draft.mongoQuery === undefined) return { name, description };
   const read = readQuery(draft.mongoQuery, 'mongoQuery', limits);
   if ('kind' in read) return read;
-  return { name, description, queryText: JSON.stringify(read.query.source) };
+  return { name, description, queryText: JSON.stringify(read.query.source), query: read.query };
 }
 
 /** What a caller can change, and the status: the part of the entity tag that `If-Match` is about. */

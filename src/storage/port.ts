@@ -136,8 +136,11 @@ export interface Store {
   /** All filters of all applications, deleted ones that still have work to do included. */
   loadFilters(): Promise<SavedFilter[]>;
 
-  /** The next filter number of an application: 1, 2, ...; durable before it is answered, never answered twice. */
-  nextFilterNumber(application: string): Promise<number>;
+  /**
+   * The next so many filter numbers of an application, of 1, 2, ...: answers the first of them. They are taken durably
+   * before it does, and never again.
+   */
+  takeFilterNumbers(application: string, count: number): Promise<number>;
 
   /** The newest filter number given out for each application. */
   filterSetVersions(): Promise<Map<string, number>>;

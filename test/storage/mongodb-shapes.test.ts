@@ -236,7 +236,7 @@ if (mongo !== undefined) {
       await store.findRelations(relations);
       await store.findRelations({ ...relations, after: to! });
     }
-    await store.nextFilterNumber('app');
+    await store.takeFilterNumbers('app', 1);
     await store.putTask({ id: 'task', application: 'app', createdMs: 1, complete: false, body: '{}' });
     await store.getTask('task');
     await store.openTasks();

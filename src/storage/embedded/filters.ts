@@ -23,6 +23,11 @@ export function allFilters(tables: Tables): SavedFilter[] {
   return Array.from(tables.filters.getRange({}), ({ value }) => parse(value)!);
 }
 
+/** The name that no other filter of the application may have, because of this one. */
+function heldName(filter: SavedFilter | undefined): string | undefined {
+  return filter?.deletedMs === undefined ? filter?.name : undefined;
+}
+
 /** Inside of a write transaction. */
 export function commitFilters(
   tables: Tables,
@@ -34,12 +39,15 @@ export function commitFilters(
     const key = [filter.application, filter.id];
     const old = parse(tables.filters.getBinary(key));
     if ((old?.revision ?? 0) !== expectedRevision) return { kind: 'conflict' };
-    if (filter.deletedMs === undefined) {
-      const holder = tables.filterNames.getBinary(nameKey(filter))?.toString();
-      if (holder !== undefined && holder !== filter.id) return { kind: 'name-taken' };
+    if (heldName(old) !== heldName(filter)) {
+      if (filter.deletedMs === undefined) {
+        const name = nameKey(filter);
+        const holder = tables.filterNames.getBinary(name)?.toString();
+        if (holder !== undefined && holder !== filter.id) return { kind: 'name-taken' };
+        tables.filterNames.put(name, Buffer.from(filter.id));
+      }
+      if (old !== undefined && old.deletedMs === undefined) releaseName(tables, old);
     }
-    if (old) releaseName(tables, old);
-    if (filter.deletedMs === undefined) tables.filterNames.put(nameKey(filter), Buffer.from(filter.id));
     tables.filters.put(key, Buffer.from(JSON.stringify(filter)));
     return events === undefined
       ? { kind: 'written' }
@@ -61,10 +69,10 @@ function releaseName(tables: Tables, filter: SavedFilter): void {
 }
 
 /** Inside of a write transaction. */
-export function nextFilterNumber(tables: Tables, application: string): number {
-  const next = (tables.filterNumbers.getBinary(application)?.readDoubleLE(0) ?? 0) + 1;
-  tables.filterNumbers.put(application, bytesOfNumber(next));
-  return next;
+export function takeFilterNumbers(tables: Tables, application: string, count: number): number {
+  const newest = tables.filterNumbers.getBinary(application)?.readDoubleLE(0) ?? 0;
+  tables.filterNumbers.put(application, bytesOfNumber(newest + count));
+  return newest + 1;
 }
 
 export function filterSetVersions(tables: Tables): Map<string, number> {

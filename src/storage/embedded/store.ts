@@ -13,8 +13,8 @@ import {
   commitFilters,
   dropMembers,
   filterSetVersions,
-  nextFilterNumber,
   removeFilter,
+  takeFilterNumbers,
 } from './filters.js';
 import type { Moment } from './fill-page.js';
 import { countIndexed, countRecords, findRecords } from './find-records.js';
@@ -199,7 +199,8 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         : writer.draft((changes) => outbox.remove(changes, positions)),
 
     loadFilters: () => read(() => allFilters(tables)),
-    nextFilterNumber: (application) => writer.transact(() => nextFilterNumber(tables, application)),
+    takeFilterNumbers: (application, count) =>
+      writer.transact(() => takeFilterNumbers(tables, application, count)),
     filterSetVersions: () => read(() => filterSetVersions(tables)),
     commitFilters: (writes) => writer.transact((changes) => commitFilters(tables, changes, outbox, writes)),
     removeFilter: (application, id) => writer.transact(() => removeFilter(tables, application, id)),

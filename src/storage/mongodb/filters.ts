@@ -97,15 +97,15 @@ async function purgeRemoved(filters: Collection<FilterDocument>): Promise<void> 
   await filters.deleteMany({ removed: true, due: { $exists: false } });
 }
 
-export async function nextFilterNumber(db: Db, application: string): Promise<number> {
+export async function takeFilterNumbers(db: Db, application: string, count: number): Promise<number> {
   for (let race = 1; ; race++) {
     try {
       const counter = await counters(db).findOneAndUpdate(
         { _id: application },
-        { $inc: { filterNumber: 1 } },
+        { $inc: { filterNumber: count } },
         { upsert: true, returnDocument: 'after' },
       );
-      return counter!.filterNumber;
+      return counter!.filterNumber - count + 1;
     } catch (error) {
       // Two replicas made the first one at the same time.
       if (!isDuplicateKey((error as { code?: unknown }).code) || race === MAX_RACES) throw error;

@@ -116,7 +116,8 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
         if (cleared.size > MAX_ENTRIES) clearOverdue();
       }),
     loadFilters: () => calls.run(() => filterStore.loadFilters(filters)),
-    nextFilterNumber: (application) => calls.run(() => filterStore.nextFilterNumber(db, application)),
+    takeFilterNumbers: (application, count) =>
+      calls.run(() => filterStore.takeFilterNumbers(db, application, count)),
     filterSetVersions: () => calls.run(() => filterStore.filterSetVersions(db)),
     commitFilters: (writes) =>
       calls.run(() => filterStore.commitFilters(filters, made.namesUnique, newCommitId(), writes)),

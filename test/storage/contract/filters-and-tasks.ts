@@ -144,26 +144,27 @@ export function filterContract(t: Test, open: OpenStore): void {
     t.same(await store.filterSetVersions(), new Map());
     t.same(
       [
-        await store.nextFilterNumber('app'),
-        await store.nextFilterNumber('app'),
-        await store.nextFilterNumber('other'),
+        await store.takeFilterNumbers('app', 1),
+        await store.takeFilterNumbers('app', 1),
+        await store.takeFilterNumbers('other', 1),
       ],
       [1, 2, 1],
     );
-    const many = await Promise.all(Array.from({ length: 20 }, () => store.nextFilterNumber('app')));
+    const many = await Promise.all(Array.from({ length: 20 }, () => store.takeFilterNumbers('app', 3)));
     t.same(
       many.sort((a, b) => a - b),
-      Array.from({ length: 20 }, (_, i) => i + 3),
+      Array.from({ length: 20 }, (_, i) => i * 3 + 3),
+      'the first of three each',
     );
     const again = await reopen();
     t.same(
       await again.filterSetVersions(),
       new Map([
-        ['app', 22],
+        ['app', 62],
         ['other', 1],
       ]),
     );
-    t.equal(await again.nextFilterNumber('app'), 23);
+    t.equal(await again.takeFilterNumbers('app', 5), 63);
   });
 
   void t.test('tasks are written, read, listed while open, and expire when complete', async (t) => {
