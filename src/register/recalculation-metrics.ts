@@ -12,7 +12,7 @@ export interface RecalculationMetrics {
 export interface RecalculationState {
   filters: () => Iterable<{ application: string; pending: number; active: number }>;
   /** under way, or about to begin */
-  passes: () => Iterable<{ application: string; evaluated: number; total: number }>;
+  passes: () => Iterable<{ application: string; evaluated: number; total: number; idleMs: number }>;
   /** of the time that recalculations take now; 0: none is under way */
   share: () => number;
 }
@@ -68,6 +68,16 @@ export function watchRecalculation({ registry }: RecalculationMetrics, state: Re
         this.set({ application, state: 'evaluated' }, evaluated);
         this.set({ application, state: 'left' }, total - evaluated);
       }
+    },
+  });
+  new Gauge({
+    name: 'epr_recalculation_idle_seconds',
+    help: 'How long nothing has come of the recalculation under way: no record was read, screened or written.',
+    labelNames: ['application'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { application, idleMs } of state.passes()) this.set({ application }, idleMs / 1000);
     },
   });
   new Gauge({

@@ -3,6 +3,7 @@ import type { Store } from '../storage/index.js';
 import type { FilterSetSource, WorkerPool } from '../workers/index.js';
 import { pause } from './pace.js';
 import type { Pipeline } from './pipeline.js';
+import type { Watch } from './recalculation-watch.js';
 
 /** One walk over the records of an application, for the filters that were pending when it began. */
 export interface Pass {
@@ -26,6 +27,7 @@ export interface PassDeps {
   pipeline: Pipeline;
   pool: WorkerPool;
   filters: FilterSetSource;
+  watch: Watch;
   now: () => number;
   stopping: AbortSignal;
 }
@@ -54,7 +56,11 @@ export async function makeStep(pass: Pass, size: number, deps: PassDeps): Promis
   let stale = 0;
   try {
     for (let left = size; left > 0;) {
-      const page = await deps.store.scanStale(pass.application, pass.target, Math.min(left, PAGE), after);
+      const page = await deps.watch.during(
+        'reads of the storage',
+        deps.store.scanStale(pass.application, pass.target, Math.min(left, PAGE), after),
+      );
+      deps.watch.gotOn();
       if (page.records.length > 0) underWay.push(evaluateAll(pass, page.records, deps));
       passed += page.passed;
       stale += page.records.length;
@@ -74,18 +80,25 @@ export async function makeStep(pass: Pass, size: number, deps: PassDeps): Promis
  * them. Elsewhere each record is written, so that who does not know them yet meets a conflict.
  */
 async function evaluateAll(pass: Pass, records: readonly Uint8Array[], deps: PassDeps): Promise<void> {
-  const { store, pipeline, pool, filters } = deps;
+  const { store, pipeline, pool, filters, watch } = deps;
   const wanted = !store.soleWriter
     ? records
-    : await pipeline
-        .amongBatches(() => pool.screen(records, pass.application, filters))
+    : await watch
+        .during(
+          'worker threads',
+          pipeline.amongBatches(() => pool.screen(records, pass.application, filters)),
+        )
         .then(
           (places) => places.map((place) => records[place]!),
           // a thread died of it, or with it: the pipeline finds out of which
           () => records,
         );
+  watch.gotOn();
   pass.submitted += wanted.length;
-  await Promise.all(wanted.map((record) => evaluate(headOf(record).endpointId, pass.correlationId, deps)));
+  await watch.during(
+    'writes to the storage',
+    Promise.all(wanted.map((record) => evaluate(headOf(record).endpointId, pass.correlationId, deps))),
+  );
 }
 
 /** Until it succeeds: a filter that was not evaluated against one record can't be active. */
@@ -93,7 +106,7 @@ async function evaluate(endpointId: string, correlationId: string, deps: PassDep
   while (!deps.stopping.aborted) {
     const timestampMs = deps.now();
     const outcome = await deps.pipeline.submit({ type: 'evaluate', endpointId, correlationId, timestampMs });
-    if (outcome.kind !== 'retry') return;
+    if (outcome.kind !== 'retry') return deps.watch.gotOn();
     await pause(RETRY_MS, deps.stopping);
   }
 }

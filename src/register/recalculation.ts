@@ -10,6 +10,7 @@ import type { Pipeline } from './pipeline.js';
 import { createSpeed, type Speed } from './recalculation-speed.js';
 import { type RecalculationMetrics, watchRecalculation } from './recalculation-metrics.js';
 import { makeStep, type Pass, type Step } from './recalculation-pass.js';
+import { createWatch, type Watch } from './recalculation-watch.js';
 import { createRetiredFilters } from './retired-filters.js';
 import type { FilterProgress } from './types.js';
 
@@ -42,6 +43,7 @@ const RETRY_MS = 500;
 /** How often it is noted how far a pass is: what a crash makes it do again. */
 const NOTE_EVERY_MS = 1000;
 const TELL_EVERY_MS = 30_000;
+const LOOK_EVERY_MS = 1000;
 /** Filters that are made active by one write. */
 const AT_ONCE = 1000;
 /** So many of the filters that became active are named in the line that tells of them. */
@@ -55,6 +57,7 @@ interface Job {
   /** undefined: it is about to begin */
   pass: Pass | undefined;
   speed: Speed;
+  watch: Watch;
 }
 
 export function createRecalculation(deps: RecalculationDeps): Recalculation {
@@ -70,9 +73,19 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
 
   watchRecalculation(metrics, {
     filters: () => index.counts(),
-    passes: () => Array.from(jobs.values(), ({ application, pass }) => ({ application, ...shareOf(pass) })),
+    passes: () =>
+      Array.from(jobs.values(), ({ application, pass, watch: { idleMs } }) => ({
+        application,
+        idleMs,
+        ...shareOf(pass),
+      })),
     share: () => (jobs.size === 0 ? 0 : pace.share),
   });
+
+  const looking = setInterval(() => {
+    for (const { watch } of jobs.values()) watch.look();
+  }, LOOK_EVERY_MS);
+  looking.unref();
 
   function track(work: Promise<void>): void {
     running.add(work);
@@ -83,7 +96,8 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     const job = jobs.get(application);
     if (job !== undefined) job.again = true;
     if (job !== undefined || stopping.aborted || index.oldestPending(application) === undefined) return;
-    const started: Job = { application, again: false, pass: undefined, speed: createSpeed() };
+    const watch = createWatch(application, log);
+    const started: Job = { application, again: false, pass: undefined, speed: createSpeed(), watch };
     jobs.set(application, started);
     track(
       persist(`recalculation of "${application}"`, () => recalculate(started)).finally(() => {
@@ -95,17 +109,18 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
 
   /** One pass serves all filters that are pending when it begins; those that come later are for the next. */
   async function recalculate(job: Job): Promise<void> {
-    const { application } = job;
+    const { application, watch } = job;
     for (;;) {
       job.again = false;
-      job.pass ??= await beginPass(application);
+      job.pass ??= await watch.during('reads of the storage', beginPass(application));
       if (job.pass === undefined || stopping.aborted) return;
       const { pass } = job;
       await walk(pass, job);
       if (stopping.aborted) return;
-      await activateAll(pass);
+      await watch.during('writes to the storage', activateAll(pass, watch));
       if (stopping.aborted) return;
-      await store.putPass(application, undefined);
+      await watch.during('writes to the storage', store.putPass(application, undefined));
+      watch.gotOn();
       job.pass = undefined;
     }
   }
@@ -138,7 +153,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     return pass;
   }
 
-  async function walk(pass: Pass, { speed }: Job): Promise<void> {
+  async function walk(pass: Pass, { speed, watch }: Job): Promise<void> {
     let notedMs = performance.now();
     let toldMs = notedMs;
     let stale = 0;
@@ -151,7 +166,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     };
     for (;;) {
       const step = await pace.step(async (size) => {
-        const made = await makeStep(pass, size, passDeps);
+        const made = await makeStep(pass, size, { ...passDeps, watch });
         if (made !== undefined) take(made);
         return made;
       });
@@ -159,11 +174,8 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       if (stopping.aborted || nowMs - notedMs > NOTE_EVERY_MS) {
         notedMs = nowMs;
         const { target, after, evaluated } = pass;
-        await store.putPass(pass.application, {
-          target,
-          evaluated,
-          ...(after === undefined ? {} : { after }),
-        });
+        const noted = { target, evaluated, ...(after === undefined ? {} : { after }) };
+        await watch.during('writes to the storage', store.putPass(pass.application, noted));
         // they were deleted, or have other queries by now
         if ((index.oldestPending(pass.application) ?? Infinity) > pass.target) return;
       }
@@ -198,13 +210,14 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   }
 
   /** Some at a time: changes that callers make meanwhile come between them. */
-  async function activateAll(pass: Pass): Promise<void> {
+  async function activateAll(pass: Pass, watch: Watch): Promise<void> {
     const { application, correlationId } = pass;
     const waiting = index.pendingOf(application, pass.target);
     const active: SavedFilter[] = [];
     for (let from = 0; from < waiting.length && !stopping.aborted; from += AT_ONCE) {
       const some = waiting.slice(from, from + AT_ONCE);
       const made = await Promise.all(some.map((filter) => activate(filter, correlationId)));
+      watch.gotOn();
       for (const [i, filter] of some.entries()) {
         if (!made[i]) continue;
         active.push(filter);
@@ -292,6 +305,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     progressOf,
     async stop() {
       stop.abort();
+      clearInterval(looking);
       await Promise.all(running);
     },
   };

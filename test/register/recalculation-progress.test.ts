@@ -245,6 +245,7 @@ void t.test('metrics', async (t) => {
   t.match(during, 'epr_filters{application="app",status="active"} 0');
   t.match(during, 'epr_recalculation_endpoints{application="app",state="left"} 200');
   t.match(during, 'epr_recalculation_share 1');
+  t.match(during, 'epr_recalculation_idle_seconds{application="app"} ');
   steps.allow(1000);
   await untilActive(running, filter.id);
   await until(async () => /^epr_recalculation_share 0$/m.test(await running.metrics.metrics()));
@@ -254,5 +255,5 @@ void t.test('metrics', async (t) => {
   t.match(after, 'epr_recalculation_endpoints_evaluated_total{application="app"} 200');
   t.match(after, 'epr_recalculations_total{application="app"} 1');
   t.match(after, 'epr_recalculation_seconds_count 1');
-  t.notMatch(after, /epr_recalculation_endpoints\{/);
+  t.notMatch(after, /epr_recalculation_(endpoints|idle_seconds)\{/);
 });
