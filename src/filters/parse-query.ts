@@ -6,6 +6,7 @@ import type { Expression } from './expression.js';
 import { parseOperators } from './parse-operators.js';
 import {
   DEFAULT_QUERY_LIMITS,
+  type FilterDocument,
   NO_QUERY_LIMITS,
   type ParseResult,
   type Query,
@@ -56,32 +57,46 @@ export function parseQuery(source: JsonValue, limits: QueryLimits = DEFAULT_QUER
     fault(parsing, root, message);
   }
   if (parsing.faults.length > 0) return { ok: false, faults: parsing.faults };
-  return { ok: true, query: queryOf(source, expression) };
+  return { ok: true, query: new ParsedQuery(source, expression) };
 }
 
-/** What is asked of few queries is made of them when it is asked for: a hundred thousand are read at start. */
-function queryOf(source: JsonObject, expression: Expression): Query {
-  let dependencies: Dependencies | undefined;
-  let requirement: { of: Requirement | undefined } | undefined;
-  let test: Predicate<DocumentView> | undefined;
-  const dependsOn = (): Dependencies => (dependencies ??= dependenciesOf(expression));
-  return {
-    source,
-    expression,
-    get keys() {
-      return dependsOn().keys;
-    },
-    get usesVersion() {
-      return dependsOn().usesVersion;
-    },
-    get usesId() {
-      return dependsOn().usesId;
-    },
-    get requirement() {
-      return (requirement ??= { of: requirementOf(expression) }).of;
-    },
-    matches: (doc) => (test ??= compileQuery(expression))(viewOf(doc)),
-  };
+/**
+ * What is asked of few queries is made of them when it is asked for: a hundred thousand are read at start. A class, since
+ * each literal with accessors has a hidden class of its own, which holds what they hold until the old heap is collected.
+ */
+class ParsedQuery implements Query {
+  private dependencies: Dependencies | undefined = undefined;
+  private needed: { of: Requirement | undefined } | undefined = undefined;
+  private test: Predicate<DocumentView> | undefined = undefined;
+
+  constructor(
+    readonly source: JsonObject,
+    readonly expression: Expression,
+  ) {}
+
+  get keys(): ReadonlySet<string> | null {
+    return this.dependsOn().keys;
+  }
+
+  get usesVersion(): boolean {
+    return this.dependsOn().usesVersion;
+  }
+
+  get usesId(): boolean {
+    return this.dependsOn().usesId;
+  }
+
+  get requirement(): Requirement | undefined {
+    return (this.needed ??= { of: requirementOf(this.expression) }).of;
+  }
+
+  matches(doc: FilterDocument): boolean {
+    return (this.test ??= compileQuery(this.expression))(viewOf(doc));
+  }
+
+  private dependsOn(): Dependencies {
+    return (this.dependencies ??= dependenciesOf(this.expression));
+  }
 }
 
 /** Parses a query as it was saved, JSON text; one that this version can't read is a fault, too. O(size). */
