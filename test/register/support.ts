@@ -73,7 +73,11 @@ export async function start(t: Test, options: StartOptions = {}): Promise<Runnin
   return startIn(t, folder, options);
 }
 
-async function startIn(t: Test, folder: string, options: StartOptions): Promise<Running> {
+export async function startIn(
+  t: Pick<Test, 'teardown'>,
+  folder: string,
+  options: StartOptions,
+): Promise<Running> {
   const store = await openStore({ url: `file:${folder}`, durability: 'async' });
   const pool = createWorkerPool(options.threads ?? 2, { inPlace: options.inPlace ?? false });
   const events: EventGroup[] = [];
