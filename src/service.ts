@@ -4,7 +4,13 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Config, describeChanges } from './config/index.js';
 import { type HealthReport, startGateway } from './gateway/index.js';
 import { openLiveEvents, outboxBehindLog } from './live/index.js';
-import { createMessaging, createNoBroker, type MessagingOptions } from './messaging/index.js';
+import {
+  createMessaging,
+  createNoBroker,
+  type MessagingOptions,
+  type ServedDeps,
+  type ServedRequests,
+} from './messaging/index.js';
 import { type Catalogue, createCatalogue } from './model/catalogue.js';
 import type { Command } from './model/command.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
@@ -76,6 +82,11 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     undo.push(() => register.stop());
     await broker.start();
     await register.resume();
+    const served = broker.serve({
+      register,
+      limits: () => ({ nesting: config.limits.nesting, bodyBytes: config.server.maxBodyBytes }),
+    });
+    undo.push(() => served.stop(config.service.gracefulShutdownMs));
 
     const access = openAccess();
     const gateway = await startGateway({
@@ -125,6 +136,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
 
 interface Broker extends EventSink {
   start(): Promise<void>;
+  serve(deps: ServedDeps): Pick<ServedRequests, 'stop'>;
   stop(): Promise<void>;
   health(): HealthReport['components'];
 }
@@ -141,11 +153,17 @@ function createBroker(
   metrics: Registry,
   deps: ConsumerDeps,
 ): Broker {
-  if (config.nats.urls.length === 0) return { ...createNoBroker(store, log), health: () => ({}) };
+  if (config.nats.urls.length === 0)
+    return {
+      ...createNoBroker(store, log),
+      serve: () => ({ stop: async () => undefined }),
+      health: () => ({}),
+    };
   const messaging = createMessaging({ options: messagingOptions(config), store, log, metrics, ...deps });
   return {
     ...messaging.sink,
     start: () => messaging.start(),
+    serve: (served) => messaging.serve(served),
     stop: () => messaging.stop(),
     health: () => ({ nats: messaging.status() }),
   };

@@ -1,13 +1,9 @@
 import { createCodec } from './codec.js';
+import type { MessageHead } from './schema-parts.js';
 import { schemas } from './schemas.js';
 
 /** 9/ELCE: endpoints that came or went, with the application version that each reported. */
-export interface ConnectivityEvent {
-  correlationId: string;
-  /** Unix ms */
-  timestamp: number;
-  /** ms after `timestamp`; 0: never */
-  timeout: number;
+export interface ConnectivityEvent extends MessageHead {
   /** application version names by endpoint id; has no prototype */
   endpoints: Record<string, string>;
   originatorReplicaId: string;

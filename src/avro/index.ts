@@ -13,6 +13,8 @@ export {
   encodeUnregistered,
 } from './events.js';
 export { type ConnectivityEvent, decodeConnectivity, encodeConnectivity } from './connectivity.js';
+export { type ExchangeCodec, type KeyUpdate, requestCodecs } from './requests.js';
+export type { MessageHead } from './schema-parts.js';
 export { type AvroSchema, type Codec, type RecordSchema, createCodec } from './codec.js';
 export { AvroDecodeError } from './reader.js';
 export { schemas } from './schemas.js';

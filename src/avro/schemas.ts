@@ -1,15 +1,8 @@
 import type { EventKind } from '../model/event.js';
-import type { AvroSchema, RecordSchema } from './codec.js';
+import type { RecordSchema } from './codec.js';
+import { epmmp, efmp, eprmp } from './request-schemas.js';
+import { type Field, HEAD, record, RELATIONS, TEXT_OR_NULL, texts, TIMEOUT } from './schema-parts.js';
 
-type Field = RecordSchema['fields'][number];
-
-const TEXT_OR_NULL: AvroSchema = ['null', 'string'];
-const TIMEOUT: Field = { name: 'timeout', type: 'long', default: 0 };
-const HEAD: readonly Field[] = [
-  { name: 'correlationId', type: 'string' },
-  { name: 'timestamp', type: 'long' },
-  TIMEOUT,
-];
 const FILTER_HEAD: readonly Field[] = [
   { name: 'timestamp', type: 'long' },
   TIMEOUT,
@@ -20,7 +13,6 @@ const LIFECYCLE = 'org.kaaproject.ipc.event.gen.v1.endpoint.lifecycle';
 const METADATA = 'org.kaaproject.ipc.event.gen.v1.endpoint.metadata';
 const FILTER = 'org.kaaproject.ipc.event.gen.v1.endpoint.filter';
 const CONNECTIVITY = 'org.kaaproject.ipc.event.gen.v1.endpoint.connectivity';
-const RELATIONS = 'org.kaaproject.ipc.eprmp.gen.v1';
 
 const KEY_UPDATED: RecordSchema = {
   type: 'record',
@@ -32,7 +24,7 @@ const KEY_UPDATED: RecordSchema = {
   ],
 };
 
-/** Every record of the contract that is spoken so far: published events by their kind, and what is consumed. */
+/** Every record of the contract that is spoken so far: published events by their kind, what is consumed, and served requests. */
 export const schemas = {
   events: {
     registered: record(LIFECYCLE, 'RegisteredEvent', [
@@ -69,6 +61,7 @@ export const schemas = {
     connected: record(CONNECTIVITY, 'ConnectedEvent', connectivityFields()),
     disconnected: record(CONNECTIVITY, 'DisconnectedEvent', connectivityFields()),
   },
+  served: { epmmp, efmp, eprmp },
 };
 
 function membershipFields(): Field[] {
@@ -85,12 +78,4 @@ function connectivityFields(): Field[] {
 
 function filterName(): Field {
   return { name: 'filterName', type: TEXT_OR_NULL };
-}
-
-function texts(...names: string[]): Field[] {
-  return names.map((name) => ({ name, type: 'string' }));
-}
-
-function record(namespace: string, name: string, fields: readonly Field[]): RecordSchema {
-  return { type: 'record', name, namespace, fields };
 }

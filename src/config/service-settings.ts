@@ -111,7 +111,7 @@ export const serviceSettings: readonly Setting[] = [
     default: [],
     defaultText: 'none',
     fromFile: true,
-    doc: 'Servers of one NATS cluster. None: events reach the live stream and the log only, and connectivity events are not followed.',
+    doc: 'Servers of one NATS cluster. None: events reach the live stream and the log only, and connectivity events are not followed, requests of other services not answered.',
   }),
   setting('nats.username', 'nats.username', {
     type: types.text('epr'),

@@ -9,7 +9,7 @@ import { readBody } from './read-body.js';
 import { type PreparedRoute, prepareRoutes } from './prepared-route.js';
 import { isGranted } from './authorization.js';
 import type { Pages } from './pages/index.js';
-import { readIfMatch, readIfNoneMatch } from './table/entity-tags.js';
+import { readIfMatch, readIfNoneMatch } from '../model/entity-tags.js';
 import { handleOnce, readIdempotencyKey } from './table/idempotency.js';
 import { pathParameter } from './table/path-parameters.js';
 import type { Result } from './table/reply.js';

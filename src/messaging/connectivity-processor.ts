@@ -5,6 +5,7 @@ import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
 import { type Outcome, retry, type Retry } from '../model/outcome.js';
 import type { ConnectivityMetrics } from './connectivity-metrics.js';
+import { isExpired } from './expiry.js';
 
 /** A `connected` message as it came, and the ways to answer for it. */
 export interface IncomingMessage {
@@ -219,7 +220,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
         void bury(incoming, (error as Error).message);
         return;
       }
-      if (event.timeout !== 0 && event.timestamp + event.timeout < Date.now()) {
+      if (isExpired(event)) {
         metrics.messages.inc({ result: 'expired' });
         incoming.acknowledge();
         return;

@@ -1,3 +1,5 @@
 export { createMessaging, type Messaging, type MessagingDeps, type MessagingStatus } from './messaging.js';
 export { createNoBroker, type NoBroker } from './no-broker.js';
 export type { MessagingOptions } from './options.js';
+export type { ServedDeps } from './served/definition.js';
+export type { ServedRequests } from './served/served-requests.js';

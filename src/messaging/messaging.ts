@@ -9,9 +9,11 @@ import { createConnectivityConsumer } from './connectivity-consumer.js';
 import { createConnectivityMetrics } from './connectivity-metrics.js';
 import { type ConnectivityProcessor, createConnectivityProcessor } from './connectivity-processor.js';
 import { ensureEventsStream } from './events-stream.js';
-import { CONNECTIVITY_DEFAULTS, type MessagingOptions, RELAY_DEFAULTS } from './options.js';
+import { CONNECTIVITY_DEFAULTS, type MessagingOptions, RELAY_DEFAULTS, SERVED_DEFAULTS } from './options.js';
 import { createOutboxRelay } from './outbox-relay.js';
 import type { EventSink } from '../register/index.js';
+import type { ServedDeps } from './served/definition.js';
+import { createServedRequests, type ServedRequests } from './served/served-requests.js';
 import { connectedSubject, createSubjects } from './subjects.js';
 
 export interface MessagingDeps {
@@ -35,6 +37,7 @@ export interface MessagingStatus {
     backlog: number;
     oldestAgeMs: number;
     connectivity?: string;
+    requests?: string;
   };
 }
 
@@ -42,12 +45,17 @@ export interface Messaging {
   sink: EventSink;
   /** Returns at once, broker or no broker: connects in the background. */
   start(): Promise<void>;
+  /** Answers requests of other services from now on, whenever there is a connection. To be called once. */
+  serve(deps: ServedDeps): ServedRequests;
   status(): MessagingStatus;
   /** Publishes what is at hand while the broker takes it (5 s at the most), ends what is under way, closes the connection. */
   stop(): Promise<void>;
 }
 
-/** Everything between the register and NATS: the outbox relay, the events stream, the consumer of connected events. */
+/**
+ * Everything between the register and NATS: the outbox relay, the events stream, the consumer of connected events, served
+ * requests.
+ */
 export function createMessaging({
   options,
   store,
@@ -83,6 +91,8 @@ export function createMessaging({
   const consumer =
     options.communicationService === undefined ? undefined : createConsumer(options.communicationService);
 
+  let served: ServedRequests | undefined;
+
   function createConsumer(communicationService: string) {
     const processor: ConnectivityProcessor = createConnectivityProcessor({
       submit,
@@ -109,6 +119,17 @@ export function createMessaging({
       consumer?.start();
       link.start();
     },
+    serve(deps) {
+      return (served = createServedRequests({
+        ...deps,
+        link,
+        instance: options.instance,
+        subjectOf: subjects.ofRequest,
+        bounds: { ...SERVED_DEFAULTS, ...options.served },
+        log,
+        registry: metrics,
+      }));
+    },
     status() {
       const { inMemory, inStore, oldestAgeMs } = relay.backlog();
       const details: MessagingStatus['details'] = {
@@ -117,6 +138,7 @@ export function createMessaging({
         oldestAgeMs,
       };
       if (consumer !== undefined) details.connectivity = consumer.status();
+      if (served !== undefined) details.requests = served.status();
       return { status: 'UP', details };
     },
     async stop() {

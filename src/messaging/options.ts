@@ -19,6 +19,7 @@ export interface MessagingOptions {
   eventsStream?: string;
   relay?: Partial<RelayLimits>;
   connectivity?: Partial<ConnectivityLimits>;
+  served?: Partial<ServedLimits>;
 }
 
 export interface RelayLimits {
@@ -60,4 +61,19 @@ export const CONNECTIVITY_DEFAULTS: ConnectivityLimits = {
   maxCommands: 4096,
   ackWaitMs: 30_000,
   lookAgainMs: 30_000,
+};
+
+/** Of served requests: once of those that write, once of those that read. */
+export interface ServedLimits {
+  /** requests being carried out, each command of a batch counted; a batch that is begun below it may exceed it */
+  maxUnderWay: number;
+  /** requests, and their bytes, that wait for those; beyond it they are answered 429 */
+  maxWaiting: number;
+  maxWaitingBytes: number;
+}
+
+export const SERVED_DEFAULTS: ServedLimits = {
+  maxUnderWay: 4096,
+  maxWaiting: 4096,
+  maxWaitingBytes: 64 * 1024 * 1024,
 };

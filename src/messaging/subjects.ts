@@ -6,6 +6,8 @@ export interface Subjects {
   ofEvent(source: string, event: StoredEvent): string;
   /** every event of this instance */
   allEvents: string;
+  /** where a request is served */
+  ofRequest: (protocol: string, name: string) => string;
   deadEvents: string;
   deadConnectivity: string;
 }
@@ -39,6 +41,7 @@ export function createSubjects(instance: string): Subjects {
       }
     },
     allEvents: `${events}.>`,
+    ofRequest: (protocol, name) => `kaa.v1.service.${instance}.${protocol}.${name}`,
     deadEvents: `kaa.v1.dead-letter.${instance}.events`,
     deadConnectivity: `kaa.v1.dead-letter.${instance}.connectivity`,
   };

@@ -51,6 +51,7 @@ export const ERRORS = {
   'precondition-failed': [412, 'The state has changed: If-Match does not name the present ETag.'],
   'body-too-large': [413, 'The body is larger than is allowed.'],
   'endpoint-too-large': [413, 'The endpoint would become larger than is allowed.'],
+  'answer-too-large': [413, 'The answer does not fit into one message.'],
   'unsupported-media-type': [415, 'This operation does not take that content type or encoding.'],
   overloaded: [429, 'More is waiting to be written than fits. Try again shortly.'],
   internal: [500, 'Something went wrong here; it is logged under the correlation id.'],

@@ -106,11 +106,12 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     }
   };
 
-  const filterIds: Endpoints['filterIds'] = async (records) => {
-    const heads = records.map(headOf);
-    const numbers = await store.memberships(heads.map((head) => head.endpointId));
-    return numbers.map((list, i) => deps.filters.activeIds(heads[i]!.application, list));
-  };
+  const filterIds: Endpoints['filterIds'] = (records) =>
+    guarded(async () => {
+      const heads = records.map(headOf);
+      const numbers = await store.memberships(heads.map((head) => head.endpointId));
+      return ok(numbers.map((list, i) => deps.filters.activeIds(heads[i]!.application, list)));
+    });
 
   const list: Endpoints['list'] = (context, query) => {
     const scope = scopeOf(context, query);

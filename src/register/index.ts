@@ -1,3 +1,4 @@
+export { includedMetadata } from './included-metadata.js';
 export * from './relation-types.js';
 export * from './types.js';
 export {

@@ -65,7 +65,7 @@ export interface Endpoints {
   /** The record's bytes (`model/record.ts`), as stored now, at once where the storage can; `endpoint-not-found` for another tenant's. */
   get(context: CallContext, endpointId: string): Answer<Uint8Array> | Promise<Answer<Uint8Array>>;
   /** Ids of the active filters that each record matches, in the order of `records`. */
-  filterIds(records: readonly Uint8Array[]): Promise<string[][]>;
+  filterIds(records: readonly Uint8Array[]): Promise<Answer<string[][]>>;
   list(context: CallContext, query: ListQuery): Promise<Answer<ListPage>>;
   /** Keys in the metadata of an application's endpoints, sorted, by version: of each version that is configured. */
   metadataKeys(context: CallContext, application: string): Promise<Answer<Map<string, string[]>>>;

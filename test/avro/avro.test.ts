@@ -90,7 +90,14 @@ void t.test('filter and membership events, byte for byte: their own head', (t) =
 });
 
 void t.test('every schema is valid Avro, and another implementation writes and reads the same bytes', (t) => {
-  const all = [...EVENT_KINDS.map((kind) => schemas.events[kind]), ...Object.values(schemas.consumed)];
+  const all = [
+    ...EVENT_KINDS.map((kind) => schemas.events[kind]),
+    ...Object.values(schemas.consumed),
+    ...Object.values(schemas.served).flatMap((protocol) =>
+      Object.values(protocol).flatMap(({ request, response }) => [request, response]),
+    ),
+  ];
+  t.equal(all.length, 10 + 2 + 9 * 2);
   for (const schema of all) {
     const type = reference(schema);
     const codec = createCodec(schema);

@@ -1,5 +1,5 @@
-import { type NatsConnection, connect } from 'nats';
-import { pino } from 'pino';
+import { type ConnectionOptions, type NatsConnection, connect } from 'nats';
+import { type Logger, pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { type StoredEvent, encodeEvents } from '../../src/model/event.js';
@@ -69,6 +69,7 @@ export async function startMessaging(
   store: MessagingDeps['store'],
   options: Partial<MessagingOptions> = {},
   submit: MessagingDeps['submit'] = async () => [],
+  log: Logger = silent,
 ): Promise<Started> {
   const metrics = new Registry();
   const messaging = createMessaging({
@@ -76,7 +77,7 @@ export async function startMessaging(
     store,
     submit,
     catalogue: () => catalogue,
-    log: silent,
+    log,
     metrics,
   });
   await messaging.start();
@@ -95,8 +96,17 @@ export async function startMessaging(
   };
 }
 
-export async function connectTo(t: Test, url: string): Promise<NatsConnection> {
-  const connection = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+export async function connectTo(
+  t: Test,
+  url: string,
+  credentials: Pick<ConnectionOptions, 'user' | 'pass'> = {},
+): Promise<NatsConnection> {
+  const connection = await connect({
+    ...credentials,
+    servers: url,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+  });
   t.teardown(() => connection.close());
   return connection;
 }

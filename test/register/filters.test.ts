@@ -328,7 +328,7 @@ void t.test('an endpoint shows the active filters that it matches', async (t) =>
   const { filter } = await createFilter(running, 'hot', HOT);
   await untilActive(running, filter.id);
   const records = (await running.store.load(['e', 'none'])) as Uint8Array[];
-  t.same(await running.register.endpoints.filterIds(records), [[filter.id], []]);
+  t.same(valueOf(await running.register.endpoints.filterIds(records)), [[filter.id], []]);
   await running.register.endpoints.submit(command('e', { type: 'delete-key', key: 'temp' }));
-  t.same(await running.register.endpoints.filterIds(records), [[], []]);
+  t.same(valueOf(await running.register.endpoints.filterIds(records)), [[], []]);
 });

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { refuse } from '../../model/errors.js';
 import type { GatewayMetrics, RouteMetrics } from '../gateway-metrics.js';
-import { readIfNoneMatch } from '../table/entity-tags.js';
+import { readIfNoneMatch } from '../../model/entity-tags.js';
 import type { Exchange, Header } from '../wire/exchange.js';
 import { sendFault } from '../wire/send-result.js';
 import { acceptedEncoding } from './accepted-encoding.js';

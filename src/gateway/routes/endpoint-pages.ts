@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Refusal } from '../../model/errors.js';
 import type { JsonObject } from '../../model/json.js';
+import { ok } from '../../model/outcome.js';
 import { headOf } from '../../model/record.js';
 import type { ListQuery } from '../../register/index.js';
 import { readMetadataFilter } from '../table/metadata-filter.js';
@@ -70,7 +71,9 @@ export async function answerPage(
   if (answer.kind !== 'ok') return answer;
   const { total, next } = answer.value;
   const records = await readable(answer.value.records, call, deps);
-  const filters = included.filters ? await deps.register.endpoints.filterIds(records) : [];
+  const found = included.filters ? await deps.register.endpoints.filterIds(records) : ok([]);
+  if (found.kind !== 'ok') return found;
+  const filters = found.value;
   const nextCursor = next === undefined ? undefined : encodeCursor(place.sort, next, hash);
   return {
     kind: 'reply',

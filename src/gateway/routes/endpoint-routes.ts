@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { refuse } from '../../model/errors.js';
+import { ok } from '../../model/outcome.js';
 import { headOf } from '../../model/record.js';
 import type { Registration, RegistrationRelation } from '../../register/index.js';
 import { documented, named } from '../table/described.js';
@@ -170,8 +171,9 @@ const get = defineRoute({
     if ('kind' in included) return included;
     const answer = await deps.register.endpoints.get(call.context, call.path.endpointId);
     if (answer.kind !== 'ok') return answer;
-    const [filters] = included.filters ? await deps.register.endpoints.filterIds([answer.value]) : [[]];
-    return replyJson(endpointJson(answer.value, included, filters ?? []));
+    const filters = included.filters ? await deps.register.endpoints.filterIds([answer.value]) : ok([[]]);
+    if (filters.kind !== 'ok') return filters;
+    return replyJson(endpointJson(answer.value, included, filters.value[0]!));
   },
 });
 

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { ok } from '../../model/outcome.js';
 import type { FilterPreview } from '../../register/index.js';
 import { named } from '../table/described.js';
 import { defineRoute } from '../table/route.js';
@@ -142,11 +143,12 @@ export const previewFilter = defineRoute({
     });
     if (answer.kind !== 'ok') return answer;
     const sample = await readable(answer.value.sample, call, deps);
-    const filters = included.filters ? await deps.register.endpoints.filterIds(sample) : [];
+    const filters = included.filters ? await deps.register.endpoints.filterIds(sample) : ok([]);
+    if (filters.kind !== 'ok') return filters;
     return {
       kind: 'reply',
       status: 200,
-      parts: previewParts({ ...answer.value, sample }, included, filters),
+      parts: previewParts({ ...answer.value, sample }, included, filters.value),
     };
   },
 });

@@ -95,7 +95,7 @@ const get = defineRoute({
     whenFound(call, deps, (found) =>
       call.query.include === undefined
         ? (found.instead ?? replyJson(metadataBytesOf(found.record), found.etag))
-        : replyIncluded(call, call.query.include, found, deps),
+        : replyIncluded(call, call.query.include, found.record, deps),
     ),
 });
 

@@ -4,7 +4,7 @@ import { type Refusal, ERRORS, refuse, statusOf } from '../../model/errors.js';
 import { type JsonValue, isJsonObject, pointerToken } from '../../model/json.js';
 import { type Outcome, retry } from '../../model/outcome.js';
 import { etagOf } from '../../model/record.js';
-import { readIfMatch } from '../table/entity-tags.js';
+import { readIfMatch } from '../../model/entity-tags.js';
 import type { Call, RouteDeps } from '../table/route.js';
 
 /** Items of one list that are under way at a time: enough for full batches, few enough for a queue with others in it. */

@@ -1,0 +1,73 @@
+/** Work that is done in the order in which it came, so much of it at a time, while some more waits. */
+export interface Lane<T> {
+  /** Begins it, now or when it is its turn. False: too much waits, and nothing happens. */
+  offer(item: T, bytes: number): boolean;
+  /** weight of what is under way */
+  underWay(): number;
+  waiting(): number;
+  /** Resolves when nothing waits and nothing is under way. */
+  idle(): Promise<void>;
+}
+
+export interface LaneLimits {
+  /** weight under way; what is begun below it may exceed it */
+  maxUnderWay: number;
+  /** items that wait, and their bytes */
+  maxWaiting: number;
+  maxWaitingBytes: number;
+}
+
+/** @param begin of an item whose turn it is; undefined: nothing is to be done. `done` must not reject. */
+export function createLane<T>(
+  { maxUnderWay, maxWaiting, maxWaitingBytes }: LaneLimits,
+  begin: (item: T) => { weight: number; done: Promise<void> } | undefined,
+): Lane<T> {
+  let queue: { item: T; bytes: number }[] = [];
+  let head = 0;
+  let queuedBytes = 0;
+  let underWay = 0;
+  const idlers: (() => void)[] = [];
+
+  const start = (item: T) => {
+    const begun = begin(item);
+    if (begun === undefined) return;
+    underWay += begun.weight;
+    void begun.done.then(() => {
+      underWay -= begun.weight;
+      advance();
+    });
+  };
+
+  const advance = () => {
+    while (head < queue.length && underWay < maxUnderWay) {
+      const { item, bytes } = queue[head++]!;
+      queuedBytes -= bytes;
+      start(item);
+    }
+    if (head === queue.length || head > maxWaiting) {
+      queue = queue.slice(head);
+      head = 0;
+    }
+    if (queue.length > 0 || underWay > 0) return;
+    for (const resolve of idlers.splice(0)) resolve();
+  };
+
+  return {
+    offer(item, bytes) {
+      if (head === queue.length && underWay < maxUnderWay) {
+        start(item);
+        return true;
+      }
+      if (queue.length - head >= maxWaiting || queuedBytes + bytes > maxWaitingBytes) return false;
+      queue.push({ item, bytes });
+      queuedBytes += bytes;
+      return true;
+    },
+    underWay: () => underWay,
+    waiting: () => queue.length - head,
+    idle() {
+      if (queue.length === head && underWay === 0) return Promise.resolve();
+      return new Promise((resolve) => idlers.push(resolve));
+    },
+  };
+}
