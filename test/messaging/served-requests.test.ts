@@ -191,7 +191,7 @@ void t.test(
       return running.register.endpoints.submit(command);
     });
     const options = { served: { maxUnderWay: 4, maxWaiting: 3, maxWaitingBytes: 10_000 } };
-    const { client, count, stop } = await startAnswering(t, nats.url, register, options);
+    const { client, count, ...serving } = await startAnswering(t, nats.url, register, options);
     const commands = Array.from({ length: 4 }, (_, i) => update(i));
     const taken = [
       client.epmmp(BATCH, { commands }),
@@ -207,7 +207,7 @@ void t.test(
     });
     t.equal((await client.epmmp(KEYS, { endpointId: 'e1' })).statusCode, 200);
 
-    const stopping = stop();
+    const stopping = serving.stop();
     await until(() =>
       client.connection.request(subjectOf('epmmp', KEYS), '', { timeout: 1000 }).then(
         () => false,

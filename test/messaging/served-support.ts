@@ -55,7 +55,7 @@ export type Client = ReturnType<typeof createClient>;
 
 export interface Serving extends Started {
   served: ServedRequests;
-  stop(): Promise<void>;
+  stop: () => Promise<void>;
 }
 
 const LIMITS = { nesting: 32, bodyBytes: 8 * 1024 * 1024 };
