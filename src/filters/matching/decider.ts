@@ -55,6 +55,7 @@ export class Decider {
   unmatched: number[] = [];
   private readonly image: Image;
   private readonly sections: Sections;
+  private readonly foundSections: number[] = [];
   /** by the place of its record */
   private readonly evaluators = new Map<number, Evaluator>();
   private search = 0;
@@ -111,20 +112,17 @@ export class Decider {
   /** Decides the queries of a list of guards and of its sections. @param at the word that names the list */
   decideListAt(at: number): void {
     this.decideList(this.image.i32[at]!);
-    if (this.image.i32[at + SECTIONS] !== 0) this.eachSection(at, (section) => this.decideList(section));
+    const sections = this.sectionsAt(at);
+    for (let i = 0; i < sections.length; i++) this.decideList(sections[i]!);
   }
 
-  /** Calls back with the sections of a list, or bounds, in which guards may hold. */
-  eachSection(at: number, callback: (section: number) => void): void {
+  /** The sections of a list, or of bounds, in which guards may hold. What is answered is overwritten by the next call. */
+  sectionsAt(at: number): readonly number[] {
     const { i32 } = this.image;
+    const found = this.foundSections;
+    found.length = 0;
     const block = i32[at + SECTIONS]!;
-    const visit = (state: DocumentState, placeId: number): void => {
-      state.look(placeId);
-      for (const trait of state.traits(placeId)) {
-        const word = this.sections.find(at, trait);
-        if (word !== 0) callback(i32[word]!);
-      }
-    };
+    if (block === 0) return found;
     for (
       let i = 0, place = block + FIRST_SECTIONED;
       i < i32[block + 1]!;
@@ -132,9 +130,25 @@ export class Decider {
     ) {
       if (i32[place + SectionedPlace.inSections] === 0) continue;
       const placeId = i32[place + SectionedPlace.place]!;
-      visit(this.latter, placeId);
-      if (this.changed[placeId] === this.search && this.isUpdate) visit(this.former, placeId);
+      this.findSections(at, this.latter, placeId);
+      if (this.changed[placeId] === this.search && this.isUpdate) this.findSections(at, this.former, placeId);
     }
+    return found;
+  }
+
+  private findSections(at: number, state: DocumentState, placeId: number): void {
+    state.look(placeId);
+    if (state.kind[placeId] !== Yield.several) {
+      this.findSection(at, state.trait[placeId]!);
+      return;
+    }
+    const traits = state.traits(placeId);
+    for (let i = 0; i < traits.length; i++) this.findSection(at, traits[i]!);
+  }
+
+  private findSection(at: number, trait: number): void {
+    const word = trait === 0 ? 0 : this.sections.find(at, trait);
+    if (word !== 0) this.foundSections.push(this.image.i32[word]!);
   }
 
   /** Decides the queries of a list of guards. */

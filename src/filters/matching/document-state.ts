@@ -208,32 +208,31 @@ export class DocumentState {
     value: JsonValue,
   ): JsonValue {
     const { i32 } = this.dictionary.image;
-    const several = new Several(this.dictionary, placeId, {
+    const several = (this.several[placeId] ??= new Several(this.dictionary, placeId));
+    several.reset({
       exact: i32[place + PlaceRecord.grams]! !== 0,
       lower: i32[place + PlaceRecord.lowerGrams]! !== 0,
     });
-    const { plain } = several;
     const wantsTypes = i32[place + PlaceRecord.types]! !== 0;
     const wantsTexts = i32[place + PlaceRecord.bounds]! !== 0;
     const wantsValues = i32[place + PlaceRecord.values]! !== 0;
     for (const element of elements) {
       several.add(element, wantsTexts);
-      if (wantsValues) plain.add(this.traitOf(placeId, place, element));
-      if (wantsTypes) plain.add(this.dictionary.findNumber(placeId, TraitKind.type, typeCodeOf(element)));
+      if (wantsValues) several.addTrait(this.traitOf(placeId, place, element));
+      if (wantsTypes)
+        several.addTrait(this.dictionary.findNumber(placeId, TraitKind.type, typeCodeOf(element)));
     }
-    if (i32[place + PlaceRecord.sizes]! !== 0) this.addSizes(placeId, value, plain);
-    plain.delete(0);
+    if (i32[place + PlaceRecord.sizes]! !== 0) this.addSizes(placeId, value, several);
     this.kind[placeId] = Yield.several;
     this.trait[placeId] = 0;
     this.number[placeId] = NaN;
-    this.several[placeId] = several;
     return value;
   }
 
-  private addSizes(placeId: number, value: JsonValue, traits: Set<number>): void {
+  private addSizes(placeId: number, value: JsonValue, several: Several): void {
     const add = (element: JsonValue | undefined): boolean => {
       if (Array.isArray(element))
-        traits.add(this.dictionary.findNumber(placeId, TraitKind.size, element.length));
+        several.addTrait(this.dictionary.findNumber(placeId, TraitKind.size, element.length));
       return false;
     };
     const outer = this.routes[placeId]?.outer;

@@ -173,11 +173,13 @@ export class Matcher {
 
   /** Bounds that a number passes, in either direction. */
   private passNumbers(at: number, one: number, other: number): void {
-    const { i32 } = this.image;
-    if ((i32[at]! | i32[at + SECTIONS]!) === 0) return;
-    const { decideBounds } = this.decider;
-    const [low, high] = one < other ? [one, other] : [other, one];
-    this.eachBoundsAt(at, (bounds) => eachNumberBetween(this.image, bounds, low, high, decideBounds));
+    const { image, decider } = this;
+    const low = Math.min(one, other);
+    const high = Math.max(one, other);
+    eachNumberBetween(image, image.i32[at]!, low, high, decider.decideBounds);
+    const sections = decider.sectionsAt(at);
+    for (let i = 0; i < sections.length; i++)
+      eachNumberBetween(image, sections[i]!, low, high, decider.decideBounds);
   }
 
   private searchTexts(placeId: number, place: number): void {
@@ -202,15 +204,11 @@ export class Matcher {
   }
 
   private passTexts(at: number, low: string | undefined, high: string | undefined): void {
-    const { decideBounds } = this.decider;
-    this.eachBoundsAt(at, (bounds) => eachTextBetween(this.image, bounds, low, high, decideBounds));
-  }
-
-  /** Bounds and those of their sections that matter. */
-  private eachBoundsAt(at: number, callback: (bounds: number) => void): void {
-    const { i32 } = this.image;
-    if (i32[at] !== 0) callback(i32[at]!);
-    if (i32[at + SECTIONS] !== 0) this.decider.eachSection(at, callback);
+    const { image, decider } = this;
+    eachTextBetween(image, image.i32[at]!, low, high, decider.decideBounds);
+    const sections = decider.sectionsAt(at);
+    for (let i = 0; i < sections.length; i++)
+      eachTextBetween(image, sections[i]!, low, high, decider.decideBounds);
   }
 
   // A document by itself: what is listed at the gates that it opens, and what has no gate.

@@ -27,11 +27,16 @@ export class Sections {
   /** The word that names the section of a trait, or 0. */
   find(list: number, trait: number): number {
     const { i32 } = this.image;
-    const record = this.table.find(
-      hashOf(list, trait),
-      (found) => i32[found + SectionRecord.owner] === list && i32[found + SectionRecord.trait] === trait,
-    );
-    return record === 0 ? 0 : record + SectionRecord.list;
+    const base = i32[Header.sections]!;
+    if (base === 0) return 0;
+    const mask = i32[Header.sections + 1]!;
+    // as RecordTable does, without a closure: this is asked for each trait of each search
+    for (let i = hashOf(list, trait) & mask; ; i = (i + 1) & mask) {
+      const record = i32[base + i]!;
+      if (record === 0) return 0;
+      if (i32[record + SectionRecord.owner] === list && i32[record + SectionRecord.trait] === trait)
+        return record + SectionRecord.list;
+    }
   }
 
   /**

@@ -5,6 +5,9 @@ import type { Dictionary } from './dictionary.js';
 import { TraitKind, TraitRecord } from './layout.js';
 import { GRAM_UNITS } from './take-apart.js';
 
+/** So many traits are compared one by one. */
+const MOST_COMPARED = 16;
+
 /**
  * What a place yields, when that is more values than one, or one of which more is asked than its value. Its grams are looked
  * up when all traits are wanted; whether it has one of them costs a look at its texts.
@@ -17,8 +20,13 @@ export class Several {
   greatest = -Infinity;
   leastText: string | undefined;
   greatestText: string | undefined;
-  /** traits that are no grams */
-  readonly plain = new Set<number>();
+  /** traits that are no grams, each once */
+  readonly plain: number[] = [];
+  /** the same, when they are many */
+  private known: Set<number> | undefined;
+  /** whether grams are wanted, of texts as they are, and of lower-case ones */
+  private exact = false;
+  private lower = false;
   private readonly texts: string[] = [];
   private lowered: readonly string[] | undefined;
   private all: Set<number> | undefined;
@@ -27,8 +35,19 @@ export class Several {
   constructor(
     private readonly dictionary: Dictionary,
     private readonly placeId: number,
-    private readonly grams: { exact: boolean; lower: boolean },
   ) {}
+
+  /** Begins with another document. */
+  reset(grams: { exact: boolean; lower: boolean }): void {
+    this.exists = false;
+    this.least = Infinity;
+    this.greatest = -Infinity;
+    this.leastText = this.greatestText = undefined;
+    this.plain.length = this.texts.length = 0;
+    this.known = this.lowered = this.all = this.list = undefined;
+    this.exact = grams.exact;
+    this.lower = grams.lower;
+  }
 
   /** Whether `traits` are known without another look at texts. */
   get isComplete(): boolean {
@@ -37,6 +56,7 @@ export class Several {
 
   /** All of its traits. O(length of the texts) at the first time, if grams are wanted. */
   get traits(): readonly number[] {
+    if (this.texts.length === 0) return this.plain;
     return (this.list ??= [...(this.all ??= this.withGrams())]);
   }
 
@@ -46,9 +66,21 @@ export class Several {
       if (element < this.least) this.least = element;
       if (element > this.greatest) this.greatest = element;
     } else if (typeof element === 'string') {
-      if (this.grams.exact || this.grams.lower) this.texts.push(element);
+      if (this.exact || this.lower) this.texts.push(element);
       if (wantsTexts) this.addText(element);
     }
+  }
+
+  /** @param trait 0: none */
+  addTrait(trait: number): void {
+    if (trait === 0 || this.hasPlain(trait)) return;
+    this.plain.push(trait);
+    if (this.known !== undefined) this.known.add(trait);
+    else if (this.plain.length > MOST_COMPARED) this.known = new Set(this.plain);
+  }
+
+  private hasPlain(trait: number): boolean {
+    return this.known === undefined ? this.plain.includes(trait) : this.known.has(trait);
   }
 
   private addText(text: string): void {
@@ -59,7 +91,7 @@ export class Several {
 
   has(trait: number): boolean {
     if (this.all !== undefined) return this.all.has(trait);
-    if (this.plain.has(trait)) return true;
+    if (this.hasPlain(trait)) return true;
     if (this.texts.length === 0) return false;
     const { i32, f64 } = this.dictionary.image;
     const kind = i32[trait + TraitRecord.what]! & 15;
@@ -67,22 +99,20 @@ export class Several {
     const gram = gramOf(f64[(trait + TraitRecord.operand) >> 1]!);
     const isLower = kind === TraitKind.anchoredLowerGram || kind === TraitKind.lowerGram;
     const isAnchored = kind === TraitKind.anchoredGram || kind === TraitKind.anchoredLowerGram;
-    const texts = isLower ? this.lower() : this.texts;
+    const texts = isLower ? this.lowerTexts() : this.texts;
     return texts.some((text) => (isAnchored ? text.startsWith(gram) : text.includes(gram)));
   }
 
-  private lower(): readonly string[] {
+  private lowerTexts(): readonly string[] {
     return (this.lowered ??= this.texts.map((text) => text.toLowerCase()));
   }
 
   private withGrams(): Set<number> {
-    const { grams } = this;
-    if (this.texts.length === 0) return this.plain;
     const traits = new Set(this.plain);
-    if (grams.exact)
+    if (this.exact)
       for (const text of this.texts) this.addGrams(text, traits, TraitKind.anchoredGram, TraitKind.gram);
-    if (grams.lower)
-      for (const text of this.lower())
+    if (this.lower)
+      for (const text of this.lowerTexts())
         this.addGrams(text, traits, TraitKind.anchoredLowerGram, TraitKind.lowerGram);
     traits.delete(0);
     return traits;
