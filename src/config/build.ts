@@ -9,6 +9,9 @@ export interface NatsSignIn {
   readonly token?: string;
 }
 
+/** Fields, that are keys as well, whose files are read again while the service runs. */
+const rereadable = ['nats.username', 'nats.password', 'nats.token'];
+
 /**
  * @param signIn - credentials found in the URLs of NATS, whose client does not look there
  * @param secrets - client secrets that were read from files, by tenant
@@ -23,6 +26,7 @@ export function buildConfig(
     const value = settled.get(key)?.value;
     if (field !== undefined) put(root, field.split('.'), value);
   }
+  for (const field of rereadable) put(root, `${field}File`.split('.'), settled.get(field)?.file);
   const valueOf = <T>(key: string): T => settled.get(key)?.value as T;
   // The table's rows are checked against the fields of Config at compile time.
   const config = root as unknown as Omit<Config, 'applications'>;

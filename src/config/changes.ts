@@ -12,6 +12,9 @@ export function describeChanges(before: Config, after: Config): { live: string[]
   const restart: string[] = [];
   for (const { key, field, live: isLive } of settings) {
     if (field === undefined || isDeepStrictEqual(at(before, field), at(after, field))) continue;
+    // who uses it reads the file by itself
+    const file = at(before, `${field}File`);
+    if (file !== undefined && file === at(after, `${field}File`)) continue;
     (isLive ? live : restart).push(key);
   }
   for (const root of namedRoots) {

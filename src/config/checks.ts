@@ -106,7 +106,8 @@ function checkNats(get: Get): ConfigProblem[] {
   const enabled = get('nats.tls.enabled');
   const wanted =
     settledUrls(urls).some((url) => url.startsWith('tls://')) ||
-    ['nats.tls.ca-file', 'nats.tls.cert-file', 'nats.tls.key-file'].some((key) => isGiven(get(key)));
+    ['nats.tls.ca-file', 'nats.tls.cert-file', 'nats.tls.key-file'].some((key) => isGiven(get(key))) ||
+    get('nats.tls.handshake-first')?.value === true;
   if (enabled?.value === false && wanted)
     problems.push(refuse(enabled, 'true with a tls:// URL or another nats.tls key'));
   return problems;

@@ -111,7 +111,7 @@ export const serviceSettings: readonly Setting[] = [
     default: [],
     defaultText: 'none',
     fromFile: true,
-    doc: 'Servers of one NATS cluster. None: events reach the live stream and the log only, and connectivity events are not followed, requests of other services not answered.',
+    doc: 'Servers of one NATS cluster; one that answers is enough, the others become known from it. None: events reach the live stream and the log only, and connectivity events are not followed, requests of other services not answered.',
   }),
   setting('nats.username', 'nats.username', {
     type: types.text('epr'),
@@ -130,11 +130,11 @@ export const serviceSettings: readonly Setting[] = [
   }),
   setting('nats.credentials-file', 'nats.credentialsFile', {
     type: types.file,
-    doc: 'A `.creds` file (JWT and seed), for NATS with decentralized accounts.',
+    doc: 'A `.creds` file (JWT and seed), for NATS with operator and accounts.',
   }),
   setting('nats.nkey-seed-file', 'nats.nkeySeedFile', {
     type: types.file,
-    doc: 'A file with an nkey seed.',
+    doc: 'A file with the nkey seed of a user (`SU...`).',
   }),
   setting('nats.tls.ca-file', 'nats.tls.caFile', {
     type: types.file,
@@ -148,13 +148,23 @@ export const serviceSettings: readonly Setting[] = [
     type: types.file,
     doc: 'The private key (PEM) of `nats.tls.cert-file`.',
   }),
+  setting('nats.tls.handshake-first', 'nats.tls.handshakeFirst', {
+    type: types.boolean,
+    defaultText: 'false',
+    doc: 'The server begins with TLS and says nothing before (`handshake_first` in its configuration).',
+  }),
   setting('nats.tls.enabled', 'nats.tls.enabled', {
     type: types.boolean,
     default: ({ of }) =>
       (of('nats.urls') as string[]).some((each) => each.startsWith('tls://')) ||
-      [of('nats.tls.ca-file'), of('nats.tls.cert-file'), of('nats.tls.key-file')].some(Boolean),
+      [
+        of('nats.tls.ca-file'),
+        of('nats.tls.cert-file'),
+        of('nats.tls.key-file'),
+        of('nats.tls.handshake-first'),
+      ].some(Boolean),
     defaultText: 'true with a `tls://` URL or another `nats.tls` key, else false',
-    doc: 'A connection without TLS is refused; the server is checked against the authorities of the system or `nats.tls.ca-file`.',
+    doc: 'A connection without TLS is refused; the server is checked against the authorities of the system or `nats.tls.ca-file`. Off: TLS is used where the server demands it.',
   }),
   setting('nats.jetstream.events-stream', 'nats.jetstream.eventsStream', {
     type: token,

@@ -20,6 +20,8 @@ export interface Settled extends ConfigEntry {
   readonly row: Setting;
   readonly names: readonly string[];
   readonly valueWhere: string;
+  /** The file that its value was read from, where a variable `..._FILE` names one. */
+  readonly file?: string;
 }
 
 export interface Settlement {
@@ -152,9 +154,10 @@ export function settle(input: LoadInput, file: FileTree, defaults: Omit<DefaultC
     });
     const first = reads[0];
     if (first) {
-      const { source, where, valueWhere } = first.candidate;
+      const { source, where, valueWhere, file } = first.candidate;
       const entry = { key, value: first.value, shown: show(row, first.value), source, where };
-      settled.set(key, { ...entry, row, names: keyNames, valueWhere });
+      const from = file === undefined ? {} : { file };
+      settled.set(key, { ...entry, row, names: keyNames, valueWhere, ...from });
       return;
     }
     const value: unknown =

@@ -24,6 +24,8 @@ export interface LoadInput {
 /** Something written for a key, and by whom. */
 export interface Candidate extends Leaf {
   readonly source: Exclude<ConfigSource, 'default'>;
+  /** The file that a variable `..._FILE` names, absolute. */
+  readonly file?: string;
 }
 
 export interface FileTree extends Tree {
@@ -93,18 +95,19 @@ export function readVariables(
   input: LoadInput,
 ): { candidate?: Candidate; problems: ConfigProblem[] } {
   const problems: ConfigProblem[] = [];
-  let found: { text: string; where: string } | undefined;
-  const take = (text: string, where: string): void => {
+  let found: { text: string; where: string; file?: string } | undefined;
+  const take = (text: string, where: string, file?: string): void => {
     if (found && found.text !== text) problems.push(givenTwice(key, where, found.where));
-    found ??= { text, where };
+    found ??= { text, where, ...(file === undefined ? {} : { file }) };
   };
   for (const name of environmentNames(row, key)) {
     const text = input.env[name];
     if (text) take(text, name);
     const path = row.fromFile ? input.env[`${name}_FILE`] : undefined;
     if (!path) continue;
-    const read = readText(resolve(input.cwd, path));
-    if ('text' in read) take(read.text.replace(/\r?\n$/, ''), `${name}_FILE`);
+    const file = resolve(input.cwd, path);
+    const read = readText(file);
+    if ('text' in read) take(read.text.replace(/\r?\n$/, ''), `${name}_FILE`, file);
     else {
       const reason = `${quote(path)} (${read.error})`;
       problems.push(
@@ -118,9 +121,15 @@ export function readVariables(
     }
   }
   if (!found) return { problems };
-  const { text, where } = found;
+  const { text, ...rest } = found;
   return {
-    candidate: { key, given: { kind: 'text', text }, where, valueWhere: where, source: 'environment' },
+    candidate: {
+      key,
+      given: { kind: 'text', text },
+      valueWhere: found.where,
+      source: 'environment',
+      ...rest,
+    },
     problems,
   };
 }

@@ -45,6 +45,8 @@ export interface NatsTlsConfig {
   readonly caFile?: string;
   readonly certFile?: string;
   readonly keyFile?: string;
+  /** The server says nothing before TLS. */
+  readonly handshakeFirst?: boolean;
 }
 
 export type StorageDurability = 'sync' | 'async';
@@ -80,6 +82,10 @@ export interface Config {
     readonly username?: string;
     readonly password?: string;
     readonly token?: string;
+    /** Files that the three were read from, by `<VARIABLE>_FILE`: what they hold may change while the service runs. */
+    readonly usernameFile?: string;
+    readonly passwordFile?: string;
+    readonly tokenFile?: string;
     readonly credentialsFile?: string;
     readonly nkeySeedFile?: string;
     /** Present: a connection without TLS is refused. */

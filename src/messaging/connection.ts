@@ -1,18 +1,12 @@
-import { readFile } from 'node:fs/promises';
-import {
-  type Authenticator,
-  type ConnectionOptions,
-  type NatsConnection,
-  Events,
-  type Status,
-  connect,
-  credsAuthenticator,
-  nkeyAuthenticator,
-  tokenAuthenticator,
-  usernamePasswordAuthenticator,
-} from 'nats';
+import { DebugEvents, Events, type NatsConnection, type Status } from 'nats';
 import type { Logger } from 'pino';
-import type { MessagingOptions } from './options.js';
+import type { Registry } from 'prom-client';
+import { type Attempt, type ConnectFailure, describeFailure } from './connect-failure.js';
+import { connectTo, readPapers } from './connector.js';
+import { createDenials, type Denial } from './denials.js';
+import { createLinkMetrics } from './link-metrics.js';
+import { LINK_DEFAULTS, type LinkLimits, type MessagingOptions } from './options.js';
+import { type ServerAddress, createServerList, serverText } from './server-list.js';
 
 /** A connection that comes and goes, and comes again for ever until it is closed. */
 export interface NatsLink {
@@ -20,7 +14,7 @@ export interface NatsLink {
   start(): void;
   /** the connection, while there is one */
   current(): NatsConnection | undefined;
-  /** each time a connection is there (again); called at once when there is one. Returns the way to unsubscribe. */
+  /** each time a connection is there: a new one, without subscriptions; called at once when there is one. Returns the way to unsubscribe. */
   onUp(listener: (connection: NatsConnection) => void): () => void;
   onDown(listener: () => void): () => void;
   /** the server refused what we published to a subject */
@@ -33,65 +27,120 @@ export interface LinkStatus {
   connected: boolean;
   /** host and port, without credentials */
   server?: string;
-  /** why the last attempt failed, or the last connection ended */
+  /** why no server is connected, or what the server refuses, with the remedy */
   error?: string;
+  /** rounds through all servers that failed since the last connection */
+  attempts?: number;
 }
 
-export function createNatsLink(options: MessagingOptions, log: Logger): NatsLink {
+/** A connection that ends sooner counts as a failed attempt, so that a server that drops us at once is not asked at once. */
+const STEADY_MS = 10_000;
+const LAST_FLUSH_MS = 2_000;
+/** Servers whose failures are told one by one. */
+const LISTED_FAILURES = 5;
+/** Different failures that are logged between two connections. */
+const MOST_TOLD = 20;
+
+export function createNatsLink(options: MessagingOptions, log: Logger, registry: Registry): NatsLink {
+  const limits: LinkLimits = { ...LINK_DEFAULTS, ...options.link };
   const ups = new Set<(connection: NatsConnection) => void>();
   const downs = new Set<() => void>();
-  const denials = new Set<(subject: string) => void>();
+  const publishDenials = new Set<(subject: string) => void>();
   const stopping = new AbortController();
+  const servers = createServerList(options.urls);
+  const told = new Set<string>();
+  const denials = createDenials(log);
   let connection: NatsConnection | undefined;
-  let connected = false;
+  let failedRounds = 0;
   let error: string | undefined;
   let running: Promise<void> | undefined;
+  const metrics = createLinkMetrics(registry, () => connection !== undefined);
 
-  const setConnected = (up: boolean) => {
-    if (up === connected) return;
-    connected = up;
-    if (up) {
-      error = undefined;
-      log.info({ server: connection?.getServer() }, 'Connected to NATS.');
-      for (const listener of ups) listener(connection!);
-    } else {
-      if (!stopping.signal.aborted) log.warn('The connection to NATS is lost; trying again.');
-      for (const listener of downs) listener();
+  /** One after the other, until one takes us. */
+  const connectToAny = async () => {
+    const papers = await readPapers(options);
+    if (!papers.ok) return fail([{ reason: 'files', text: papers.problem }]);
+    const failures: ConnectFailure[] = [];
+    for (const server of servers.inTurn()) {
+      const result = await connectTo(server, options, papers.value, limits, stopping.signal);
+      if (stopping.signal.aborted) return result.ok ? void result.connection.close() : undefined;
+      if (result.ok) return { server, ...result };
+      failures.push(result.failure);
     }
+    return fail(failures);
   };
 
-  const follow = async (present: NatsConnection) => {
-    for await (const status of present.status() as AsyncIterable<Status & { permissionContext?: Denial }>) {
-      if (status.type === Events.Disconnect) setConnected(false);
-      else if (status.type === Events.Reconnect) setConnected(true);
-      else if (status.type === Events.Error) {
-        error = JSON.stringify(status.data);
-        const denial = status.permissionContext;
-        log.warn({ error, ...denial }, 'NATS reports an error.');
-        if (denial?.operation === 'publish') for (const listener of denials) listener(denial.subject);
-      }
-    }
+  const fail = (failures: readonly ConnectFailure[]): undefined => {
+    failedRounds++;
+    for (const { reason } of failures) metrics.failures.inc({ reason });
+    const texts = failures.map(({ text }) => text).sort();
+    const more = texts.length - LISTED_FAILURES;
+    error = texts.slice(0, LISTED_FAILURES).join(' ') + (more > 0 ? ` And ${more} more.` : '');
+    if (told.has(error) || told.size >= MOST_TOLD) return;
+    told.add(error);
+    log.warn({ error }, 'NATS is not reached; trying again in the background, for ever.');
   };
 
-  /** Of our own for the first connection, since the client's way to wait for it can't be called off. */
+  /** Until it ends. Answers whether it was there for long. */
+  const hold = async (present: NatsConnection, server: ServerAddress, attempt: Attempt): Promise<boolean> => {
+    const sinceMs = performance.now();
+    const stale = follow(present, server);
+    connection = present;
+    metrics.connects.inc();
+    log.info({ server: serverText(server), ...(failedRounds > 0 && { failedRounds }) }, 'Connected to NATS.');
+    error = undefined;
+    failedRounds = 0;
+    told.clear();
+    for (const listener of ups) listener(present);
+    const reason = await Promise.race([present.closed(), stale]);
+    servers.lost(server);
+    // the rest of one that is stale; one that is closed does not mind
+    void present.close();
+    connection = undefined;
+    if (!stopping.signal.aborted) {
+      error = reason ? describeFailure(reason, attempt).text : `${attempt.server} ended the connection.`;
+      log.warn({ error }, 'The connection to NATS is lost; trying again.');
+    }
+    for (const listener of downs) listener();
+    return performance.now() - sinceMs > STEADY_MS;
+  };
+
+  /** Answers when the client gives the connection up: it then waits until what it wrote last has gone out, maybe for ever. */
+  const follow = (present: NatsConnection, server: ServerAddress): Promise<Error> =>
+    new Promise((resolve) => {
+      // not to be had any more when it has ended
+      const learn = () => servers.learn(server, present.info?.connect_urls ?? []);
+      learn();
+      denials.forget();
+      let code = 'ETIMEDOUT';
+      const read = async () => {
+        for await (const status of present.status() as AsyncIterable<
+          Status & { permissionContext?: Denial }
+        >) {
+          if (status.type === DebugEvents.PingTimer) learn();
+          if (status.type === DebugEvents.StaleConnection)
+            resolve(Object.assign(new Error('given up'), { code }));
+          if (status.type !== Events.Error) continue;
+          const denial = status.permissionContext;
+          if (denial === undefined) {
+            if (typeof status.data === 'string') code = status.data;
+            continue;
+          }
+          metrics.denials.inc({ operation: denial.operation });
+          error = denials.add(denial);
+          if (denial.operation === 'publish') for (const listener of publishDenials) listener(denial.subject);
+        }
+      };
+      void read();
+    });
+
   const keepConnected = async () => {
+    let retries = 0;
     while (!stopping.signal.aborted) {
-      try {
-        connection = await connectToAny(await connectionOptions(options), options.urls);
-        if (stopping.signal.aborted) return await connection.close();
-        void follow(connection);
-        setConnected(true);
-        const reason = await connection.closed();
-        if (reason) error = reason.message;
-      } catch (caught) {
-        const message = (caught as Error).message;
-        if (message !== error)
-          log.warn({ error: message }, 'NATS is not reached; trying again in the background.');
-        error = message;
-      }
-      setConnected(false);
-      connection = undefined;
-      await pause(reconnectDelayMs(), stopping.signal);
+      const result = await connectToAny();
+      if (result === undefined) retries++;
+      else retries = (await hold(result.connection, result.server, result.attempt)) ? 0 : retries + 1;
+      await pause(retryDelayMs(limits, retries), stopping.signal);
     }
   };
 
@@ -99,31 +148,46 @@ export function createNatsLink(options: MessagingOptions, log: Logger): NatsLink
     start() {
       running ??= keepConnected();
     },
-    current: () => (connected ? connection : undefined),
+    current: () => connection,
     onUp(listener) {
-      if (connected) listener(connection!);
+      if (connection !== undefined) listener(connection);
       return register(ups, listener);
     },
     onDown: (listener) => register(downs, listener),
-    onPublishDenied: (listener) => register(denials, listener),
+    onPublishDenied: (listener) => register(publishDenials, listener),
     status() {
-      const status: LinkStatus = { connected };
-      if (connected) status.server = connection!.getServer();
+      const status: LinkStatus = { connected: connection !== undefined };
+      if (connection !== undefined) status.server = connection.getServer();
       if (error !== undefined) status.error = error;
+      if (failedRounds > 0) status.attempts = failedRounds;
       return status;
     },
     async close() {
       stopping.abort();
-      if (connected) await connection!.flush().catch(() => undefined);
+      if (connection !== undefined) await lastFlush(connection);
       await connection?.close();
       await running;
     },
   };
 }
 
-interface Denial {
-  operation: string;
-  subject: string;
+/**
+ * Resolves when the server has what was written; rejects when the connection ends before. (The client's own `flush` then
+ * stays undecided for ever.)
+ */
+export function flushed(link: Pick<NatsLink, 'onDown'>, connection: NatsConnection): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const forget = link.onDown(() => reject(new Error('The connection to NATS ended.')));
+    connection.flush().then(resolve, reject).finally(forget);
+  });
+}
+
+/** A broker that hangs must not keep us. */
+async function lastFlush(connection: NatsConnection): Promise<void> {
+  const enough = new AbortController();
+  const limit = pause(LAST_FLUSH_MS, enough.signal);
+  await Promise.race([connection.flush().catch(() => undefined), connection.closed(), limit]);
+  enough.abort();
 }
 
 /** Resolves after a while, or when called off. */
@@ -146,63 +210,6 @@ function register<T>(listeners: Set<T>, listener: T): () => void {
 }
 
 /** Spread out, so that replicas do not come back to a broker all at once. */
-function reconnectDelayMs(): number {
-  return 250 + Math.random() * 1_250;
-}
-
-/**
- * The client forgets every URL that fails before its first connection, and would never go back to a server that was away
- * at the start. So it is given one that answers as the first.
- */
-async function connectToAny(options: ConnectionOptions, urls: readonly string[]): Promise<NatsConnection> {
-  const order = urls.map((url) => ({ url, by: Math.random() })).sort((a, b) => a.by - b.by);
-  let failure: unknown;
-  for (const { url } of order) {
-    const others = urls.filter((other) => other !== url);
-    try {
-      if (others.length > 0) await (await connect({ ...options, servers: [url] })).close();
-      return await connect({ ...options, servers: [url, ...others], noRandomize: true });
-    } catch (error) {
-      failure = error;
-    }
-  }
-  throw failure;
-}
-
-async function connectionOptions(options: MessagingOptions): Promise<ConnectionOptions> {
-  const { tls } = options;
-  const result: ConnectionOptions = {
-    name: `${options.instance}/${options.replicaId}`,
-    maxReconnectAttempts: -1,
-    reconnectDelayHandler: reconnectDelayMs,
-    // a secret that is being rotated must not end the service's connection for good
-    ignoreAuthErrorAbort: true,
-    noAsyncTraces: true,
-    timeout: 5_000,
-    pingInterval: 10_000,
-    maxPingOut: 2,
-    authenticator: await authenticators(options),
-  };
-  if (tls) {
-    result.tls = {
-      ...(tls.caFile !== undefined && { caFile: tls.caFile }),
-      ...(tls.certFile !== undefined && { certFile: tls.certFile }),
-      ...(tls.keyFile !== undefined && { keyFile: tls.keyFile }),
-    };
-  }
-  return result;
-}
-
-async function authenticators(options: MessagingOptions): Promise<Authenticator[]> {
-  const found: Authenticator[] = [];
-  if (options.credentialsFile !== undefined)
-    found.push(credsAuthenticator(await readFile(options.credentialsFile)));
-  if (options.nkeySeedFile !== undefined) {
-    const seed = (await readFile(options.nkeySeedFile, 'utf8')).trim();
-    found.push(nkeyAuthenticator(new TextEncoder().encode(seed)));
-  }
-  if (options.token !== undefined) found.push(tokenAuthenticator(options.token));
-  if (options.username !== undefined)
-    found.push(usernamePasswordAuthenticator(options.username, options.password));
-  return found;
+function retryDelayMs({ retryFirstMs, retryMostMs }: LinkLimits, retries: number): number {
+  return Math.min(retryMostMs, retryFirstMs * 2 ** retries) * (0.5 + Math.random() / 2);
 }

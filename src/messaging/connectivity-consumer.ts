@@ -7,7 +7,7 @@ import {
   nanos,
 } from 'nats';
 import type { Logger } from 'pino';
-import { type NatsLink, pause } from './connection.js';
+import { type NatsLink, flushed, pause } from './connection.js';
 import type { ConnectivityProcessor, IncomingMessage } from './connectivity-processor.js';
 import { askJetStream, streamsOver } from './jetstream-api.js';
 import type { ConnectivityLimits } from './options.js';
@@ -58,7 +58,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     headers.set('Original-Subject', subject);
     headers.set('Error', error.replace(/[^\x20-\x7e]/g, '?'));
     connection.publish(deadLetters, data, { headers });
-    await connection.flush();
+    await flushed(link, connection);
   };
 
   /** Looks for the stream, consumes, and looks again when that ends, as long as this connection is up. */

@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
 import type { Outcome } from '../model/outcome.js';
 import type { Store } from '../storage/index.js';
 import { createNatsLink } from './connection.js';
+import { readPapers } from './connector.js';
 import { createConnectivityConsumer } from './connectivity-consumer.js';
 import { createConnectivityMetrics } from './connectivity-metrics.js';
 import { type ConnectivityProcessor, createConnectivityProcessor } from './connectivity-processor.js';
@@ -33,6 +34,7 @@ export interface MessagingStatus {
     connected: boolean;
     server?: string;
     error?: string;
+    attempts?: number;
     /** outbox entries not known to be published, and how long the oldest has waited */
     backlog: number;
     oldestAgeMs: number;
@@ -43,7 +45,7 @@ export interface MessagingStatus {
 
 export interface Messaging {
   sink: EventSink;
-  /** Returns at once, broker or no broker: connects in the background. */
+  /** Returns at once, broker or no broker: connects in the background. Rejects when files that settings name can't be used. */
   start(): Promise<void>;
   /** Answers requests of other services from now on, whenever there is a connection. To be called once. */
   serve(deps: ServedDeps): ServedRequests;
@@ -65,7 +67,7 @@ export function createMessaging({
   metrics,
 }: MessagingDeps): Messaging {
   const subjects = createSubjects(options.instance);
-  const link = createNatsLink(options, log);
+  const link = createNatsLink(options, log, metrics);
   const { eventsStream } = options;
   const relay = createOutboxRelay({
     link,
@@ -77,14 +79,6 @@ export function createMessaging({
       eventsStream === undefined || ensureEventsStream(connection, eventsStream, subjects.allEvents, log),
     log,
     registry: metrics,
-  });
-  new Gauge({
-    name: 'epr_nats_connected',
-    help: '1 while there is a connection to NATS.',
-    registers: [metrics],
-    collect() {
-      this.set(link.current() === undefined ? 0 : 1);
-    },
   });
 
   const limits = { ...CONNECTIVITY_DEFAULTS, ...options.connectivity };
@@ -115,6 +109,8 @@ export function createMessaging({
   return {
     sink: relay.sink,
     async start() {
+      const papers = await readPapers(options);
+      if (!papers.ok) throw new Error(`NATS can not be connected to as it is configured. ${papers.problem}`);
       relay.start();
       consumer?.start();
       link.start();

@@ -1,6 +1,6 @@
 /** How to reach and speak to NATS. Files are read when a connection is made. */
 export interface MessagingOptions {
-  /** `nats://host:port` or `tls://host:port`; one is picked at random, the rest are for when it is away */
+  /** `nats://host:port` or `tls://host:port`; without credentials; one is picked at random, the rest are for when it is away */
   urls: readonly string[];
   /** the service instance name; one subject token; also the queue group and the head of consumer names */
   instance: string;
@@ -10,17 +10,40 @@ export interface MessagingOptions {
   username?: string;
   password?: string;
   token?: string;
+  /** files that the three were read from: read again for each connection */
+  usernameFile?: string;
+  passwordFile?: string;
+  tokenFile?: string;
   /** a file with an nkey seed (`SU...`) */
   nkeySeedFile?: string;
   /** a `.creds` file: JWT and seed */
   credentialsFile?: string;
-  tls?: { caFile?: string; certFile?: string; keyFile?: string };
+  /** present: a connection without TLS is refused; `handshakeFirst`: the server says nothing before TLS */
+  tls?: { caFile?: string; certFile?: string; keyFile?: string; handshakeFirst?: boolean };
   /** a stream to keep over this instance's event subjects: created when absent, never changed */
   eventsStream?: string;
+  link?: Partial<LinkLimits>;
   relay?: Partial<RelayLimits>;
   connectivity?: Partial<ConnectivityLimits>;
   served?: Partial<ServedLimits>;
 }
+
+export interface LinkLimits {
+  /** how long one attempt at one server may take */
+  attemptMs: number;
+  /** how often a connection is asked whether it lives; it is given up when the third question comes before an answer */
+  pingMs: number;
+  /** the pause before the servers are tried again: this at first, doubled each time up to the most, less up to a half */
+  retryFirstMs: number;
+  retryMostMs: number;
+}
+
+export const LINK_DEFAULTS: LinkLimits = {
+  attemptMs: 5_000,
+  pingMs: 10_000,
+  retryFirstMs: 250,
+  retryMostMs: 5_000,
+};
 
 export interface RelayLimits {
   /** events under way to the broker at once; more is more throughput over a slow line, and more to repeat after a break */

@@ -151,6 +151,8 @@ void t.test('secrets from files', async (t) => {
   const { config, entry } = load(t, { files, env: { NATS_USERNAME: 'u', NATS_PASSWORD_FILE: 'pw' } });
   t.equal(config.nats.password, 'p w');
   t.equal(entry('nats.password').where, 'NATS_PASSWORD_FILE');
+  t.match(config.nats.passwordFile, /^\/.*\/pw$/, 'for who connects again, when it may hold another');
+  t.notOk('usernameFile' in config.nats);
   t.same(messages(t, { env: { NATS_USERNAME: 'u', NATS_PASSWORD: 'x', NATS_PASSWORD_FILE: 'none' } }), [
     'NATS_PASSWORD_FILE: nats.password: found "none" (no such file); allowed: the path of a file that can be read',
   ]);

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t from 'tap';
 import {
   describeChanges,
@@ -108,6 +110,28 @@ void t.test('what a reload can take up', async (t) => {
         'kaa.tenants.kaa',
       ],
     },
+  );
+});
+
+void t.test('a password that changes in its file needs no restart', async (t) => {
+  const withPassword = (password: string, file = 'pw') => {
+    const env = { NATS_USERNAME: 'u', NATS_PASSWORD_FILE: join(folder, file), NATS_URLS: 'n' };
+    writeFileSync(join(folder, file), password);
+    return load(t, { env, replicaId: 'r' }).config;
+  };
+  const folder = mkdtempSync(join(tmpdir(), 'epr-show-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const before = withPassword('one');
+  t.same(describeChanges(before, withPassword('two')), { live: [], restart: [] });
+  t.same(describeChanges(before, withPassword('two', 'elsewhere')).restart, ['nats.password']);
+});
+
+void t.test('TLS first is TLS', async (t) => {
+  const { config } = load(t, yml('nats: {urls: [n], tls.handshake-first: true}'));
+  t.same(config.nats.tls, { enabled: true, handshakeFirst: true });
+  t.match(
+    messages(t, yml('nats: {urls: [n], tls: {handshake-first: true, enabled: false}}'))[0],
+    /nats.tls.enabled/,
   );
 });
 

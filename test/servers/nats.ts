@@ -16,7 +16,7 @@ export interface NatsServer {
   /** For `connect({ servers: url })`. */
   readonly url: string;
   readonly port: number;
-  /** False for a server given by NATS_URL: it has no pid, storeDir, stop, kill or restart (they throw). */
+  /** False for a server given by NATS_URL: it has no pid, storeDir, stop, kill, restart or configure (they throw). */
   readonly managed: boolean;
   readonly pid: number;
   /** JetStream's folder. */
@@ -29,6 +29,8 @@ export interface NatsServer {
   kill(): Promise<void>;
   /** Stops it if it runs; starts it on the same port and store. */
   restart(): Promise<void>;
+  /** Other lines for its configuration file: in force after `restart`, or a SIGHUP to `pid`. */
+  configure(config: string): Promise<void>;
 }
 
 /**
@@ -61,7 +63,9 @@ export async function startNats(t: Test, options: NatsOptions = {}): Promise<Nat
     findPort: (_output, pid) => readPort(join(portsDir, `nats-server_${pid}.ports`)),
   });
   t.teardown(() => server.kill());
-  return managedNats(server, storeDir);
+  const configure = (config: string) =>
+    writeFile(configFile, configText(storeDir, portsDir, { ...options, config }));
+  return managedNats(server, storeDir, configure);
 }
 
 function configText(storeDir: string, portsDir: string, options: NatsOptions): string {
@@ -81,7 +85,7 @@ async function readPort(file: string): Promise<number | undefined> {
   }
 }
 
-function managedNats(server: ChildServer, storeDir: string): NatsServer {
+function managedNats(server: ChildServer, storeDir: string, configure: NatsServer['configure']): NatsServer {
   return {
     url: `nats://127.0.0.1:${server.port}`,
     port: server.port,
@@ -96,6 +100,7 @@ function managedNats(server: ChildServer, storeDir: string): NatsServer {
     stop: () => server.stop(),
     kill: () => server.kill(),
     restart: () => server.restart(),
+    configure,
   };
 }
 
@@ -117,5 +122,6 @@ function externalNats(url: string): NatsServer {
     stop: async () => unsupported(),
     kill: async () => unsupported(),
     restart: async () => unsupported(),
+    configure: async () => unsupported(),
   };
 }
