@@ -43,7 +43,7 @@ export class MetadataText {
     const members = this.members();
     if (members === undefined) return this.value(key);
     const at = members.keys.indexOf(key);
-    return at === -1 ? undefined : (this.#values[at] ??= JSON.parse(this.#textAt(members, at)) as JsonValue);
+    return at === -1 ? undefined : (this.#values[at] ??= this.#valueAt(members, at));
   }
 
   /** A value as JSON text; undefined where there is no such key. O(text) at the first call. */
@@ -118,6 +118,13 @@ export class MetadataText {
       if (this.#members === undefined) this.object();
     }
     return this.#members;
+  }
+
+  #valueAt(members: Members, at: number): JsonValue {
+    const text = this.#textAt(members, at);
+    // a string of itself: `JSON.stringify` writes with a backslash what is not
+    if (text.charCodeAt(0) === QUOTE && !text.includes('\\')) return text.slice(1, -1);
+    return JSON.parse(text) as JsonValue;
   }
 
   #textAt({ places }: Members, at: number): string {

@@ -32,12 +32,23 @@ export class FilterTable {
     return this.image.i32[Header.filters]! + index * WORDS;
   }
 
-  /** The record of a number; 0: there is none. O(log n). */
+  /** The record of a number; 0: there is none. O(log of the numbers that are not in use). */
   find(number: number): number {
-    const index = this.countUpTo(number) - 1;
-    if (index < 0) return 0;
-    const record = this.at(index);
-    return this.image.i32[record] === number ? record : 0;
+    const { size } = this;
+    if (size === 0) return 0;
+    const { i32 } = this.image;
+    // numbers are whole and ascend: so few places are left when few numbers are missing
+    let low = Math.max(0, size - 1 - (i32[this.at(size - 1)]! - number));
+    let high = Math.min(size - 1, number - i32[this.at(0)]!);
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const record = this.at(middle);
+      const found = i32[record]!;
+      if (found === number) return record;
+      if (found < number) low = middle + 1;
+      else high = middle - 1;
+    }
+    return 0;
   }
 
   nameOf(record: number): FilterName {
