@@ -69,13 +69,21 @@ export function textUpTo(key: string, values: JsonObject): string {
   return `${text.slice(0, -1)}${text === '{}' ? '' : ','}${JSON.stringify(key)}:`;
 }
 
+/** How far a wave of temperatures moves with a change, in radians: 3.3 degrees on average as hourly reports do, or 0.1. */
+export const WAVE_STEPS = { hourly: 0.9, calm: 0.02 } as const;
+
 /**
  * The value of an endpoint's temperature at its nth change, as JSON text: a wave over a few degrees about `base`, in tenths, and the number of
  * the change in the six digits after. So each change is one, some of them flip a filter, and what is stored tells which
  * change it was.
  */
-export function temperatureText(base: number, endpoint: number, change: number): string {
-  const tenths = (base + 6 * Math.sin(endpoint + change * 0.9)).toFixed(1);
+export function temperatureText(
+  base: number,
+  endpoint: number,
+  change: number,
+  waveStep: number = WAVE_STEPS.hourly,
+): string {
+  const tenths = (base + 6 * Math.sin(endpoint + change * waveStep)).toFixed(1);
   return tenths + String(change).padStart(6, '0');
 }
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { runContest, type ContestResult } from './contest.js';
 import { connectedEvents } from './contests/connected.js';
 import { embeddedPuts } from './contests/embedded-puts.js';
-import { filterPuts, filterPutsAlone } from './contests/filter-puts.js';
+import { filterPuts, filterPutsAlone, filterPutsCalm } from './contests/filter-puts.js';
 import { metadataGets } from './contests/metadata-gets.js';
 import { mongoPuts } from './contests/mongo-puts.js';
 import { ndjsonObservations, ndjsonReadings } from './contests/ndjson.js';
@@ -24,6 +24,7 @@ const CONTESTS = [
   ndjsonReadings,
   filterPuts,
   filterPutsAlone,
+  filterPutsCalm,
 ];
 
 const PACKAGES = ['uWebSockets.js', 'fastify', 'lmdb', 'mongodb', 'nats', 'piscina', 'autocannon'];

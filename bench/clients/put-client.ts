@@ -43,7 +43,7 @@ async function run(wanted: RequestRun): Promise<RequestRunResult> {
       next() {
         endpoint = walk[changes.at++ % walk.length]!;
         change = ++sent[endpoint]!;
-        const value = temperatureText(bases[endpoint]!, endpoint, change);
+        const value = temperatureText(bases[endpoint]!, endpoint, change, wanted.waveStep);
         return Buffer.from(`${heads[endpoint]!}${value.length}\r\n\r\n${value}`, 'latin1');
       },
       answered() {

@@ -6,6 +6,8 @@ export interface RequestRun {
   contestant: string;
   url: string;
   connections: number;
+  /** of what put-client writes: see WAVE_STEPS; hourly when absent */
+  waveStep?: number;
   /** whole seconds: autocannon looks at its clock once a second */
   seconds: number;
 }

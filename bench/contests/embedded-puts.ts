@@ -76,6 +76,8 @@ interface ServiceTraits extends Partial<Pick<Contestant, 'name' | 'what' | 'own'
   processes?: () => Processes;
   /** filter events that its stream has before the first write; they are not counted */
   filterEventsBefore?: number;
+  /** see WAVE_STEPS */
+  waveStep?: number;
 }
 
 export const FILTER_EVENTS = 'kaa.v1.events.epr.endpoint-filter.*.*';
@@ -86,7 +88,7 @@ export function createServiceContestant(
   service: Service,
   broker: Broker | undefined,
   { connections, fleet }: Surroundings,
-  { name, what, own, processes, filterEventsBefore = 0 }: ServiceTraits = {},
+  { name, what, own, processes, filterEventsBefore = 0, waveStep }: ServiceTraits = {},
 ): Contestant {
   return createPutContestant(client, {
     name: name ?? 'this service',
@@ -102,6 +104,7 @@ export function createServiceContestant(
     }),
     connections,
     fleet,
+    ...(waveStep === undefined ? {} : { waveStep }),
     settle: async () => ({
       ...(broker === undefined
         ? {}

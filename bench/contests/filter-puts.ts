@@ -1,13 +1,25 @@
 import type { Contest, Contestant } from '../contest.js';
+import { WAVE_STEPS } from '../fleet.js';
 import { startBroker } from '../servers/outside.js';
 import { startService } from '../servers/service.js';
 import { createServiceContestant, FILTER_EVENTS, startPutClient } from './embedded-puts.js';
 
 /** What active filters cost the whole service: the same one twice, with the 24 filters, and with alerts beside them. */
-export const filterPuts = createFilterContest('filters', 'with NATS', true);
-export const filterPutsAlone = createFilterContest('filters-alone', 'without a broker', false);
+export const filterPuts = createFilterContest('filters', 'with NATS', true, 'hourly');
+export const filterPutsAlone = createFilterContest('filters-alone', 'without a broker', false, 'hourly');
+export const filterPutsCalm = createFilterContest(
+  'filters-calm',
+  'without a broker, temperatures that move by a tenth of a degree',
+  false,
+  'calm',
+);
 
-function createFilterContest(id: string, surroundingsTitle: string, hasBroker: boolean): Contest {
+function createFilterContest(
+  id: string,
+  surroundingsTitle: string,
+  hasBroker: boolean,
+  wave: keyof typeof WAVE_STEPS,
+): Contest {
   return {
     id,
     title: `Single durable PUTs of one metadata key with many active filters, ${surroundingsTitle}`,
@@ -37,6 +49,7 @@ function createFilterContest(id: string, surroundingsTitle: string, hasBroker: b
             name: `the service with ${filters}`,
             what: `the service with ${filters} of the application active${more === 0 ? '' : ', generated weather alerts among them'}`,
             own: more > 0,
+            waveStep: WAVE_STEPS[wave],
             filterEventsBefore: (await broker?.countEvents(FILTER_EVENTS)) ?? 0,
           }),
         );

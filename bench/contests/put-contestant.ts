@@ -13,6 +13,8 @@ export interface PutTarget {
   url: () => string;
   processes: () => Processes;
   connections: number;
+  /** see WAVE_STEPS */
+  waveStep?: number;
   fleet: readonly Station[];
   /** Waits for what goes on after the answers; answers figures of it. */
   settle?: () => Promise<Record<string, number>>;
@@ -36,6 +38,7 @@ export function createPutContestant(client: Child, target: PutTarget): Contestan
         url: target.url(),
         connections: target.connections,
         seconds,
+        ...(target.waveStep === undefined ? {} : { waveStep: target.waveStep }),
       };
       const result = await client.ask<RequestRunResult>('run', run);
       if (result.failures > 0) throw new Error(`${name}: ${result.failures} requests failed`);
