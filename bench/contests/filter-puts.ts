@@ -1,5 +1,6 @@
 import type { Contest, Contestant } from '../contest.js';
 import { WAVE_STEPS } from '../fleet.js';
+import { alertsBeside, THRESHOLDS } from '../servers/saved-filters.js';
 import { startBroker } from '../servers/outside.js';
 import { startService } from '../servers/service.js';
 import { createServiceContestant, FILTER_EVENTS, startPutClient } from './embedded-puts.js';
@@ -29,26 +30,26 @@ function createFilterContest(
       const { folder, alerts } = surroundings;
       const client = await startPutClient(surroundings);
       const contestants: Contestant[] = [];
-      for (const more of [0, alerts]) {
+      for (const more of [undefined, THRESHOLDS, alertsBeside(alerts)]) {
         // One each: what is in its stream is counted.
         const broker = hasBroker ? await startBroker(surroundings) : undefined;
         if (hasBroker && broker === undefined) return undefined;
-        const name = `${id}-${more}`;
+        const name = `${id}-${more?.name ?? 'few'}`;
         const service = await startService(
           {
             name,
             storageUrl: `file:${folder}/${name}/data`,
             ...(broker === undefined ? {} : { natsUrl: broker.url }),
-            ...(more === 0 ? {} : { alerts: more }),
+            ...(more === undefined ? {} : { more }),
           },
           surroundings,
         );
-        const filters = `${(24 + more).toLocaleString('en-US')} filters`;
+        const filters = `${(24 + (more?.count ?? 0)).toLocaleString('en-US')} filters`;
         contestants.push(
           createServiceContestant(client, service, broker, surroundings, {
             name: `the service with ${filters}`,
-            what: `the service with ${filters} of the application active${more === 0 ? '' : ', generated weather alerts among them'}`,
-            own: more > 0,
+            what: `the service with ${filters} of the application active${more === undefined ? '' : `, ${more.what} among them`}`,
+            own: more !== undefined,
             waveStep: WAVE_STEPS[wave],
             filterEventsBefore: (await broker?.countEvents(FILTER_EVENTS)) ?? 0,
           }),

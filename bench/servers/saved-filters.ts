@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { storedQuery } from '../filters/clauses.js';
+import { type Filter } from '../filters/clauses.js';
 import { weatherWorkload } from '../filters/weather.js';
 import { describeMicros } from '../contest.js';
-import { APPLICATION, readFilters } from '../fleet.js';
+import { APPLICATION, KEY, readFilters } from '../fleet.js';
 import { processorTimeEach, readProcessorTime } from '../processor-time.js';
 import { median } from '../statistics.js';
 import { ask, askJson } from './rest.js';
@@ -29,28 +30,58 @@ export async function saveFilters(url: string): Promise<void> {
   }
 }
 
-/** As many alerts beside them, by single POSTs; active when it resolves, each of them. Tells how long both took. */
-export async function saveAlerts(
+/** Filters beside the 24. */
+export interface MoreFilters {
+  /** in the plural */
+  name: string;
+  what: string;
+  count: number;
+  /** at least so many */
+  filters: () => Iterator<Filter>;
+}
+
+export function alertsBeside(count: number): MoreFilters {
+  return {
+    name: 'alerts',
+    what: 'generated weather alerts',
+    count,
+    filters: () => weatherWorkload.filters(),
+  };
+}
+
+/** Few filters that flip as often as 100,000 alerts when temperatures move by 3.3 degrees: 1.4 for each change. */
+export const THRESHOLDS: MoreFilters = {
+  name: 'thresholds',
+  what: 'thresholds of temperature that flip as often as 100,000 alerts',
+  count: 40,
+  *filters() {
+    for (let gte = -48; gte < 48; gte += 2.4) yield [{ kind: 'range', key: KEY, bounds: { gte } }];
+  },
+};
+
+/** Saved by single POSTs; active when it resolves, each of them. Tells how long both took. */
+export async function saveMore(
   url: string,
   pid: number,
-  count: number,
+  { name: names, count, filters }: MoreFilters,
   tell: (line: string) => void,
 ): Promise<void> {
   const before = readProcessorTime({ server: pid });
-  const alerts = weatherWorkload.filters();
+  const more = filters();
   const startedMs = performance.now();
   const times: number[] = [];
   let next = 0;
   const save = async (): Promise<void> => {
     while (next < count) {
-      const name = `alert-${String(next++).padStart(6, '0')}`;
+      const name = `${names}-${String(next++).padStart(6, '0')}`;
       const begunMs = performance.now();
-      await ask(filtersUrl(url), { name, mongoQuery: storedQuery(alerts.next().value) }).then((answer) =>
-        answer.arrayBuffer(),
-      );
+      await ask(filtersUrl(url), {
+        name,
+        mongoQuery: storedQuery((more.next() as IteratorYieldResult<Filter>).value),
+      }).then((answer) => answer.arrayBuffer());
       times.push(performance.now() - begunMs);
       if (times.length % 20_000 === 0)
-        tell(`${times.length} alerts saved after ${secondsOf(startedMs, performance.now())} s`);
+        tell(`${times.length} ${names} saved after ${secondsOf(startedMs, performance.now())} s`);
     }
   };
   await Promise.all(Array.from({ length: LANES }, save));
@@ -59,7 +90,7 @@ export async function saveAlerts(
   await waitUntilActive(url, count + 24);
   const rate = Math.round(count / ((savedMs - startedMs) / 1000));
   tell(
-    `${count} alerts saved by POST in ${secondsOf(startedMs, savedMs)} s (${rate}/s, ${LANES} at a time, median ${Math.round(median(times))} ms; ${micros}), all active ${secondsOf(savedMs, performance.now())} s later`,
+    `${count} ${names} saved by POST in ${secondsOf(startedMs, savedMs)} s (${rate}/s, ${LANES} at a time, median ${Math.round(median(times))} ms; ${micros}), all active ${secondsOf(savedMs, performance.now())} s later`,
   );
 }
 

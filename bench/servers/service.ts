@@ -9,7 +9,7 @@ import { killAndWait } from '../children.js';
 import type { Surroundings } from '../contest.js';
 import { APPLICATION, type Station, VERSIONS } from '../fleet.js';
 import { ask, askJson } from './rest.js';
-import { saveAlerts, saveFilters } from './saved-filters.js';
+import { type MoreFilters, saveFilters, saveMore } from './saved-filters.js';
 
 /** The service as it is delivered, in a process of its own, with the fleet registered and its 24 filters active. */
 export interface Service {
@@ -29,8 +29,8 @@ export interface ServiceSetup {
   natsUrl?: string;
   /** names its profiles */
   name: string;
-  /** generated weather alerts that are saved beside the 24 filters, when the fleet is there; 0 when absent */
-  alerts?: number;
+  /** saved beside the 24 filters, when the fleet is there */
+  more?: MoreFilters;
 }
 
 export interface ServiceProcess {
@@ -59,8 +59,8 @@ export async function startService(setup: ServiceSetup, surroundings: Surroundin
   tell(
     `  ready    ${setup.name}: ${fleet.length} endpoints registered, 24 filters active, all events out after ${secondsSince(startedMs)} s`,
   );
-  if (setup.alerts !== undefined) {
-    await saveAlerts(running.url, running.child.pid ?? -1, setup.alerts, (line) =>
+  if (setup.more !== undefined) {
+    await saveMore(running.url, running.child.pid ?? -1, setup.more, (line) =>
       tell(`  ready    ${setup.name}: ${line}`),
     );
     await settleAll();
@@ -77,7 +77,7 @@ export async function startService(setup: ServiceSetup, surroundings: Surroundin
       await killAndWait(running.child, signal);
       const killedMs = performance.now();
       running = await launch(setup, cwd, undefined);
-      if (setup.alerts !== undefined)
+      if (setup.more !== undefined)
         tell(`  restart  ${setup.name}: ready ${secondsSince(killedMs)} s after SIGKILL`);
     },
     readAll: () => readAll(running.url),
@@ -99,7 +99,7 @@ export async function launch(
     'management.port': '0',
     'logging.format': 'json',
     'storage.url': setup.storageUrl,
-    ...(setup.alerts === undefined ? {} : { 'limits.filters-per-application': '1000000' }),
+    ...(setup.more === undefined ? {} : { 'limits.filters-per-application': '1000000' }),
     ...(setup.natsUrl === undefined ? {} : { 'nats.urls': setup.natsUrl }),
     ...Object.fromEntries(VERSIONS.map((name) => [`kaa.applications.${APPLICATION}.versions.${name}`, ''])),
   };
