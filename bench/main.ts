@@ -6,6 +6,7 @@ import { runContest, type ContestResult } from './contest.js';
 import { connectedEvents } from './contests/connected.js';
 import { embeddedPuts } from './contests/embedded-puts.js';
 import { filterPuts, filterPutsAlone, filterPutsCalm } from './contests/filter-puts.js';
+import { keyBatches } from './contests/key-batches.js';
 import { metadataGets } from './contests/metadata-gets.js';
 import { mongoPuts } from './contests/mongo-puts.js';
 import { ndjsonObservations, ndjsonReadings } from './contests/ndjson.js';
@@ -20,6 +21,7 @@ const CONTESTS = [
   mongoPuts,
   metadataGets,
   connectedEvents,
+  keyBatches,
   ndjsonObservations,
   ndjsonReadings,
   filterPuts,

@@ -66,7 +66,7 @@ void t.test('the bench runs, checks what is stored, and writes table, plot and f
   const folder = t.testdir();
   const main = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
   const small = ['--seconds=1', '--warm-up=1', '--rounds=1', '--endpoints=150', '--messages=300'];
-  const args = [main, '--only=puts,gets,connected,ndjson,readings', ...small, `--results=${folder}`];
+  const args = [main, '--only=puts,gets,connected,batches,ndjson,readings', ...small, `--results=${folder}`];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   t.match(stdout, /this service: +\d+% of bare uWebSockets\.js/);
 
@@ -79,6 +79,7 @@ void t.test('the bench runs, checks what is stored, and writes table, plot and f
       ['puts', [false, false, true]],
       ['gets', [false, false, true]],
       ['connected', [false, true]],
+      ['batches', [false, true]],
       ['ndjson', [false, true, true]],
       ['readings', [false, true, true]],
     ],
@@ -92,10 +93,10 @@ void t.test('the bench runs, checks what is stored, and writes table, plot and f
     t.equal(standings.at(-1)!.ratios.length, others, 'beside each of the others');
   }
   const table = await readFile(join(folder, 'bench.md'), 'utf8');
-  t.equal(table.match(/^\| \*\*this service\*\* \|/gm)?.length, 5);
+  t.equal(table.match(/^\| \*\*this service\*\* \|/gm)?.length, 6);
   const plot = await readFile(join(folder, 'bench.svg'), 'utf8');
   t.match(plot, /^<svg [^>]*viewBox/);
-  t.equal(plot.match(/<rect /g)?.length, 1 + 14, 'the paper, and a bar each');
+  t.equal(plot.match(/<rect /g)?.length, 1 + 16, 'the paper, and a bar each');
   t.notMatch(plot, /NaN|undefined/);
 });
 
@@ -104,7 +105,7 @@ void t.test('a flag that is wrong is told, with what is right', async (t) => {
   const run = (...args: string[]) => promisify(execFile)(process.execPath, [main, ...args]);
   await t.rejects(run('--only=pust'), {
     code: 1,
-    stderr: /no contest "pust"[^]*puts, mongo, gets, connected, ndjson, readings/,
+    stderr: /no contest "pust"[^]*puts, mongo, gets, connected, batches, ndjson, readings/,
   });
   await t.rejects(run('--seconds=0'), { code: 1, stderr: /--seconds is a whole number from 1, not "0"/ });
 });

@@ -45,7 +45,8 @@ export function subjectOf(protocol: Protocol, name: string): string {
 export function createClient(connection: NatsConnection) {
   const ask = (protocol: Protocol) => async (name: string, fields: object) => {
     const request = encode(protocol, name, fields);
-    const { data } = await connection.request(subjectOf(protocol, name), request, { timeout: 20_000 });
+    // the test's own time limit ends a wait
+    const { data } = await connection.request(subjectOf(protocol, name), request, { timeout: 500_000 });
     return decode(protocol, name, data);
   };
   return { connection, epmmp: ask('epmmp'), efmp: ask('efmp'), eprmp: ask('eprmp') };
