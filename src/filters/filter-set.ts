@@ -1,5 +1,5 @@
-import { type FilterName, createFilterWriter } from './matching/filter-writer.js';
-import { FilterTable } from './matching/filter-table.js';
+import { createFilterWriter } from './matching/filter-writer.js';
+import { type FilterName, FilterTable } from './matching/filter-table.js';
 import { Header, Image } from './matching/image.js';
 import type { MatchingBudget, MatchingWork } from './matching/decider.js';
 import { Matcher } from './matching/matcher.js';

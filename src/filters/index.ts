@@ -1,6 +1,6 @@
 /** The filter language: parse, check and evaluate saved MongoDB queries over endpoints, and find what flips. */
 export { createFilterSet, type FilterReader, type FilterSet, readFilterSet } from './filter-set.js';
-export type { FilterName } from './matching/filter-writer.js';
+export type { FilterName } from './matching/filter-table.js';
 export { type MatchingBudget, TooMuchWork } from './matching/decider.js';
 export { queryOfMetadataFilter } from './metadata-filter.js';
 export { parseQuery, parseSavedQuery } from './parse-query.js';

@@ -1,9 +1,16 @@
 import { Header, type Image } from './image.js';
 import { FilterRecord } from './layout.js';
-import type { FilterName } from './filter-writer.js';
 
 const { words: WORDS } = FilterRecord;
 const FIRST_FILTERS = 16;
+
+/** What events say of a filter. */
+export interface FilterName {
+  id: string;
+  name: string;
+  /** only active filters have events */
+  active: boolean;
+}
 
 /** The filters of an image in ascending order of their numbers. New ones have the highest, so that most come at the end. */
 export class FilterTable {

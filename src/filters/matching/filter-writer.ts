@@ -1,6 +1,6 @@
 import type { Query } from '../query.js';
 import { Dictionary } from './dictionary.js';
-import { FilterTable } from './filter-table.js';
+import { type FilterName, FilterTable } from './filter-table.js';
 import { chanceOf } from './chances.js';
 import { gateSetsOf } from './gates.js';
 import { Header, type Image } from './image.js';
@@ -12,14 +12,6 @@ import { Postings, type SectionLimits } from './postings.js';
 import { type HeldTree, Leaves, type Program, programOf } from './programs.js';
 import { mix, RecordTable } from './tables.js';
 import { takeApart } from './take-apart.js';
-
-/** What events say of a filter. */
-export interface FilterName {
-  id: string;
-  name: string;
-  /** only active filters have events */
-  active: boolean;
-}
 
 /** Adds filters to an image and takes them out, in place. While it does, nobody may read. */
 export interface FilterWriter {
