@@ -158,6 +158,19 @@ void t.test('add replaces, remove forgets', async (t) => {
   t.same(set.findFlips(doc({ temp: 1 }), doc({}), ['temp']), { matched: [], unmatched: [] });
 });
 
+void t.test('a query that is never true goes and takes none of those with it that have no gate', async (t) => {
+  const set = createFilterSet();
+  // more than are decided one by one
+  for (let i = 0; i < 100; i++) set.add(i, parsed(entry({ key: 'temp', value: i })));
+  set.add(100, parsed({ metadata: { $not: { $elemMatch: { key: 'temp' } } } }));
+  set.add(101, parsed(entry({ key: 'temp', value: { $in: [] } })));
+  t.same(set.matchAll(doc({})), [100]);
+  set.remove(101);
+  t.same(set.matchAll(doc({})), [100]);
+  set.remove(100);
+  t.same(set.matchAll(doc({})), []);
+});
+
 void t.test('the order of names in a value tells queries apart', async (t) => {
   const set = createFilterSet();
   set.add(1, parsed(entry({ key: 'k', value: { a: 1, b: 2 } })));

@@ -240,7 +240,7 @@ export function createFilterWriter(image: Image, limits?: SectionLimits): Filter
       listAtGates(record);
       forEachSet(block, releaseSet);
       image.release(block, image.i32[block]!);
-    } else {
+    } else if (count > 0 || image.i32[record + QueryRecord.constant] !== 0) {
       image.i32[Header.unconditional] = listRemove(image, image.i32[Header.unconditional]!, record);
     }
     programs.remove(record);

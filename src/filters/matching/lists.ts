@@ -32,9 +32,9 @@ export function listAdd(image: Image, list: ListRef, item: number): ListRef {
   return block;
 }
 
-/** Removes an item, which must be there once; the last one takes its place. O(length). */
+/** Removes an item once, if it is there; the last one takes its place. O(length). */
 export function listRemove(image: Image, list: ListRef, item: number): ListRef {
-  if (list <= 0) return 0;
+  if (list <= 0) return list === -item ? 0 : list;
   const { i32 } = image;
   const length = i32[list + 1]!;
   const from = list + ITEMS;
