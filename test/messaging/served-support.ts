@@ -46,7 +46,7 @@ export function createClient(connection: NatsConnection) {
   const ask = (protocol: Protocol) => async (name: string, fields: object) => {
     const request = encode(protocol, name, fields);
     // the test's own time limit ends a wait
-    const { data } = await connection.request(subjectOf(protocol, name), request, { timeout: 500_000 });
+    const { data } = await connection.request(subjectOf(protocol, name), request, { timeout: 60_000 });
     return decode(protocol, name, data);
   };
   return { connection, epmmp: ask('epmmp'), efmp: ask('efmp'), eprmp: ask('eprmp') };
