@@ -89,7 +89,7 @@ async function main(args: string[]): Promise<void> {
     join(resultsFolder, 'bench.json'),
     `${JSON.stringify({ machine, options: { ...options, resultsFolder: undefined, profileFolder: undefined }, results }, null, 2)}\n`,
   );
-  await writeFile(join(resultsFolder, 'bench.md'), renderMarkdown(machine, results));
+  await writeFile(join(resultsFolder, 'bench.md'), renderMarkdown(machine, results, resultsFolder));
   await writeFile(join(resultsFolder, 'bench.svg'), renderPlot(machine, results));
   tell(`\nTable, plot and all figures: bench.md, bench.svg, bench.json in ${resultsFolder}`);
   if (results.length < options.only.length) process.exitCode = 1;

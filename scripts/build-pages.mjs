@@ -27,8 +27,8 @@ const PAGES = { console: buildConsole, docs: buildDocs };
 const COMPRESSIBLE = new Set(['.html', '.js', '.css', '.json', '.svg', '.txt']);
 
 for (const [name, fill] of Object.entries(PAGES)) {
-  const partial = join(target, `.${name}.partial`);
-  rmSync(partial, { recursive: true, force: true });
+  // of this process: another build may run
+  const partial = join(target, `.${name}.${process.pid}.partial`);
   mkdirSync(partial, { recursive: true });
   await fill(partial);
   compress(partial);

@@ -1,12 +1,13 @@
+import { relative } from 'node:path';
 import { percent, type ContestResult, type Standing } from '../contest.js';
 import type { Machine } from './machine.js';
 
-/** The table of all contests, with what was checked and on what machine. */
-export function renderMarkdown(machine: Machine, results: ContestResult[]): string {
+/** The table of all contests, with what was checked and on what machine. @param folder where it is to stand */
+export function renderMarkdown(machine: Machine, results: ContestResult[], folder: string): string {
   return [
     '# Measurements',
     '',
-    `\`${machine.command}\`, ${machine.date.slice(0, 10)}, on ${machine.processors} processors (${machine.processor}), ${machine.memoryGiB} GiB, Node ${machine.node}, ${machine.system}; fdatasync of 4 KiB takes ${machine.fsyncMs} ms; load before: ${machine.loadBefore}. What the contestants do: [docs/benchmarks.md](../../docs/benchmarks.md).`,
+    `\`${machine.command}\`, ${machine.date.slice(0, 10)}, on ${machine.processors} processors (${machine.processor}), ${machine.memoryGiB} GiB, Node ${machine.node}, ${machine.system}; fdatasync of 4 KiB takes ${machine.fsyncMs} ms; load before: ${machine.loadBefore}. What the contestants do: [docs/benchmarks.md](${relative(folder, 'docs/benchmarks.md')}).`,
     '',
     '![plot of the rates](bench.svg)',
     '',
