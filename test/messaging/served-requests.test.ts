@@ -35,6 +35,19 @@ function intercept(register: ServedDeps['register'], submit: (command: Command) 
   return { ...register, endpoints: { ...register.endpoints, submit } };
 }
 
+/** A register whose writes wait until they are released. */
+function holdWrites(register: ServedDeps['register']) {
+  let release: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  let submitted = 0;
+  const held = intercept(register, async (command) => {
+    submitted++;
+    await gate;
+    return register.endpoints.submit(command);
+  });
+  return { register: held, release: () => release(), submitted: () => submitted };
+}
+
 void t.test('a queue group: each request is answered by one of two, and by no other instance', async (t) => {
   const nats = await startNats(t);
   if (nats === undefined) return;
@@ -61,12 +74,7 @@ void t.test('expired requests are dropped and counted, also those that expire wh
   if (nats === undefined) return;
   const running = await start(t);
   await fill(t, running, { e1: {} });
-  let release: () => void = () => undefined;
-  const gate = new Promise<void>((resolve) => (release = resolve));
-  const register = intercept(running.register, async (command) => {
-    await gate;
-    return running.register.endpoints.submit(command);
-  });
+  const { register, release } = holdWrites(running.register);
   const options = { served: { maxUnderWay: 1 } };
   const { client, count } = await startAnswering(t, nats.url, register, options);
   const send = (fields: object) =>
@@ -182,14 +190,7 @@ void t.test(
     if (nats === undefined) return;
     const running = await start(t);
     await fill(t, running, { e1: {} });
-    let release: () => void = () => undefined;
-    const gate = new Promise<void>((resolve) => (release = resolve));
-    let submitted = 0;
-    const register = intercept(running.register, async (command) => {
-      submitted++;
-      await gate;
-      return running.register.endpoints.submit(command);
-    });
+    const { register, release, submitted } = holdWrites(running.register);
     const options = { served: { maxUnderWay: 4, maxWaiting: 3, maxWaitingBytes: 10_000 } };
     const { client, count, ...serving } = await startAnswering(t, nats.url, register, options);
     const commands = Array.from({ length: 4 }, (_, i) => update(i));
@@ -198,7 +199,7 @@ void t.test(
       ...[5, 6, 7].map((n) => client.epmmp(UPDATE, update(n))),
     ];
     await until(async () => (await count('epr_nats_requests_waiting')) === 3);
-    t.equal(submitted, 4, 'a batch weighs what it holds');
+    t.equal(submitted(), 4, 'a batch weighs what it holds');
     t.match(await client.epmmp(UPDATE, update(8)), {
       endpointId: 'e1',
       correlationId: 'c-1',
@@ -222,7 +223,7 @@ void t.test(
     );
     await stopping;
     t.equal(await count('epr_nats_requests_under_way'), 0);
-    t.same(submitted, 7);
+    t.same(submitted(), 7);
   },
 );
 
@@ -231,12 +232,7 @@ void t.test('bytes that wait are bounded, too', async (t) => {
   if (nats === undefined) return;
   const running = await start(t);
   await fill(t, running, { e1: {} });
-  let release: () => void = () => undefined;
-  const gate = new Promise<void>((resolve) => (release = resolve));
-  const register = intercept(running.register, async (command) => {
-    await gate;
-    return running.register.endpoints.submit(command);
-  });
+  const { register, release } = holdWrites(running.register);
   const options = { served: { maxUnderWay: 1, maxWaitingBytes: 10_000 } };
   const { client, count } = await startAnswering(t, nats.url, register, options);
   const taken = [1, 'x'.repeat(9_000)].map((value) => client.epmmp(UPDATE, update(value)));

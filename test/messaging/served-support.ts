@@ -80,14 +80,10 @@ export async function startServing(
 
 /** Resolves when the server knows the subscriptions. */
 export async function startAnswering(
-  t: Test,
-  url: string,
-  register: ServedDeps['register'],
-  options: Partial<MessagingOptions> = {},
-  limits: Partial<ReturnType<ServedDeps['limits']>> = {},
-  log?: Logger,
+  ...how: Parameters<typeof startServing>
 ): Promise<Serving & { client: Client }> {
-  const serving = await startServing(t, url, register, options, limits, log);
+  const [t, url] = how;
+  const serving = await startServing(...how);
   const client = createClient(await connectTo(t, url));
   await untilAnswered(client);
   return { ...serving, client };

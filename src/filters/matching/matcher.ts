@@ -173,6 +173,7 @@ export class Matcher {
 
   /** Bounds that a number passes, in either direction. */
   private passNumbers(at: number, one: number, other: number): void {
+    if (one === other) return;
     const { image, decider } = this;
     const low = Math.min(one, other);
     const high = Math.max(one, other);

@@ -1,3 +1,5 @@
+import type { ServedLimits } from '../options.js';
+
 /** Work that is done in the order in which it came, so much of it at a time, while some more waits. */
 export interface Lane<T> {
   /** Begins it, now or when it is its turn. False: too much waits, and nothing happens. */
@@ -9,17 +11,9 @@ export interface Lane<T> {
   idle(): Promise<void>;
 }
 
-export interface LaneLimits {
-  /** weight under way; what is begun below it may exceed it */
-  maxUnderWay: number;
-  /** items that wait, and their bytes */
-  maxWaiting: number;
-  maxWaitingBytes: number;
-}
-
 /** @param begin of an item whose turn it is; undefined: nothing is to be done. `done` must not reject. */
 export function createLane<T>(
-  { maxUnderWay, maxWaiting, maxWaitingBytes }: LaneLimits,
+  { maxUnderWay, maxWaiting, maxWaitingBytes }: ServedLimits,
   begin: (item: T) => { weight: number; done: Promise<void> } | undefined,
 ): Lane<T> {
   let queue: { item: T; bytes: number }[] = [];

@@ -28,7 +28,6 @@ export interface ServedRequestsDeps extends ServedDeps {
   /** also the queue group */
   instance: string;
   subjectOf: (protocol: string, name: string) => string;
-  limits: ServedDeps['limits'];
   bounds: ServedLimits;
   log: Logger;
   registry: Registry;

@@ -1,4 +1,5 @@
 import type { PagePlace } from '../port.js';
+import { comparePlaces } from './places.js';
 
 /**
  * Which endpoints enter and leave the lists of filters, between the commit that decides it and the piece that writes
@@ -80,11 +81,14 @@ export class MovesByList {
       for (const filterNumber of Float64Array.from(lists.keys()).sort())
         for (const move of outcomeOf(lists.get(filterNumber)!)) {
           const place: ListPlace = [application, filterNumber, move.createdMs, move.endpointId];
-          if (!after || comparePlaces(after, place) < 0) yield [place, move];
+          if (!after || compareListPlaces(after, place) < 0) yield [place, move];
         }
     }
   }
 }
+
+/** As entries of a list stand. */
+const compareInList = comparePlaces('createdDate', 'desc');
 
 function push(lists: Map<number, FilterMove[]>, number: number, move: FilterMove): void {
   const moves = lists.get(number);
@@ -110,17 +114,13 @@ export function nameOf({ createdMs, endpointId }: PagePlace): string {
 export function isInLists(mark: Mark, application: string, filterNumber: number, move: FilterMove): boolean {
   if (move.order > mark.order) return false;
   const { place } = mark;
-  return !place || comparePlaces([application, filterNumber, move.createdMs, move.endpointId], place) <= 0;
+  return (
+    !place || compareListPlaces([application, filterNumber, move.createdMs, move.endpointId], place) <= 0
+  );
 }
 
-function comparePlaces(a: ListPlace, b: ListPlace): number {
+function compareListPlaces(a: ListPlace, b: ListPlace): number {
   if (a[0] !== b[0]) return a[0] < b[0] ? -1 : 1;
   if (a[1] !== b[1]) return a[1] - b[1];
   return compareInList({ createdMs: a[2], endpointId: a[3] }, { createdMs: b[2], endpointId: b[3] });
-}
-
-/** As entries of a list stand: newest first, then by id. */
-function compareInList(a: PagePlace, b: PagePlace): number {
-  if (a.createdMs !== b.createdMs) return b.createdMs - a.createdMs;
-  return a.endpointId < b.endpointId ? -1 : a.endpointId > b.endpointId ? 1 : 0;
 }
