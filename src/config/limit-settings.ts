@@ -41,7 +41,7 @@ export const limitSettings: readonly Setting[] = [
     type: integer(1, 5000, '100'),
     default: 1000,
     live: true,
-    doc: 'Conditions in the query of one filter.',
+    doc: 'Conditions in the query of one filter: operators, or plain values, under a field name. A metadata key and one condition on its value are two. `$in` is one, `$all` one a value; `$elemMatch`, `$not` and what joins others are none; an empty query is one.',
   }),
   setting('limits.filter-pattern', 'limits.filterPatternBytes', {
     type: size(1, 32 * KiB, '2KiB'),

@@ -48,7 +48,7 @@ export function parseQuery(source: JsonValue, limits: QueryLimits = DEFAULT_QUER
   }
   const expression = parseObject(parsing, root, source, true);
   if (parsing.conditions > limits.maxConditions) {
-    const message = `The query has ${parsing.conditions} conditions, ${limits.maxConditions} are allowed; split it, or use $in.`;
+    const message = `The query has ${parsing.conditions} conditions, ${limits.maxConditions} are allowed. Each comparison counts, so a metadata key and one on its value are two; split the query, or use $in for values of one key.`;
     fault(parsing, root, message);
   }
   const { maxPatterns = Infinity } = limits;

@@ -28,7 +28,7 @@ export interface QueryFault {
 export interface QueryLimits {
   /** nested query objects, operands and literal values; the query itself is level 1, lists of clauses don't count */
   maxDepth: number;
-  /** conditions, each element of `$all` counted; an empty query counts as one */
+  /** comparisons, also those within `$elemMatch`, each element of `$all` counted; an empty query counts as one */
   maxConditions: number;
   /** UTF-8 bytes of one `$regex` */
   maxPatternBytes: number;

@@ -117,6 +117,15 @@ void t.test('limits', async (t) => {
   t.equal(faultsOf({ $or: new Array<JsonValue>(1001).fill({}) }).length, 1, 'empty queries count');
   t.equal(faultsOf({ a: { $all: new Array<JsonValue>(1001).fill(1) } }).length, 1, 'elements of $all count');
   t.same(faultsOf({ a: { $in: new Array<JsonValue>(5000).fill(1) } }), [], '$in is one condition');
+  const entries = (count: number): JsonObject => ({
+    $or: new Array<JsonValue>(count).fill({
+      metadata: { $elemMatch: { key: 'a', value: { $not: { $gt: 1 } } } },
+    }),
+  });
+  t.same(faultsOf(entries(500)), []);
+  t.match(faultsOf(entries(501)), [
+    { message: /1002 conditions.* a metadata key and one on its value are two/ },
+  ]);
   t.equal(parseQuery({ a: 1, b: 1 }, { ...DEFAULT_QUERY_LIMITS, maxConditions: 1 }).ok, false);
   const patterns = (count: number): JsonValue => ({
     $or: Array.from({ length: count }, (_, i) => ({ a: { $not: { $regex: `^a[${i}]` } } })),
