@@ -214,10 +214,11 @@ filters:
   const { code, stderr } = await runCli(['filters', 'f.yaml', '--url', 'http://127.0.0.1:1'], { cwd });
   t.equal(code, 1);
   t.match(stderr, /^epr: f\.yaml has 6 faults; nothing was changed:\n/);
+  t.match(stderr, /f\.yaml:9:17: mongoQuery, as a text: The text is not JSON: [^:]* at position 1\b/, 'once');
   const places = stderr
     .split('\n')
     .map((line) =>
-      /f\.yaml:(\d+:\d+): .*?("one"|"query"|\$near|\$where|name of 1|JSON text|$)/.exec(line)?.slice(1),
+      /f\.yaml:(\d+:\d+): .*?("one"|"query"|\$near|\$where|name of 1|not JSON|$)/.exec(line)?.slice(1),
     );
   t.same(
     places.filter((found) => found !== undefined),
@@ -227,7 +228,7 @@ filters:
       ['7:12', '"query"'],
       ['8:26', '$where'],
       ['9:5', 'name of 1'],
-      ['9:17', 'JSON text'],
+      ['9:17', 'not JSON'],
     ],
   );
 });

@@ -196,7 +196,7 @@ function checkQuery(
   if (typeof query === 'string') {
     const parsed = parseStrictText(query, NESTING);
     if (!parsed.ok) {
-      fault(`${path}/mongoQuery`, `mongoQuery is not JSON text: ${parsed.message}`);
+      fault(`${path}/mongoQuery`, `mongoQuery, as a text: ${parsed.message}`);
       return undefined;
     }
     query = parsed.value;
