@@ -71,6 +71,7 @@ void t.test('a preview counts by indexes, and reads only what they do not tell',
   t.equal(mixed.read.records, 200);
   const empty = await explained(store, {});
   t.same(empty.indexes, []);
+  t.same(empty.read.by, ['lists:application'], 'one list, named once');
   t.ok(empty.read.records! <= 4, 'the sample, and one more');
 });
 

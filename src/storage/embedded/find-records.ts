@@ -4,7 +4,7 @@ import type { IndexedCount, PagePlace, RecordPage, RecordQuery, Scope } from '..
 import { countFitting, fillPage, type Fits, type Moment, type Search } from './fill-page.js';
 import { createPacer } from './pacer.js';
 import { byId, byIdIn, comparePlaces } from './places.js';
-import { noReading } from './reading.js';
+import { noReading, noteWays } from './reading.js';
 import { inLists, inOneApplication, isIn, walkOf, type ScopeWalk } from './scope-walk.js';
 import { isKey, listOf } from './tables.js';
 import { choosePath, type Path, placesOn } from './values/access.js';
@@ -106,7 +106,7 @@ async function findOnList(
   walk: ScopeWalk,
   page: RecordPage,
 ): Promise<void> {
-  search.reading.by.push(nameOf(query, walk));
+  noteWays(search.reading, [nameOf(query, walk)]);
   await fillPage(search, candidates(search, query, walk), fitsOnList(search, query, walk), query, page);
   if (!query.withTotal) return;
   if (!query.endpointIds && !query.where && !query.test) page.total = await countScope(search, walk);
@@ -156,10 +156,10 @@ async function findOnPath(
   const isTooMany = path.count > GATHERED;
   if (isTooMany || (isTotalFree && expected * RECORD_COST < path.count)) {
     const most = isTooMany ? Infinity : path.count / RECORD_COST;
-    reading.by.push(nameOf(query, walk));
+    noteWays(reading, [nameOf(query, walk)]);
     const onList = fitsOnList(search, query, walk);
     const isWhole = await fillPage(search, candidates(search, query, walk), onList, query, page, most);
-    if (isWhole && isTotalFree) return void (isCounted && query.withTotal && reading.by.push(...path.by));
+    if (isWhole && isTotalFree) return void (isCounted && query.withTotal && noteWays(reading, path.by));
     if (isWhole) {
       const inAnyOrder: RecordQuery = { ...query, sort: { by: 'createdDate', direction: 'desc' } };
       delete inAnyOrder.after;
@@ -176,7 +176,7 @@ async function findOnPath(
     delete page.next;
   }
 
-  reading.by.push(...path.by);
+  noteWays(reading, path.by);
   const places = await gather(search, path, fits, !isTotalFree);
   if (query.withTotal) page.total ??= places.length;
   const compare = comparePlaces(query.sort.by, query.sort.direction);

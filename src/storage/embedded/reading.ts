@@ -6,10 +6,14 @@ export interface Reading {
   entries: number;
   /** entries that were only counted, at a small part of what reading one costs */
   counted: number;
-  /** what it went along */
+  /** what it went along, each once */
   by: string[];
 }
 
 export function noReading(): Reading {
   return { records: 0, entries: 0, counted: 0, by: [] };
+}
+
+export function noteWays({ by }: Reading, ways: readonly string[]): void {
+  for (const way of ways) if (!by.includes(way)) by.push(way);
 }
