@@ -20,15 +20,18 @@ export interface Machine {
 }
 
 const FLUSHES = 200;
+/** Options that name a folder. */
+const FOLDERS = ['--results', '--profile', '--data'];
 
 /**
  * @param command such as `npm run bench`
  * @param packages those whose versions count
  */
 export function describeMachine(command: string, args: string[], packages: readonly string[]): Machine {
+  const asked = withoutFolders(args);
   return {
     date: new Date().toISOString(),
-    command: [command, ...(args.length === 0 ? [] : ['--', ...args])].join(' '),
+    command: [command, ...(asked.length === 0 ? [] : ['--', ...asked])].join(' '),
     processors: availableParallelism(),
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     memoryGiB: Math.round(totalmem() / 2 ** 30),
@@ -38,6 +41,15 @@ export function describeMachine(command: string, args: string[], packages: reado
     loadBefore: Math.round(loadavg()[0]! * 100) / 100,
     fsyncMs: Math.round(measureFlush() * 1000) / 1000,
   };
+}
+
+/** Where a run keeps its files says nothing about what it measured, but much about the machine. */
+export function withoutFolders(args: readonly string[]): string[] {
+  return args.filter((arg, i) => !isFolder(arg) && !FOLDERS.includes(args[i - 1] ?? ''));
+}
+
+function isFolder(arg: string): boolean {
+  return FOLDERS.some((name) => arg === name || arg.startsWith(`${name}=`));
 }
 
 function versionOf(name: string): string {

@@ -7,6 +7,7 @@ import t from 'tap';
 import type { ContestResult } from '../../bench/contest.js';
 import { checkChanges } from '../../bench/contests/put-contestant.js';
 import { changeOf, readFleet, temperatureText, walkOf } from '../../bench/fleet.js';
+import { withoutFolders } from '../../bench/report/machine.js';
 import { median, percentile } from '../../bench/statistics.js';
 import { startNats } from '../servers/index.js';
 
@@ -58,6 +59,21 @@ void t.test('medians and percentiles', async (t) => {
   t.equal(median([4, 1, 2, 3]), 2.5);
   t.equal(percentile(Float64Array.of(1, 2, 3, 4), 0.5), 2);
   t.equal(percentile(Float64Array.of(1, 2, 3, 4), 0.99), 4);
+});
+
+void t.test('the command that is kept names no folder of the machine', async (t) => {
+  const args = [
+    '--results',
+    '/a/b',
+    '--only=puts',
+    '--profile=/c',
+    '--rounds',
+    '2',
+    '--data',
+    '/d',
+    '--seconds=1',
+  ];
+  t.same(withoutFolders(args), ['--only=puts', '--rounds', '2', '--seconds=1']);
 });
 
 void t.test('the bench runs, checks what is stored, and writes table, plot and figures', async (t) => {
