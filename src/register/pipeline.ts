@@ -297,7 +297,7 @@ export function retryFor(error: unknown): Retry {
   if (error instanceof StorageUnavailable)
     return retry(
       'storage-unavailable',
-      `${error.message} Nothing is known of this write; it may be sent again.`,
+      `${error.message} Whether this write was made is not known; it may be sent again.`,
     );
   return retry('internal', 'Something went wrong here; it is logged under the correlation id.');
 }

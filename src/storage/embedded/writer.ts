@@ -214,16 +214,16 @@ export async function explain(error: unknown, folder: string): Promise<string> {
   const cause = await reasonOf(error);
   // lmdb-js loses the reason when two writes fail at once
   if (cause === undefined)
-    return `The disk of ${folder} is full, most likely, or fails; LMDB does not say. Nothing was written; free some space, and if there is some, look at the system's log.`;
+    return `The disk of ${folder} is full, most likely, or fails; LMDB does not say. Free some space, and if there is some, look at the system's log.`;
   const text = cause instanceof Error ? cause.message : JSON.stringify(cause);
   if (/ENOSPC|No space left|EDQUOT|quota/i.test(text)) {
-    return `The disk of ${folder} is full (${text}). Nothing was written; free some space, and writes go on.`;
+    return `The disk of ${folder} is full (${text}). Free some space, and writes go on.`;
   }
   if (/EFBIG|File too large/i.test(text))
     return `The file system refuses a larger file in ${folder} (${text}). Raise its limit.`;
   if (/EIO|Input\/output/i.test(text)) {
     // LMDB's answer to a write that was cut short, too.
-    return `The disk of ${folder} is full, or fails (${text}). Nothing was written; free some space, and if there is some, look at the system's log.`;
+    return `The disk of ${folder} is full, or fails (${text}). Free some space, and if there is some, look at the system's log.`;
   }
   return `The embedded store in ${folder} could not write: ${text}`;
 }
