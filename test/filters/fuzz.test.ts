@@ -9,7 +9,7 @@ void t.test('random filters, documents and updates: every answer is that of the 
   t.comment(`EPR_FUZZ_SEED=${seed}`);
   const plan = { seed, pairs: 50_000, sequences: 48, mostFilters: 1000, weatherUpdates: 200 };
   const outcome = await runFuzz(plan, t, () => undefined);
-  summaryOf(outcome).forEach((line) => t.comment(line));
+  summaryOf(outcome, plan).forEach((line) => t.comment(line));
   const { failure } = outcome;
   t.equal(failure && exactText({ ...failure }), undefined, 'no difference');
   if (failure === undefined) t.same(weaknessesOf(outcome), [], 'enough was asked');

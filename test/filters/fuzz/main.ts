@@ -7,7 +7,8 @@ const USAGE = `npm run fuzz -- [options]
 Random filters on random documents, against mingo, sift, a MongoDB server, and MongoDB's rules as transcribed here;
 then random sequences of updates and of filters that come and go. The first difference is printed as JSON, made as
 small as it goes, and ends it with 1.
-  --pairs N         documents times filters (1000000)
+  --pairs N         documents times filters, and what the last batch has more: of 5,000, 10,000 or 20,000, always
+                    whole, so that its seed repeats it (1000000)
   --sequences N     of 60 updates each; with 0 the weather fleet is left out, too (64)
   --filters N       in a set at the most (5000)
   --seed N          repeats a run, or, with the seed of a failure, begins with it (a random one)`;
@@ -56,7 +57,7 @@ async function main(plan: FuzzPlan): Promise<void> {
     const outcome = await runFuzz(plan, surroundings as unknown as Test, progress);
     progress('');
     const { failure } = outcome;
-    summaryOf(outcome).forEach(tell);
+    summaryOf(outcome, plan).forEach(tell);
     tell(`${Math.round((performance.now() - started) / 1000)} s`);
     const weaknesses =
       failure === undefined && plan.sequences > 0 && plan.pairs > 0 ? weaknessesOf(outcome) : [];

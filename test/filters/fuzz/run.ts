@@ -105,11 +105,12 @@ export function weaknessesOf({ pairs, sequences }: FuzzOutcome): string[] {
 }
 
 /** What was done, a line each. */
-export function summaryOf({ pairs, sequences }: FuzzOutcome): string[] {
+export function summaryOf({ pairs, sequences }: FuzzOutcome, plan: FuzzPlan): string[] {
+  const more = pairs.pairs > plan.pairs ? ` (${plan.pairs} were asked for; the last batch is whole)` : '';
   const share = (count: number): string =>
     `${count} (${Math.round((count / Math.max(pairs.pairs, 1)) * 100)}%)`;
   return [
-    `${pairs.pairs} pairs of a document and a filter; ${share(pairs.matching)} match; ${pairs.flips} flips between documents`,
+    `${pairs.pairs} pairs of a document and a filter${more}; ${share(pairs.matching)} match; ${pairs.flips} flips between documents`,
     ...Object.entries(pairs.asked).map(
       ([name, count]) => `${name}: asked about ${share(count)}, left out ${share(pairs.pairs - count)}`,
     ),
