@@ -145,7 +145,11 @@ for (const doneFirst of [false, true]) {
             for (;;) {
               const outcome = await next.register.endpoints.submit(set(`e${e}`, 'n', n));
               if (outcome.kind === 'applied' || outcome.kind === 'unchanged') break;
-              t.match(outcome, { kind: 'retry', code: 'storage-unavailable' });
+              t.match(outcome, {
+                kind: 'retry',
+                code: 'storage-unavailable',
+                message: /^The storage is away\. Whether this write was made is not known/,
+              });
               retries++;
             }
           }

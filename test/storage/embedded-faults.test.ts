@@ -75,6 +75,7 @@ void t.test('a write that finds no room fails as a whole, says why, and reads go
   t.match(failed, /^failed StorageUnavailable /);
   t.ok(failed?.includes(folder));
   t.match(failed, /larger file|full/);
+  t.notMatch(failed, /Nothing was written/, 'a flush that fails leaves that open');
   t.ok(child.lines.includes(`count ${answered}`));
   t.equal(child.lines.at(-1), 'closed');
 
