@@ -21,6 +21,8 @@ export interface FilterIndex {
   pendingOf(application: string, upTo?: number): SavedFilter[];
   /** The least number of those. O(1), whatever becomes active. */
   oldestPending(application: string): number | undefined;
+  /** The greatest; as {@link FilterIndex.oldestPending}. */
+  newestPending(application: string): number | undefined;
   /** of each application that has filters, or had some */
   counts(): { application: string; pending: number; active: number }[];
   /** ids of the active filters among these numbers; numbers of former queries are passed over */
@@ -94,6 +96,7 @@ export function createFilterIndex(): FilterIndex {
       return entry === undefined ? [] : entry.pending.upTo(upTo).map((number) => entry.byNumber.get(number)!);
     },
     oldestPending: (application) => applications.get(application)?.pending.least(),
+    newestPending: (application) => applications.get(application)?.pending.greatest(),
     counts: () =>
       Array.from(applications, ([application, { count, active }]) => ({
         application,

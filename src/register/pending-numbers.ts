@@ -3,6 +3,8 @@ export interface PendingNumbers {
   add(number: number): void;
   /** The least that waits still. O(1), but for those that went since it was asked last. */
   least(): number | undefined;
+  /** The greatest that waits still. O(1), as {@link PendingNumbers.least}. */
+  greatest(): number | undefined;
   /** Those that wait still, ascending. O(numbers). */
   upTo(most: number): number[];
 }
@@ -37,6 +39,11 @@ export function createPendingNumbers(waits: (number: number) => boolean): Pendin
     least() {
       forget();
       return numbers[first];
+    },
+    greatest() {
+      forget();
+      while (numbers.length > first && !waits(numbers.at(-1)!)) numbers.pop();
+      return numbers.length > first ? numbers.at(-1) : undefined;
     },
     upTo(most) {
       forget();

@@ -4,7 +4,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 export interface RecalculationMetrics {
   registry: Registry;
   evaluated: { inc(labels: { application: string }, count: number): void };
-  passes: { inc(labels: { application: string }): void };
+  rounds: { inc(labels: { application: string }): void };
   seconds: { observe(value: number): void };
 }
 
@@ -27,15 +27,15 @@ export function createRecalculationMetrics(registry: Registry): RecalculationMet
       labelNames: ['application'],
       registers,
     }),
-    passes: new Counter({
+    rounds: new Counter({
       name: 'epr_recalculations_total',
-      help: 'Recalculations that came to their end; one serves all filters that are pending when it begins.',
+      help: 'Rounds that came to their end: one serves all filters that begin at one place of a recalculation.',
       labelNames: ['application'],
       registers,
     }),
     seconds: new Histogram({
       name: 'epr_recalculation_seconds',
-      help: 'How long recalculations took, since this process began them.',
+      help: 'How long rounds took, since this process began them: from the place where filters began until there again.',
       buckets: [0.01, 0.1, 1, 10, 60, 300, 1800, 7200],
       registers,
     }),
@@ -59,7 +59,7 @@ export function watchRecalculation({ registry }: RecalculationMetrics, state: Re
   });
   new Gauge({
     name: 'epr_recalculation_endpoints',
-    help: 'Endpoints of the recalculation under way.',
+    help: 'Endpoints of the recalculation under way: evaluated against the newest filters that have begun, and left for them.',
     labelNames: ['application', 'state'],
     registers,
     collect() {

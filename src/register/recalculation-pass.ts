@@ -1,112 +1,130 @@
-import { headOf } from '../model/record.js';
-import type { Store } from '../storage/index.js';
-import type { FilterSetSource, WorkerPool } from '../workers/index.js';
-import { pause } from './pace.js';
-import type { Pipeline } from './pipeline.js';
-import type { Watch } from './recalculation-watch.js';
+import type { StoredPass, StoredRound } from '../storage/index.js';
 
-/** One walk over the records of an application, for the filters that were pending when it began. */
+/**
+ * A walk over the records of an application by endpoint id, from the last on to the first again, as long as filters are
+ * pending. Those that come begin where the walk is, and are evaluated when it comes there once more: nobody waits for
+ * others, and each record that is read serves all (a shared scan; Unterbrunner et al., "Predictable performance for
+ * unpredictable workloads", VLDB 2009).
+ */
 export interface Pass {
-  readonly application: string;
-  /** the newest of their numbers */
+  /** everything up to there was evaluated; undefined: it is at the beginning */
+  readonly after: string | undefined;
+  /** the newest number of those under way; 0: none is */
   readonly target: number;
-  readonly correlationId: string;
-  /** of the process's clock */
-  readonly startedMs: number;
-  /** endpoints that there were when it began, or when it was taken up again */
-  readonly total: number;
-  /** everything up to there was evaluated; absent: nothing */
-  after?: string;
-  evaluated: number;
-  /** records that were given to the pipeline, since this process has it */
-  submitted: number;
+  readonly rounds: readonly Round[];
+  /** records that it passed, in this process */
+  readonly walked: number;
+  /** Whether filters that wait may begin here: many at a time, so that there are few rounds. */
+  mayBegin(total: number): boolean;
+  /** @param target the newest number of those that begin here; those of other rounds are older */
+  begin(target: number): void;
+  /** What was evaluated from {@link Pass.after} on. O(rounds). */
+  passed(step: Step): void;
+  /** The oldest round is no longer needed. */
+  end(): void;
+  stored(): StoredPass;
 }
 
-export interface PassDeps {
-  store: Store;
-  pipeline: Pipeline;
-  pool: WorkerPool;
-  filters: FilterSetSource;
-  watch: Watch;
-  now: () => number;
-  stopping: AbortSignal;
+/** The filters that began at one place. */
+export interface Round extends Readonly<StoredRound> {
+  /** of the process's clock */
+  readonly sinceMs: number;
+  /** each record was evaluated against its filters */
+  readonly isDone: boolean;
 }
 
 export interface Step {
   /** how many were passed, those included that were up to date */
   evaluated: number;
-  /** how many were not */
-  stale: number;
+  /** the oldest version that one of them had been evaluated with, of those that were not up to date; Infinity: all were */
+  oldest: number;
   /** where the next one begins; absent: there are no more */
   after?: string;
 }
 
-/** Records in one message to a worker. */
-const PAGE = 256;
-const RETRY_MS = 500;
+/** More filters begin when a walk has passed so much of the records since others did. */
+const MOST_ROUNDS = 16;
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /**
- * Evaluates the records of one step, those behind `pass.after`. Rejects when the storage does; then the step may be made
- * again. Undefined: it was told to stop, and not all of them are evaluated.
+ * @param soleWriter nobody else writes. Elsewhere a round ends only when a whole one has found nothing that was not up to
+ * date: who did not know its filters may have written behind the walk.
+ * @param stored what a former process left
  */
-export async function makeStep(pass: Pass, size: number, deps: PassDeps): Promise<Step | undefined> {
-  const underWay: Promise<void>[] = [];
-  let { after } = pass;
-  let passed = 0;
-  let stale = 0;
-  try {
-    for (let left = size; left > 0;) {
-      const page = await deps.watch.during(
-        'reads of the storage',
-        deps.store.scanStale(pass.application, pass.target, Math.min(left, PAGE), after),
-      );
-      deps.watch.gotOn();
-      if (page.records.length > 0) underWay.push(evaluateAll(pass, page.records, deps));
-      passed += page.passed;
-      stale += page.records.length;
-      left -= page.records.length;
-      after = page.next;
-      if (after === undefined) break;
-    }
-  } finally {
-    await Promise.all(underWay);
-  }
-  if (deps.stopping.aborted) return undefined;
-  return { evaluated: passed, stale, ...(after === undefined ? {} : { after }) };
-}
+export function createPass(soleWriter: boolean, stored?: StoredPass): Pass {
+  let after = stored?.after;
+  let walked = 0;
+  const rounds = (stored?.rounds ?? []).map((round): Writable<Round> => ({
+    ...round,
+    sinceMs: performance.now(),
+    isDone: false,
+  }));
 
-/**
- * Where nobody else writes, a record that matches none of the filters is left as it is: whatever changes it later knows
- * them. Elsewhere each record is written, so that who does not know them yet meets a conflict.
- */
-async function evaluateAll(pass: Pass, records: readonly Uint8Array[], deps: PassDeps): Promise<void> {
-  const { store, pipeline, pool, filters, watch } = deps;
-  const wanted = !store.soleWriter
-    ? records
-    : await watch
-        .during(
-          'worker threads',
-          pipeline.amongBatches(() => pool.screen(records, pass.application, filters)),
-        )
-        .then(
-          (places) => places.map((place) => records[place]!),
-          // a thread died of it, or with it: the pipeline finds out of which
-          () => records,
-        );
-  watch.gotOn();
-  pass.submitted += wanted.length;
-  await watch.during(
-    'writes to the storage',
-    Promise.all(wanted.map((record) => evaluate(headOf(record).endpointId, pass.correlationId, deps))),
-  );
-}
-
-/** Until it succeeds: a filter that was not evaluated against one record can't be active. */
-async function evaluate(endpointId: string, correlationId: string, deps: PassDeps): Promise<void> {
-  while (!deps.stopping.aborted) {
-    const timestampMs = deps.now();
-    const outcome = await deps.pipeline.submit({ type: 'evaluate', endpointId, correlationId, timestampMs });
-    if (outcome.kind !== 'retry') return deps.watch.gotOn();
-    await pause(RETRY_MS, deps.stopping);
+  function beginHere(round: Writable<Round>): void {
+    round.hasTurned = false;
+    round.isClean = true;
+    if (after === undefined) delete round.from;
+    else round.from = after;
   }
+
+  /** Whether the walk has come to where the round began. */
+  function isBack({ from, hasTurned }: Round): boolean {
+    if (after === undefined) return from === undefined || hasTurned;
+    return hasTurned && from !== undefined && after >= from;
+  }
+
+  return {
+    get after() {
+      return after;
+    },
+    get target() {
+      return rounds.at(-1)?.target ?? 0;
+    },
+    rounds,
+    get walked() {
+      return walked;
+    },
+    mayBegin(total) {
+      const newest = rounds.at(-1);
+      return newest === undefined || (rounds.length < MOST_ROUNDS && newest.evaluated >= total / MOST_ROUNDS);
+    },
+    begin(target) {
+      const round: Writable<Round> = {
+        target,
+        evaluated: 0,
+        hasTurned: false,
+        isClean: true,
+        sinceMs: performance.now(),
+        isDone: false,
+      };
+      beginHere(round);
+      rounds.push(round);
+    },
+    passed(step) {
+      after = step.after;
+      walked += step.evaluated;
+      for (const round of rounds) {
+        if (round.isDone) continue;
+        round.evaluated += step.evaluated;
+        if (step.oldest < round.target) round.isClean = false;
+        if (!isBack(round)) round.hasTurned ||= after === undefined;
+        else if (soleWriter || round.isClean) round.isDone = true;
+        else beginHere(round);
+      }
+    },
+    end() {
+      rounds.shift();
+    },
+    stored: () => ({
+      ...(after === undefined ? {} : { after }),
+      rounds: rounds.map(({ target, from, evaluated, hasTurned, isClean }) => ({
+        target,
+        evaluated,
+        hasTurned,
+        isClean,
+        ...(from === undefined ? {} : { from }),
+      })),
+    }),
+  };
 }

@@ -9,7 +9,8 @@ import { createPace, pause } from './pace.js';
 import type { Pipeline } from './pipeline.js';
 import { createSpeed, type Speed } from './recalculation-speed.js';
 import { type RecalculationMetrics, watchRecalculation } from './recalculation-metrics.js';
-import { makeStep, type Pass, type Step } from './recalculation-pass.js';
+import { createPass, type Pass, type Round, type Step } from './recalculation-pass.js';
+import { makeStep } from './recalculation-step.js';
 import { createWatch, type Watch } from './recalculation-watch.js';
 import { createRetiredFilters } from './retired-filters.js';
 import type { FilterProgress } from './types.js';
@@ -52,12 +53,27 @@ const NAMED = 10;
 /** An application whose pending filters are recalculated. */
 interface Job {
   application: string;
+  correlationId: string;
   /** asked for again while it runs */
   again: boolean;
   /** undefined: it is about to begin */
   pass: Pass | undefined;
+  /** endpoints, as counted when the walk was last at the beginning */
+  total: number;
   speed: Speed;
   watch: Watch;
+  told: Told;
+}
+
+/** What the log is told of at the end of a pass. */
+interface Told {
+  /** of the process's clock */
+  sinceMs: number;
+  active: number;
+  /** of the first of them */
+  names: string[];
+  /** records that were given to the pipeline */
+  written: number;
 }
 
 export function createRecalculation(deps: RecalculationDeps): Recalculation {
@@ -67,17 +83,18 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   const stop = new AbortController();
   const stopping = stop.signal;
   const pace = createPace(() => pipeline.load, stopping);
-  const passDeps = { ...deps, pace, stopping };
+  const stepDeps = { ...deps, stopping };
   const retired = createRetiredFilters(deps);
   let cleaning = false;
 
   watchRecalculation(metrics, {
     filters: () => index.counts(),
     passes: () =>
-      Array.from(jobs.values(), ({ application, pass, watch: { idleMs } }) => ({
-        application,
-        idleMs,
-        ...shareOf(pass),
+      Array.from(jobs.values(), (job) => ({
+        application: job.application,
+        idleMs: job.watch.idleMs,
+        evaluated: evaluatedOf(job.pass?.rounds.at(-1), job),
+        total: job.total,
       })),
     share: () => (jobs.size === 0 ? 0 : pace.share),
   });
@@ -97,7 +114,16 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     if (job !== undefined) job.again = true;
     if (job !== undefined || stopping.aborted || index.oldestPending(application) === undefined) return;
     const watch = createWatch(application, log);
-    const started: Job = { application, again: false, pass: undefined, speed: createSpeed(), watch };
+    const started: Job = {
+      application,
+      correlationId: randomUUID(),
+      again: false,
+      pass: undefined,
+      total: 0,
+      speed: createSpeed(),
+      watch,
+      told: { sinceMs: performance.now(), active: 0, names: [], written: 0 },
+    };
     jobs.set(application, started);
     track(
       persist(`recalculation of "${application}"`, () => recalculate(started)).finally(() => {
@@ -107,155 +133,143 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     );
   }
 
-  /** One pass serves all filters that are pending when it begins; those that come later are for the next. */
+  /** Until no filter is pending: those that come meanwhile join the pass where it is. */
   async function recalculate(job: Job): Promise<void> {
     const { application, watch } = job;
-    for (;;) {
+    do {
       job.again = false;
-      job.pass ??= await watch.during('reads of the storage', beginPass(application));
-      if (job.pass === undefined || stopping.aborted) return;
-      const { pass } = job;
+      const pass = (job.pass ??= await watch.during('reads of the storage', takeUp(job)));
       await walk(pass, job);
-      if (stopping.aborted) return;
-      await watch.during('writes to the storage', activateAll(pass, watch));
       if (stopping.aborted) return;
       await watch.during('writes to the storage', store.putPass(application, undefined));
       watch.gotOn();
-      job.pass = undefined;
-    }
+    } while (index.oldestPending(application) !== undefined);
+    const { sinceMs, active, names, written } = job.told;
+    log.info(
+      { ...headOfLines(job), active, names, written, seconds: secondsSince(sinceMs) },
+      'filters were recalculated',
+    );
   }
 
-  /** A new one, or the one that a former process left. Undefined: no filter is pending. */
-  async function beginPass(application: string): Promise<Pass | undefined> {
+  /** A new pass, or the one that a former process left. */
+  async function takeUp(job: Job): Promise<Pass> {
+    const { application } = job;
     const stored = await store.getPass(application);
-    const [total, pending] = [await store.count({ application }), index.pendingOf(application)];
-    if (pending.length === 0) return undefined;
-    const numbers = pending.map(({ number }) => number);
-    const left = stored === undefined ? [] : numbers.filter((number) => number <= stored.target);
-    const goesOn = stored !== undefined && left.length > 0;
-    const target = goesOn ? stored.target : numbers.reduce((a, b) => Math.max(a, b));
-    const pass: Pass = {
-      application,
-      target,
-      correlationId: randomUUID(),
-      startedMs: performance.now(),
-      total,
-      evaluated: goesOn ? stored.evaluated : 0,
-      submitted: 0,
-    };
-    if (goesOn && stored.after !== undefined) pass.after = stored.after;
-    const { correlationId, evaluated } = pass;
-    const filters = goesOn ? left.length : pending.length;
+    job.total = await store.count({ application });
+    const pass = createPass(store.soleWriter, stored);
+    const evaluated = evaluatedOf(pass.rounds.at(-1), job);
+    const pending = index.pendingOf(application).length;
     log.info(
-      { application, filters, endpoints: total, evaluated, correlationId },
-      goesOn ? 'the recalculation of filters goes on' : 'filters are recalculated',
+      { ...headOfLines(job), filters: pending, evaluated },
+      pass.target > 0 ? 'the recalculation of filters goes on' : 'filters are recalculated',
     );
     return pass;
   }
 
-  async function walk(pass: Pass, { speed, watch }: Job): Promise<void> {
+  async function walk(pass: Pass, job: Job): Promise<void> {
+    const { application, correlationId, watch } = job;
     let notedMs = performance.now();
-    let toldMs = notedMs;
-    let stale = 0;
-    const take = ({ evaluated, after, ...step }: Step) => {
-      stale += step.stale;
-      pass.evaluated += evaluated;
-      if (after !== undefined) pass.after = after;
-      speed.observe(pass.evaluated, performance.now());
-      metrics.evaluated.inc({ application: pass.application }, evaluated);
-    };
+    let lineMs = notedMs;
     for (;;) {
+      await settleRounds(pass, job);
+      if (stopping.aborted || pass.rounds.length === 0) return;
       const step = await pace.step(async (size) => {
-        const made = await makeStep(pass, size, { ...passDeps, watch });
-        if (made !== undefined) take(made);
+        const { target, after } = pass;
+        const made = await makeStep({ application, target, after, correlationId }, size, {
+          ...stepDeps,
+          watch,
+        });
+        if (made !== undefined) take(made, pass, job);
         return made;
       });
       const nowMs = performance.now();
       if (stopping.aborted || nowMs - notedMs > NOTE_EVERY_MS) {
         notedMs = nowMs;
-        const { target, after, evaluated } = pass;
-        const noted = { target, evaluated, ...(after === undefined ? {} : { after }) };
-        await watch.during('writes to the storage', store.putPass(pass.application, noted));
-        // they were deleted, or have other queries by now
-        if ((index.oldestPending(pass.application) ?? Infinity) > pass.target) return;
+        await watch.during('writes to the storage', store.putPass(application, pass.stored()));
       }
       if (stopping.aborted) return;
-      if (nowMs - toldMs > TELL_EVERY_MS) {
-        toldMs = nowMs;
-        tellOf(pass, speed);
+      if (nowMs - lineMs > TELL_EVERY_MS) {
+        lineMs = nowMs;
+        tellOf(pass, job);
       }
-      if (step?.after !== undefined) continue;
-      // elsewhere others write: it ends only when a walk from the beginning finds nothing
-      if (store.soleWriter || stale === 0) return;
-      stale = 0;
-      delete pass.after;
+      if (step?.after === undefined) job.total = await store.count({ application });
     }
   }
 
-  function tellOf(pass: Pass, speed: Speed): void {
-    const { application, correlationId, total } = pass;
-    const { evaluated } = shareOf(pass);
-    const secondsLeft = speed.secondsFor(total - evaluated);
+  function take(made: Step & { written: number }, pass: Pass, job: Job): void {
+    pass.passed(made);
+    job.told.written += made.written;
+    job.speed.observe(pass.walked, performance.now());
+    metrics.evaluated.inc({ application: job.application }, made.evaluated);
+  }
+
+  /** Ends the rounds that are done, or whose filters are deleted or have other queries; begins one for those that wait. */
+  async function settleRounds(pass: Pass, job: Job): Promise<void> {
+    const { application, total, watch } = job;
+    for (let oldest = pass.rounds[0]; oldest !== undefined; oldest = pass.rounds[0]) {
+      if (oldest.isDone) await watch.during('writes to the storage', activateAll(oldest, job));
+      if (stopping.aborted || (index.oldestPending(application) ?? Infinity) <= oldest.target) break;
+      pass.end();
+    }
+    const newest = index.newestPending(application);
+    if (newest !== undefined && newest > pass.target && pass.mayBegin(total)) pass.begin(newest);
+  }
+
+  function tellOf({ walked, rounds }: Pass, job: Job): void {
+    const { speed, total, told } = job;
+    const evaluated = evaluatedOf(rounds.at(-1), job);
     log.info(
       {
-        application,
+        ...headOfLines(job),
         evaluated,
-        endpoints: total,
-        secondsLeft,
+        walked,
+        active: told.active,
+        secondsLeft: speed.secondsFor(total - evaluated),
         share: Math.round(pace.share * 100) / 100,
-        correlationId,
       },
       'filters are being recalculated',
     );
   }
 
   /** Some at a time: changes that callers make meanwhile come between them. */
-  async function activateAll(pass: Pass, watch: Watch): Promise<void> {
-    const { application, correlationId } = pass;
-    const waiting = index.pendingOf(application, pass.target);
-    const active: SavedFilter[] = [];
+  async function activateAll(
+    { target, sinceMs }: Round,
+    { application, correlationId, watch, told }: Job,
+  ): Promise<void> {
+    const waiting = index.pendingOf(application, target);
     for (let from = 0; from < waiting.length && !stopping.aborted; from += AT_ONCE) {
       const some = waiting.slice(from, from + AT_ONCE);
       const made = await Promise.all(some.map((filter) => activate(filter, correlationId)));
       watch.gotOn();
       for (const [i, filter] of some.entries()) {
         if (!made[i]) continue;
-        active.push(filter);
+        told.active++;
+        if (told.names.length < NAMED) told.names.push(filter.name);
         log.debug({ filter: filter.name, filterId: filter.id }, 'a filter is active');
       }
     }
     if (stopping.aborted) return;
-    const seconds = (performance.now() - pass.startedMs) / 1000;
-    metrics.passes.inc({ application });
-    metrics.seconds.observe(seconds);
-    log.info(
-      {
-        application,
-        active: active.length,
-        names: active.slice(0, NAMED).map(({ name }) => name),
-        endpoints: pass.total,
-        written: pass.submitted,
-        seconds: Math.round(seconds * 100) / 100,
-        correlationId,
-      },
-      'filters were recalculated',
-    );
+    metrics.rounds.inc({ application });
+    metrics.seconds.observe(secondsSince(sinceMs));
   }
 
+  /** Whether it was this that made it active. */
   async function activate(pending: SavedFilter, correlationId: string): Promise<boolean> {
-    const changed = await changes.make<boolean>({
-      decide: () => {
-        const filter = index.byId(pending.id);
-        // deleted, or its query changed meanwhile: then it has another number, and another pass
-        if (filter === undefined || filter.number !== pending.number || filter.status === 'active')
-          return { answer: false };
-        const write: SavedFilter = { ...filter, status: 'active', revision: filter.revision + 1 };
-        const cause = { correlationId, timestampMs: deps.now() };
-        return { write, expectedRevision: filter.revision, event: 'filter-activated', cause, answer: true };
-      },
-    });
-    if (changed.kind === 'done') return changed.answer;
-    await pause(RETRY_MS, stopping);
+    while (!stopping.aborted) {
+      const changed = await changes.make<boolean>({
+        decide: () => {
+          const filter = index.byId(pending.id);
+          // deleted, or its query changed meanwhile: then it has another number, and another round
+          if (filter === undefined || filter.number !== pending.number || filter.status === 'active')
+            return { answer: false };
+          const write: SavedFilter = { ...filter, status: 'active', revision: filter.revision + 1 };
+          const cause = { correlationId, timestampMs: deps.now() };
+          return { write, expectedRevision: filter.revision, event: 'filter-activated', cause, answer: true };
+        },
+      });
+      if (changed.kind === 'done') return changed.answer;
+      await pause(RETRY_MS, stopping);
+    }
     return false;
   }
 
@@ -283,20 +297,20 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     }
   }
 
-  function progressOf(filter: SavedFilter): ReturnType<Recalculation['progressOf']> {
-    const job = jobs.get(filter.application);
+  function progressOf({ application, number }: SavedFilter): ReturnType<Recalculation['progressOf']> {
+    const job = jobs.get(application);
     if (job?.pass === undefined) return undefined;
-    const { pass, speed } = job;
-    const { evaluated, total } = shareOf(pass);
-    const isWaiting = filter.number > pass.target;
-    const secondsLeft = speed.secondsFor(total - evaluated + (isWaiting ? total : 0));
+    const { speed, total } = job;
+    const round = job.pass.rounds.find(({ target }) => number <= target);
+    const evaluated = evaluatedOf(round, job);
+    const secondsLeft = speed.secondsFor(total - evaluated);
     const progress: FilterProgress = {
-      evaluated: isWaiting ? 0 : evaluated,
+      evaluated,
       total,
-      state: isWaiting ? 'waiting' : 'evaluating',
+      state: round === undefined ? 'waiting' : 'evaluating',
     };
     if (secondsLeft !== undefined) progress.secondsLeft = secondsLeft;
-    return { progress, stamp: 2 * evaluated + (isWaiting ? 2 : 1) };
+    return { progress, stamp: 2 * evaluated + (round === undefined ? 2 : 1) };
   }
 
   return {
@@ -312,7 +326,14 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
 }
 
 /** Endpoints come and go while it goes on: it tells of those that there were. */
-function shareOf(pass: Pass | undefined): { evaluated: number; total: number } {
-  if (pass === undefined) return { evaluated: 0, total: 0 };
-  return { evaluated: Math.min(pass.evaluated, pass.total), total: pass.total };
+function evaluatedOf(round: Round | undefined, { total }: Job): number {
+  return round === undefined ? 0 : Math.min(round.evaluated, total);
+}
+
+function headOfLines({ application, correlationId, total }: Job) {
+  return { application, correlationId, endpoints: total };
+}
+
+function secondsSince(startMs: number): number {
+  return Math.round((performance.now() - startMs) / 10) / 100;
 }

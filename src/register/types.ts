@@ -212,11 +212,11 @@ export interface FilterView {
 export interface FilterProgress {
   /** endpoints so far; never goes back */
   evaluated: number;
-  /** endpoints that there were when it began, or when this process took it up */
+  /** endpoints that there were, when they were counted last */
   total: number;
-  /** `waiting`: for the evaluation of others, which began before it was there */
+  /** `waiting`: it is about to begin, with others that come about now */
   state: 'waiting' | 'evaluating';
-  /** at the speed of the last seconds, what it waits for included; absent while that is not known */
+  /** at the speed of the last seconds; absent while that is not known */
   secondsLeft?: number;
 }
 

@@ -326,14 +326,26 @@ export interface StalePage {
   next?: string;
 }
 
-/** A recalculation, for a later process to go on with. */
+/** A recalculation, for a later process to go on with: it walks over the records by endpoint id, around and around. */
 export interface StoredPass {
-  /** the newest filter number that it is for */
-  target: number;
-  /** `next` of the last page whose records, and all before them, were evaluated; absent: there is none */
+  /** `next` of the last page whose records were evaluated; absent: it is at the beginning */
   after?: string;
-  /** how many that were */
+  /** by age */
+  rounds: StoredRound[];
+}
+
+/** Filters that are evaluated, from one place on until the walk comes there again. */
+export interface StoredRound {
+  /** the newest of their numbers */
+  target: number;
+  /** the place; absent: the beginning */
+  from?: string;
+  /** how many records were evaluated against them */
   evaluated: number;
+  /** whether the walk began anew since */
+  hasTurned: boolean;
+  /** whether no record since was found that had been evaluated with an older filter set */
+  isClean: boolean;
 }
 
 export interface IndexedCount {

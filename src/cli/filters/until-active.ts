@@ -59,7 +59,7 @@ export function untilActive(
         what: 'evaluated',
         before: 0,
         fraction: total === 0 ? undefined : Math.min(1, evaluated / total),
-        notes: state === 'waiting' ? [active, 'behind other filters'] : [active],
+        notes: state === 'waiting' ? [active, 'about to begin'] : [active],
         waitingFor: waitingFor(),
       };
     },

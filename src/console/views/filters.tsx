@@ -169,7 +169,7 @@ export function FilterState({ filter }: { filter: Filter }) {
           />
           <span class="muted">
             {progress.state === 'waiting'
-              ? 'Waits for other filters'
+              ? 'About to be evaluated'
               : `${formatNumber(progress.evaluated)} of ${formatCount(progress.total, 'endpoint')}`}
             {progress.secondsLeft !== undefined && `, ${formatSpan(progress.secondsLeft)} left`}
           </span>

@@ -44,7 +44,7 @@ const Filter = named(
           evaluated: Type.Integer(),
           total: Type.Integer(),
           state: Type.Union([Type.Literal('waiting'), Type.Literal('evaluating')], {
-            description: '`waiting`: others are evaluated, and were before this one was there.',
+            description: '`waiting`: its evaluation begins soon, with that of others that come about now.',
           }),
           secondsLeft: Type.Optional(
             Type.Integer({

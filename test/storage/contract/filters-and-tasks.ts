@@ -47,17 +47,22 @@ export function filterContract(t: Test, open: OpenStore): void {
   void t.test('how far a recalculation is', async (t) => {
     const { store, reopen } = await open(t);
     t.equal(await store.getPass('app'), undefined);
-    const pass = { target: 7, after: 'е-1', evaluated: 1000 };
-    await store.putPass('app', { target: 7, evaluated: 0 });
-    await store.putPass('other', { target: 1, evaluated: 3 });
-    t.same(await store.getPass('app'), { target: 7, evaluated: 0 });
+    const round = { target: 7, evaluated: 0, hasTurned: false, isClean: true };
+    const rounds = [
+      { ...round, evaluated: 1000, hasTurned: true },
+      { ...round, target: 9, from: 'e-0' },
+    ];
+    const pass = { after: 'e-1', rounds };
+    await store.putPass('app', { rounds: [round] });
+    await store.putPass('other', { rounds: [] });
+    t.same(await store.getPass('app'), { rounds: [round] });
     await store.putPass('app', pass);
     const at = await reopen();
     t.same(await at.getPass('app'), pass);
     await at.putPass('app', undefined);
     await at.putPass('nobody', undefined);
     t.equal(await at.getPass('app'), undefined);
-    t.same(await at.getPass('other'), { target: 1, evaluated: 3 });
+    t.same(await at.getPass('other'), { rounds: [] });
   });
 
   void t.test('a name is held by one filter of an application that is not deleted', async (t) => {
