@@ -1,0 +1,277 @@
+import { setMaxListeners } from 'node:events';
+import type { Static, TSchema } from '@sinclair/typebox';
+import {
+  BrokenCircuitError,
+  circuitBreaker,
+  CircuitState as BreakerState,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  handleWhenResult,
+} from 'cockatiel';
+import type { Logger } from 'pino';
+import { createWire, type Exchanged, TOO_LARGE } from './exchange.js';
+import type { PeerMetrics, PeerOutcome } from './peer-metrics.js';
+import { createAnswerReader, excerptOf } from './read-answer.js';
+import {
+  type CircuitState,
+  PEER_DEFAULTS,
+  type PeerAnswer,
+  type PeerClient,
+  type PeerLimits,
+  type PeerOptions,
+  type PeerRequest,
+  type Unavailable,
+  type UnavailableCause,
+} from './types.js';
+
+export interface PeerDeps {
+  log: Logger;
+  metrics: PeerMetrics;
+  /** 0 to 1, for the pauses */
+  random?: () => number;
+}
+
+const CIRCUIT: Record<BreakerState, CircuitState> = {
+  [BreakerState.Closed]: 'closed',
+  [BreakerState.HalfOpen]: 'half-open',
+  [BreakerState.Open]: 'open',
+  [BreakerState.Isolated]: 'open',
+};
+/** The circuit opens when the peer does not answer or can't work, not when it says that it is busy. */
+const FAILURES: ReadonlySet<PeerOutcome> = new Set(['unreachable', 'timeout', 'broken', 'server-error']);
+/** Others may be done by the time that we hear nothing. */
+const REPEATED: ReadonlySet<PeerOutcome> = new Set([...FAILURES, 'overloaded']);
+
+/**
+ * Asks a peer over kept connections. What is idempotent, or was surely not done, is tried again after a random pause, or
+ * after the one that the peer asks for, as long as the call's time allows. A peer that fails time after time is left
+ * alone for a while: calls are answered `circuit-open` at once.
+ */
+export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClient {
+  const { name: peer, token } = options;
+  const { metrics, random = Math.random } = deps;
+  const limits: PeerLimits = { ...PEER_DEFAULTS, ...options.limits };
+  const log = deps.log.child({ peer });
+  const url = new URL(options.url);
+  const basePath = url.pathname.replace(/\/+$/, '');
+  const wire = createWire(url.origin, limits);
+  const readAnswer = createAnswerReader();
+  const closing = new AbortController();
+  let pending = 0;
+  let lastError: string | undefined;
+
+  const breaker = circuitBreaker(
+    handleWhenResult((result) => {
+      const outcome = outcomeOf(result as PeerAnswer<unknown>);
+      // a trial that was called off has shown nothing
+      return FAILURES.has(outcome) || (outcome === 'cancelled' && breaker.state === BreakerState.HalfOpen);
+    }),
+    {
+      breaker: new ConsecutiveBreaker(limits.failuresToOpen),
+      halfOpenAfter: new ExponentialBackoff({
+        initialDelay: limits.openFirstMs,
+        maxDelay: limits.openMostMs,
+      }),
+    },
+  );
+  let told = false;
+  breaker.onBreak(() => {
+    if (!told) log.warn({ error: lastError }, `${peer} fails time after time and is left alone for a while.`);
+    told = true;
+  });
+  breaker.onReset(() => {
+    told = false;
+    log.info(`${peer} answers again.`);
+  });
+  metrics.watch(peer, () => ({ pending, circuit: CIRCUIT[breaker.state] }));
+
+  /** One request; what it came to is counted. */
+  async function attempt<T extends TSchema>(
+    request: PeerRequest<T>,
+    path: string,
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<PeerAnswer<Static<T>>> {
+    const beganMs = performance.now();
+    const timeoutMs = Math.min(limits.attemptMs, Math.ceil(deadlineMs - beganMs));
+    // others went before it, as a circuit that is tried lets one through at a time
+    if (timeoutMs <= 0) return unavailable('timeout', `not sent within ${limits.callMs} ms`, false);
+    const credentials = await credentialsOf(timeoutMs, signal);
+    if (typeof credentials !== 'string') return credentials;
+    const headers: Record<string, string> = {
+      accept: 'application/json',
+      'x-correlation-id': headerText(request.correlationId),
+    };
+    if (credentials !== '') headers['authorization'] = credentials;
+    if (request.body !== undefined) headers['content-type'] = 'application/json';
+    const exchanged = await wire.exchange({
+      method: request.method,
+      path,
+      headers,
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      timeoutMs,
+      signal,
+    });
+    metrics.seconds.observe({ peer }, (performance.now() - beganMs) / 1000);
+    const answer = read(exchanged, request.answer);
+    if (answer.kind === 'ok' || answer.kind === 'refused') lastError = undefined;
+    else if (outcomeOf(answer) !== 'cancelled') lastError = answer.message;
+    return answer;
+  }
+
+  /** The header's value; '' for none. */
+  async function credentialsOf(timeoutMs: number, signal: AbortSignal): Promise<string | Unavailable> {
+    if (token === undefined) {
+      if (url.username === '') return '';
+      const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+      return `Basic ${Buffer.from(pair).toString('base64')}`;
+    }
+    const waited = await within(timeoutMs, signal, Promise.resolve().then(token));
+    if (waited.kind === 'cancelled') return unavailable('cancelled', 'called off', false);
+    if (waited.kind === 'value') return `Bearer ${waited.value}`;
+    const why = waited.kind === 'late' ? `not within ${timeoutMs} ms` : waited.message;
+    return unavailable('no-token', `no token to ask with: ${why}`, false);
+  }
+
+  function read<T extends TSchema>(exchanged: Exchanged, schema: T): PeerAnswer<Static<T>> {
+    if (exchanged.kind === 'failed') {
+      const { cause, message, sent } = exchanged;
+      return unavailable(cause, message, sent);
+    }
+    const { status, retryAfterMs } = exchanged;
+    const tooLarge = `The answer has more than ${limits.maxAnswerBytes} bytes.`;
+    if (status >= 200 && status < 300) {
+      const value =
+        exchanged.body === TOO_LARGE
+          ? { ok: false as const, fault: tooLarge }
+          : readAnswer(schema, exchanged.body);
+      return value.ok
+        ? { kind: 'ok', status, value: value.value }
+        : { kind: 'malformed', status, message: value.fault };
+    }
+    const message = `${status} ${exchanged.body === TOO_LARGE ? tooLarge : excerptOf(exchanged.body)}`.trim();
+    const busy = status === 429 || status === 408;
+    if (!busy && status < 500) return { kind: 'refused', status, message };
+    // who names a time to come back has not begun
+    const mayBeDone = retryAfterMs === undefined || (status !== 429 && status !== 503);
+    const answer = unavailable(busy ? 'overloaded' : 'server-error', message, mayBeDone);
+    if (retryAfterMs !== undefined) answer.retryAfterMs = retryAfterMs;
+    return answer;
+  }
+
+  async function attempts<T extends TSchema>(
+    request: PeerRequest<T>,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<PeerAnswer<Static<T>>> {
+    const { correlationId, idempotent = request.method !== 'POST' } = request;
+    const deadlineMs = performance.now() + limits.callMs;
+    let mayBeDone = false;
+    for (let tried = 1; ; tried++) {
+      const answer = await breaker
+        .execute(() => attempt(request, path, deadlineMs, signal))
+        .catch((error: unknown): Unavailable => {
+          if (!(error instanceof BrokenCircuitError)) throw error;
+          return unavailable('circuit-open', `left alone after failures: ${lastError}`, false);
+        });
+      const outcome = outcomeOf(answer);
+      metrics.requests.inc({ peer, outcome });
+      log.debug({ correlationId, method: request.method, path, outcome, tried }, 'request to a peer');
+      if (answer.kind !== 'unavailable') return answer;
+      answer.mayBeDone = mayBeDone ||= answer.mayBeDone;
+      if (!REPEATED.has(outcome)) return answer;
+      if (tried >= limits.attempts || (mayBeDone && !idempotent)) return answer;
+      const mostMs = Math.min(limits.retryMostMs, limits.retryFirstMs * 2 ** (tried - 1));
+      const pauseMs = (answer.retryAfterMs ?? 0) + random() * mostMs;
+      if (performance.now() + pauseMs >= deadlineMs) return answer;
+      await within(pauseMs, signal);
+      if (signal.aborted) return { ...answer, cause: 'cancelled' };
+    }
+  }
+
+  return {
+    async call(request) {
+      const refusedHere = (cause: UnavailableCause, message: string) => {
+        metrics.requests.inc({ peer, outcome: cause });
+        return unavailable(cause, message, false);
+      };
+      if (pending >= limits.maxPending)
+        return refusedHere('too-many', `${pending} calls of ${peer} are under way`);
+      const path = pathOf(basePath, request);
+      if (path === undefined)
+        return { kind: 'refused', status: 400, message: 'A name that no path can have.' };
+      const abort = new AbortController();
+      const callOff = () => abort.abort();
+      for (const signal of [closing.signal, request.signal]) {
+        if (signal?.aborted === true) return refusedHere('cancelled', 'called off');
+        if (signal === undefined) continue;
+        // one listener a call
+        setMaxListeners(0, signal);
+        signal.addEventListener('abort', callOff);
+      }
+      pending++;
+      try {
+        return await attempts(request, path, abort.signal);
+      } finally {
+        pending--;
+        for (const signal of [closing.signal, request.signal]) signal?.removeEventListener('abort', callOff);
+      }
+    },
+    status: () => ({
+      circuit: CIRCUIT[breaker.state],
+      ...(lastError === undefined ? {} : { error: lastError }),
+    }),
+    async close() {
+      closing.abort();
+      await wire.close();
+    },
+  };
+}
+
+function unavailable(cause: UnavailableCause, message: string, mayBeDone: boolean): Unavailable {
+  return { kind: 'unavailable', cause, message, mayBeDone };
+}
+
+function outcomeOf(answer: PeerAnswer<unknown>): PeerOutcome {
+  return answer.kind === 'unavailable' ? answer.cause : answer.kind;
+}
+
+/** Undefined for a segment that a server would take for another place. */
+function pathOf(basePath: string, { path, query }: PeerRequest<TSchema>): string | undefined {
+  if (
+    path.some((segment) => segment === '' || segment === '.' || segment === '..' || !segment.isWellFormed())
+  )
+    return undefined;
+  const text = `${basePath}/${path.map(encodeURIComponent).join('/')}`;
+  return query === undefined ? text : `${text}?${new URLSearchParams(query).toString()}`;
+}
+
+/** Those of messages over NATS may hold anything. */
+function headerText(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?');
+}
+
+type Waited<T> =
+  | { kind: 'value'; value: T }
+  | { kind: 'failed'; message: string }
+  | { kind: 'late' }
+  | { kind: 'cancelled' };
+
+/** Waits for a promise, but not longer than that, nor longer than the signal lets. */
+function within<T = never>(ms: number, signal: AbortSignal, promise?: Promise<T>): Promise<Waited<T>> {
+  return new Promise((resolve) => {
+    const settle = (waited: Waited<T>) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', cancel);
+      resolve(waited);
+    };
+    const cancel = () => settle({ kind: 'cancelled' });
+    const timer = setTimeout(() => settle({ kind: 'late' }), ms);
+    signal.addEventListener('abort', cancel);
+    if (signal.aborted) cancel();
+    promise?.then(
+      (value) => settle({ kind: 'value', value }),
+      (error: unknown) => settle({ kind: 'failed', message: (error as Error).message }),
+    );
+  });
+}
