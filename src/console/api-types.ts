@@ -54,6 +54,8 @@ export interface Explain {
   conditions: ExplainedCondition[];
   omittedConditions: number;
   dependsOn: { metadataKeys: string[] | null; applicationVersion: boolean };
+  /** where it asks for what no endpoint has; paths lead into the query */
+  hints: FaultDetail[];
 }
 
 export interface ExplainedCondition {

@@ -13,5 +13,6 @@ export {
   type QueryFault,
   type QueryLimits,
 } from './query.js';
+export { hintsOf } from './query-hints.js';
 export type { Requirement, Scalar, ValueTest } from './requirement.js';
 export type { JsonObject, JsonValue } from '../model/json.js';

@@ -1,4 +1,4 @@
-import { NO_QUERY_LIMITS, parseQuery, type Query } from '../filters/index.js';
+import { hintsOf, NO_QUERY_LIMITS, parseQuery, type Query } from '../filters/index.js';
 import { type JsonObject, type JsonValue, pointerToken } from '../model/json.js';
 import { headOf, metadataOf } from '../model/record.js';
 import type { ReadEffort, Store } from '../storage/index.js';
@@ -65,6 +65,7 @@ export async function previewQuery(
         metadataKeys: query.keys === null ? null : [...query.keys].sort(),
         applicationVersion: query.usesVersion,
       },
+      hints: hintsOf(query.source),
     },
   };
 }

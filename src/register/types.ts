@@ -1,5 +1,6 @@
 import type { Command } from '../model/command.js';
 import type { ErrorCode } from '../model/errors.js';
+import type { QueryFault } from '../filters/index.js';
 import type { LiveEvents } from '../live/index.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { JsonObject, JsonValue } from '../model/json.js';
@@ -173,6 +174,8 @@ export interface FilterPreview {
       metadataKeys: string[] | null;
       applicationVersion: boolean;
     };
+    /** where the query asks for what no endpoint has; paths are JSON pointers into it */
+    hints: QueryFault[];
   };
 }
 

@@ -233,6 +233,22 @@ filters:
   );
 });
 
+void t.test('what no endpoint has is hinted at, once', async (t) => {
+  const { url } = await startRegister(t);
+  const cwd = temporaryFolder(t);
+  const file = fileOf([
+    { name: 'a', mongoQuery: { temp: 3 } },
+    { name: 'b', mongoQuery: hotter(1) },
+  ]);
+  const first = await apply(url, cwd, file, '--yes');
+  t.equal(first.code, 0, first.stderr);
+  t.match(first.stderr, /^Hint: f\.json:7:\d+: .*no "temp".*\{"key": "temp", "value": 3\}/m);
+  t.equal(first.stderr.match(/Hint/g)?.length, 1);
+  t.equal((await filtersOf(url)).length, 2, 'it is saved all the same');
+  const again = await apply(url, cwd, file, '--yes');
+  t.notMatch(again.stderr, /Hint/);
+});
+
 void t.test('what the register refuses is told with its place, and the others are made', async (t) => {
   const { url } = await startRegister(t, { 'limits.filter-conditions': '2' });
   const cwd = temporaryFolder(t);

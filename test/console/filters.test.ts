@@ -30,8 +30,11 @@ void t.test('a filter is written with a preview, and fills up live', async (t) =
   );
   t.equal(await page.locator('.mirror mark').first().textContent(), '"$near": 1', 'and marked');
 
+  await query.fill('{"temp": 70}');
+  await preview.getByRole('note').getByText('{"key": "temp", "value": 70}').waitFor();
   await query.fill('{"metadata": {"$elemMatch": {"key": "temp", "value": {"$gte": 70}}}}');
   await preview.getByText('3 of 10 endpoints match (30%)').waitFor();
+  t.equal(await preview.getByRole('note').count(), 0, 'a hint that was followed is gone');
   await preview
     .getByRole('table', { name: 'What each condition lets through' })
     .getByText('"$gte":70')

@@ -74,6 +74,7 @@ void t.test('what a query would match, and what each condition lets through', as
     ],
     omittedConditions: 0,
     dependsOn: { metadataKeys: ['city', 'temp'], applicationVersion: true },
+    hints: [],
   });
   t.same((await h.call('POST', path, { mongoQuery: JSON.stringify(mongoQuery) })).json, answer.json);
   t.equal((await h.call('GET', '/applications/kettle/filters')).json.totalElements, 0, 'nothing was saved');
@@ -105,6 +106,11 @@ void t.test('empty queries, empty applications, no sample, very many conditions'
   t.match(whole.json, {
     matchedEndpointsCount: 40,
     explain: { dependsOn: { metadataKeys: null, applicationVersion: false } },
+  });
+  const unknown = await h.call('POST', path, { mongoQuery: '{"temp": 3}' });
+  t.match(unknown.json, {
+    matchedEndpointsCount: 0,
+    explain: { hints: [{ path: '/temp', message: /no "temp".*\{"key": "temp", "value": 3\}/ }] },
   });
   const many = await h.call('POST', path, {
     mongoQuery: { $or: Array.from({ length: 130 }, (_none, i) => temp({ $eq: i })) },

@@ -10,7 +10,8 @@ export function addFilters(program: Command, exit: Exit): void {
       `Makes the saved filters of an application those of a file, which has the form
   {"applicationName":"demo","filters":[{"name":"hot","description":"90 degrees and more","mongoQuery":{...}}]}
 or the same as YAML. Shows the difference and asks; then saves what is new or has changed, and waits until all are
-active. Filters are the same by their name; those that the file does not name stay, unless --prune deletes them.`,
+active. Filters are the same by their name; those that the file does not name stay, unless --prune deletes them.
+Where a query asks for a field that no endpoint has, a hint says so.`,
     )
     .addOption(urlOption())
     .addOption(tokenOption())

@@ -1,14 +1,15 @@
+import { hintsOf } from '../../filters/index.js';
 import type { AskDeps } from '../ask.js';
 import { CliFailure, EXIT } from '../failure.js';
 import { addressOf, createHttpClient } from '../http.js';
 import { onInterrupt } from '../interrupt.js';
 import { createPatience } from '../patience.js';
 import { createProgressView } from '../progress-view.js';
-import { duration, grouped } from '../text.js';
+import { duration, grouped, printable } from '../text.js';
 import { applyChanges, summaryOf } from './apply-changes.js';
 import { confirm } from './confirm.js';
-import { compare, isDifferent, renderDifference, type SavedFilter } from './difference.js';
-import { readFilterFile } from './filter-file.js';
+import { compare, type Difference, isDifferent, renderDifference, type SavedFilter } from './difference.js';
+import { type FilterFile, readFilterFile } from './filter-file.js';
 import { createRegisterFilters, type RegisterFilters } from './register-filters.js';
 import { untilActive } from './until-active.js';
 
@@ -23,6 +24,8 @@ export interface FiltersFlags {
   wait: boolean;
   retryFor: number;
 }
+
+const SHOWN_HINTS = 20;
 
 /** What `--dry-run` answers when there is something to do. */
 const DIFFERENT = 2;
@@ -47,6 +50,7 @@ export async function applyFilters(file: string, flags: FiltersFlags): Promise<n
     const difference = compare(wanted.filters, await filters.list());
     process.stdout.write(`Filters of ${wanted.application} at ${addressOf(flags.url)}\n`);
     process.stdout.write(renderDifference(difference, prune));
+    for (const hint of hintsFor(difference, wanted)) process.stderr.write(`${hint}\n`);
     const different = isDifferent(difference, prune);
     if (flags.dryRun === true) return different ? DIFFERENT : EXIT.ok;
     const there = difference.unchanged;
@@ -91,6 +95,17 @@ export async function applyFilters(file: string, flags: FiltersFlags): Promise<n
     process.stdout.write(`${grouped(all.length)} filters active, after ${took}.\n`);
     return code;
   }
+}
+
+/** Where queries that would be saved ask for what no endpoint has, with its place in the file. */
+function hintsFor({ added, changed }: Difference, file: FilterFile): string[] {
+  const hints = [...added, ...changed.map(({ wanted }) => wanted)].flatMap(({ mongoQuery, path }) =>
+    hintsOf(mongoQuery).map((hint) =>
+      printable(`Hint: ${file.placeOf(`${path}/mongoQuery${hint.path}`)}: ${hint.message}`),
+    ),
+  );
+  const shown = hints.slice(0, SHOWN_HINTS);
+  return hints.length > shown.length ? [...shown, `and ${hints.length - shown.length} more hints`] : shown;
 }
 
 async function isWanted(signal: AbortSignal): Promise<boolean> {

@@ -26,9 +26,18 @@ export function PreviewPanel({ preview, ready }: { preview: Loaded<Preview | und
 }
 
 function PreviewResult({ preview: { matchedEndpointsCount, sample, explain } }: { preview: Preview }) {
-  const { endpoints } = explain;
+  const { endpoints, hints } = explain;
   return (
     <>
+      {hints.length > 0 && (
+        <div class="note note-warn" role="note" aria-label="Hints on the query">
+          {hints.map(({ path, message }) => (
+            <p key={path}>
+              <Text>{message}</Text>
+            </p>
+          ))}
+        </div>
+      )}
       <p class="match-count" role="status">
         <strong>{formatNumber(matchedEndpointsCount)}</strong> of {formatCount(endpoints, 'endpoint')} match
         {endpoints > 0 && <span class="muted"> ({formatShare(matchedEndpointsCount / endpoints)})</span>}

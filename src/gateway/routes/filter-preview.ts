@@ -83,6 +83,16 @@ const Explain = named(
           'Once it is saved and active, an update that changes none of these does not evaluate the filter.',
       },
     ),
+    hints: Type.Array(
+      closedObject({
+        path: Type.String({ description: 'JSON pointer into `mongoQuery`.' }),
+        message: Type.String({ description: 'What is missing, and what to write.' }),
+      }),
+      {
+        description:
+          'Where the query asks for a field that no endpoint has, such as `{"temp": 3}` for a metadata key: it counts as missing. At most 20.',
+      },
+    ),
   }),
 );
 
@@ -128,6 +138,7 @@ export const previewFilter = defineRoute({
           ],
           omittedConditions: 0,
           dependsOn: { metadataKeys: ['temp'], applicationVersion: false },
+          hints: [],
         },
       },
     },
@@ -159,7 +170,7 @@ function* previewParts(
   included: Included,
   filters: readonly (readonly string[])[],
 ): Generator<Uint8Array, void> {
-  const { endpoints, read, conditions, omittedConditions, dependsOn } = explain;
+  const { endpoints, read, conditions, omittedConditions, dependsOn, hints } = explain;
   yield Buffer.from(`{"matchedEndpointsCount":${matchedEndpointsCount},"sample":[`);
   for (let i = 0; i < sample.length; i++) {
     const json = endpointJson(sample[i]!, included, filters[i] ?? []);
@@ -171,6 +182,7 @@ function* previewParts(
     conditions,
     omittedConditions,
     dependsOn,
+    hints,
   };
   yield Buffer.from(`],"explain":${JSON.stringify(shown)}}`);
 }
