@@ -39,6 +39,15 @@ export interface WorkerPool {
 }
 
 /**
+ * Piscina tries `require` before `import`. Node 20 ends the whole process when a thread that loads an ES module by
+ * `require` is told to stop meanwhile ("v8::Module::IsGraphAsync must be used on an instantiated module"): a service that
+ * is stopped right after it was started.
+ */
+const IMPORT_ONLY = process.allowedNodeEnvironmentFlags.has('--experimental-require-module')
+  ? ['--no-experimental-require-module']
+  : [];
+
+/**
  * A thread that dies is replaced; what it had rejects. One register a pool: threads know filter sets by epoch only.
  *
  * `inPlace: false`: small batches go to the threads, too.
@@ -50,6 +59,7 @@ export function createWorkerPool(threads: number, options: { inPlace?: boolean }
     minThreads: threads,
     maxThreads: threads,
     recordTiming: false,
+    execArgv: [...process.execArgv, ...IMPORT_ONLY],
   });
   // of a thread that died with nothing to do: Piscina has replaced it, and nobody waits; unheard, it would end the process
   piscina.on('error', () => undefined);
