@@ -179,6 +179,11 @@ export interface Store {
   /** A random secret of this installation (32 bytes), made at the first call and the same ever after, for every replica. */
   secret(name: string): Promise<Uint8Array>;
 
+  /** A text of this installation, the same for every replica; `undefined` when there is none of that name. */
+  getText(name: string): Promise<string | undefined>;
+  /** Writes one, new or again; up to some megabytes. */
+  putText(name: string, text: string): Promise<void>;
+
   /** Resolves when the storage answers. */
   ping(): Promise<void>;
   /** Ends after what is under way; later calls reject. */

@@ -235,6 +235,10 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       });
     },
 
+    getText: (name) => read(() => tables.meta.getBinary(textKey(name))?.toString('utf8')),
+    putText: (name, text) =>
+      writer.transact(() => void tables.meta.put(textKey(name), Buffer.from(text, 'utf8'))),
+
     ping: () => read(() => void tables.meta.getBinary('format')),
     close() {
       closing ??= (async () => {
@@ -249,6 +253,10 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       return closing;
     },
   };
+}
+
+function textKey(name: string): string[] {
+  return ['text', name];
 }
 
 function firstOf<T>(all: Iterable<T>, limit: number): T[] {

@@ -62,7 +62,7 @@ export const PURPOSES = {
   answerDates: 'such answers by date: what is to be forgotten',
   secrets: 'secrets of this installation by name',
   tombstones: 'unregistered endpoints by date: what is to be forgotten',
-  meta: 'format of the data',
+  meta: 'format of the data, how far its keeping is, and texts by name',
 } as const;
 
 export type Tables = Record<keyof typeof PURPOSES, Table>;

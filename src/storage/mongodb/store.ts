@@ -133,6 +133,8 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     countAnswers: () => calls.run(() => answerStore.countAnswers(db)),
     expireAnswers: (createdBeforeMs) => calls.run(() => answerStore.expireAnswers(db, createdBeforeMs)),
     secret: (name) => calls.run(() => taskStore.getSecret(db, name)),
+    getText: (name) => calls.run(() => taskStore.getText(db, name)),
+    putText: (name, text) => calls.run(() => taskStore.putText(db, name, text)),
     ping: () => calls.run(async () => void (await db.command({ ping: 1 }))),
     close: async () => {
       clearInterval(purging);

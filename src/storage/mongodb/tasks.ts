@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Collection, Db } from 'mongodb';
+import type { Collection, Db, Filter, WithoutId } from 'mongodb';
 import type { StoredTask } from '../port.js';
 import { isDuplicateKey } from './errors.js';
 
@@ -15,6 +15,11 @@ interface TaskDocument {
 interface SecretDocument {
   _id: string;
   secret: Uint8Array;
+}
+
+interface TextDocument {
+  _id: string;
+  text: string;
 }
 
 const SECRET_BYTES = 32;
@@ -36,13 +41,20 @@ export async function putTask(
   db: Db,
   { id, application, createdMs, complete, body }: StoredTask,
 ): Promise<void> {
-  const replacement = { application, created: createdMs, complete, body };
+  await put(tasks(db), { _id: id, application, created: createdMs, complete, body });
+}
+
+async function put<T extends { _id: string }>(
+  collection: Collection<T>,
+  { _id, ...replacement }: T,
+): Promise<void> {
+  const filter = { _id } as Filter<T>;
   try {
-    await tasks(db).replaceOne({ _id: id }, replacement, { upsert: true });
+    await collection.replaceOne(filter, replacement, { upsert: true });
   } catch (error) {
     // Two upserts at the same time: now there is one to replace.
     if (!isDuplicateKey((error as { code?: unknown }).code)) throw error;
-    await tasks(db).replaceOne({ _id: id }, replacement);
+    await collection.replaceOne(filter, replacement);
   }
 }
 
@@ -71,4 +83,16 @@ export async function getSecret(db: Db, name: string): Promise<Uint8Array> {
     if (!isDuplicateKey((error as { code?: unknown }).code)) throw error;
     return new Uint8Array((await getOrMake())!.secret);
   }
+}
+
+export async function getText(db: Db, name: string): Promise<string | undefined> {
+  return (await texts(db).findOne({ _id: name }))?.text;
+}
+
+export async function putText(db: Db, name: string, text: string): Promise<void> {
+  await put(texts(db), { _id: name, text });
+}
+
+function texts(db: Db): Collection<TextDocument> {
+  return db.collection<TextDocument>('texts');
 }

@@ -214,6 +214,21 @@ export function filterContract(t: Test, open: OpenStore): void {
     t.not(Buffer.from(a).toString('hex'), Buffer.from(other).toString('hex'));
   });
 
+  void t.test('texts by name', async (t) => {
+    const { store, reopen } = await open(t);
+    t.equal(await store.getText('a'), undefined);
+    await store.putText('a', 'ü');
+    await store.putText('__proto__', '');
+    const long = 'x€'.repeat(1_000_000);
+    await Promise.all([store.putText('a', long), store.putText('b', '2')]);
+    t.equal((await store.getText('a')) === long, true);
+    const again = await reopen();
+    t.equal((await again.getText('a')) === long, true);
+    t.equal(await again.getText('b'), '2');
+    t.equal(await again.getText('__proto__'), '');
+    t.equal(await again.getText('c'), undefined);
+  });
+
   void t.test('a store says its indexes, answers a ping, and refuses calls after its end', async (t) => {
     const { store, reopen } = await open(t);
     t.ok(store.indexes.length > 0);
