@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Collection, Db, Filter, WithoutId } from 'mongodb';
+import type { Collection, Db, Filter } from 'mongodb';
 import type { StoredTask } from '../port.js';
 import { isDuplicateKey } from './errors.js';
 
