@@ -81,6 +81,23 @@ export function useThrottled(action: () => void, ms: number): () => void {
   }, [ms]);
 }
 
+/** Calls `action` every `ms` while somebody may be looking, and when the page is looked at again: for what no event tells. */
+export function useNowAndThen(action: () => void, ms: number): void {
+  const latest = useRef(action);
+  latest.current = action;
+  useEffect(() => {
+    const act = (): void => {
+      if (document.visibilityState === 'visible') latest.current();
+    };
+    const timer = setInterval(act, ms);
+    document.addEventListener('visibilitychange', act);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', act);
+    };
+  }, [ms]);
+}
+
 /** `value` as it was when it last stayed the same for `ms`. */
 export function useSettled<T>(value: T, ms: number): T {
   const [settled, setSettled] = useState(value);

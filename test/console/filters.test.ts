@@ -110,3 +110,31 @@ void t.test('a filter is changed, refused and deleted', async (t) => {
   await page.getByRole('link', { name: 'taken' }).waitFor();
   t.equal(await page.getByRole('link', { name: 'hot' }).count(), 0);
 });
+
+void t.test('filters that are made, changed and deleted elsewhere are seen', async (t) => {
+  const c = await startConsole(t);
+  if (c === undefined) return;
+  for (const temp of [1, 50, 95]) await c.register(`k-${temp}`, { temp });
+  const above = (than: number) => ({ metadata: { $elemMatch: { key: 'temp', value: { $gt: than } } } });
+  const page = await c.open('#/filters');
+  await page.getByText('No filter is saved yet.').waitFor();
+  await untilLive(page, 1);
+  const { id } = (await c.call('POST', 'applications/demo/filters', {
+    name: 'hot',
+    mongoQuery: above(90),
+  })) as { id: string };
+  await page.getByRole('row', { name: /^hot active 1/ }).waitFor();
+  const one = await c.open(`#/filters/demo/${id}`);
+  await one.getByRole('heading', { name: 'hot', level: 1 }).waitFor();
+  await untilLive(one, 2);
+  const path = `applications/demo/filters/${id}`;
+  await c.call('PATCH', path, { mongoQuery: above(10) });
+  await page.getByRole('row', { name: /^hot active 2/ }).waitFor();
+  await one.getByRole('status', { name: 'Member count' }).getByText('2', { exact: true }).waitFor();
+  await c.call('PATCH', path, { name: 'warm', description: 'said later' });
+  await page.getByRole('row', { name: /^warm said later active 2/ }).waitFor();
+  await one.getByRole('heading', { name: 'warm', level: 1 }).waitFor();
+  await c.call('DELETE', path);
+  await page.getByText('No filter is saved yet.').waitFor();
+  await one.getByText('There is no such filter, or not any more.').waitFor();
+});

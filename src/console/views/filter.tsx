@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { Fault } from '../api-types.js';
 import { useDeps, useOwnFeed } from '../deps.js';
 import { formatJson, formatNumber } from '../format.js';
-import { useLoad, useThrottled } from '../load.js';
+import { useLoad, useNowAndThen, useThrottled } from '../load.js';
 import { deleteFilter, getFilter, listEndpoints } from '../operations.js';
 import { Empty, Loading, Text, When } from '../parts/basics.js';
 import { Confirm } from '../parts/dialog.js';
@@ -12,7 +12,7 @@ import { FaultNote } from '../parts/fault-note.js';
 import { LiveBadge } from '../parts/live-badge.js';
 import { go } from '../router.js';
 import { routeHref } from '../route.js';
-import { FilterState } from './filters.js';
+import { FilterState, RENAMED_MS } from './filters.js';
 
 const READ_AGAIN_MS = 500;
 const PENDING_MS = 500;
@@ -40,6 +40,7 @@ export function FilterView({ app, id }: { app: string; id: string }) {
   useEffect(() => {
     if (feed.missed > 0) readAgain();
   }, [feed.missed, readAgain]);
+  useNowAndThen(filter.reload, RENAMED_MS);
   useEffect(() => {
     if (filter.value?.status !== 'pending' || filter.value.fault !== undefined) return;
     const timer = setTimeout(filter.reload, PENDING_MS);

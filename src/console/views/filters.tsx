@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import type { Filter } from '../api-types.js';
 import { useDeps } from '../deps.js';
 import { formatCount, formatNumber, formatSpan, formatValue } from '../format.js';
-import { useLoad, useThrottled } from '../load.js';
+import { useLoad, useNowAndThen, useThrottled } from '../load.js';
 import { listFilters } from '../operations.js';
 import { Empty, Loading, StatusBadge, Text, When } from '../parts/basics.js';
 import { FaultNote } from '../parts/fault-note.js';
@@ -15,6 +15,8 @@ import { useTyped } from '../typed.js';
 const PAGE = 50;
 const COUNT_AGAIN_MS = 2000;
 const PENDING_MS = 700;
+/** Another name or description is no event. */
+export const RENAMED_MS = 5000;
 const QUERY_CHARACTERS = 90;
 
 type Params = Readonly<Record<string, string>>;
@@ -41,6 +43,7 @@ export function Filters({ params }: { params: Params }) {
   useEffect(() => {
     if (feed.missed > 0) countAgain();
   }, [feed.missed, countAgain]);
+  useNowAndThen(page.reload, RENAMED_MS);
   const pending = value?.content.some(({ status, fault: why }) => status === 'pending' && why === undefined);
   useEffect(() => {
     if (pending !== true) return;
