@@ -54,8 +54,12 @@ export async function openFolder(url: string): Promise<OpenFolder> {
       // The writer groups by itself. With it, lmdb-js makes a promise of its own, which a failed commit rejects unheard.
       eventTurnBatching: false,
     });
-    const tables = openTables(env);
-    const fence = openFence(env);
+    const opening = env;
+    // one flush for all that are new, not one for each
+    const { tables, fence } = opening.transactionSync(() => ({
+      tables: openTables(opening),
+      fence: openFence(opening),
+    }));
     await checkFormat(env, tables, folder);
     flushFolder(folder);
     const opened = { env, unlock };
