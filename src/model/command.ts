@@ -21,12 +21,15 @@ interface CommandHead {
 
 /** What a command wishes. Texts named `...Text` are JSON that was parsed strictly before. */
 export type Wish =
-  /** `relations`: endpoints that it is linked with already, for its event */
+  /**
+   * `tokenHash`: claims the token, which no other endpoint of the application may have; absent: others keep tokens apart.
+   * `relations`: endpoints that it is linked with already, for its event
+   */
   | {
       type: 'register';
       version: VersionRef;
       metadataText: string;
-      tokenHash: string;
+      tokenHash?: string;
       task?: string;
       relations?: readonly string[];
     }
@@ -80,7 +83,7 @@ export function writeCommand(frame: FrameWriter, command: Command, before: Comma
       writeVersion(frame, command.version);
       frame
         .text(command.metadataText)
-        .text(command.tokenHash)
+        .text(command.tokenHash ?? '')
         .text(command.task ?? '')
         .u32(command.relations?.length ?? 0);
       for (const endpointId of command.relations ?? []) frame.text(endpointId);
@@ -143,8 +146,9 @@ function readWish(frame: FrameReader, type: Wish['type']): Wish {
         type,
         version: readVersion(frame),
         metadataText: frame.text(),
-        tokenHash: frame.text(),
       };
+      const tokenHash = frame.text();
+      if (tokenHash !== '') wish.tokenHash = tokenHash;
       const task = frame.text();
       if (task !== '') wish.task = task;
       const relations = readTexts(frame, frame.u32());

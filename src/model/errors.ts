@@ -15,6 +15,7 @@ export const ERRORS = {
     400,
     'An endpoint id has 1 to 256 characters out of a-z, A-Z, 0-9, ".", "_", "~" and "-", and is not "." or "..".',
   ],
+  'token-refused': [400, 'Credential management does not take this token, or this endpoint id.'],
   'too-many-keys': [400, 'The endpoint would have more metadata keys than are allowed.'],
   'nested-too-deep': [400, 'The value is nested deeper than is allowed.'],
   unauthenticated: [401, 'A valid access token is needed: Authorization: Bearer <token>.'],
@@ -58,6 +59,10 @@ export const ERRORS = {
   'storage-unavailable': [
     503,
     'The storage is away. Nothing was changed, or it is unknown whether it was. Try again shortly.',
+  ],
+  'credentials-unavailable': [
+    503,
+    'Credential management, which issues tokens, is away or did not answer. Nothing was registered. Try again shortly.',
   ],
   stopping: [503, 'The service is stopping. Try again shortly.'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;

@@ -13,12 +13,12 @@ export interface Done {
 }
 
 /**
- * Nothing is known to have been done, for a cause on our side: storage away, queue full, stopping. The same may be
+ * Nothing is known to have been done, for a cause on our side: storage or a peer away, queue full, stopping. The same may be
  * asked again.
  */
 export interface Retry {
   kind: 'retry';
-  code: 'overloaded' | 'storage-unavailable' | 'stopping' | 'internal';
+  code: 'overloaded' | 'storage-unavailable' | 'credentials-unavailable' | 'stopping' | 'internal';
   message: string;
 }
 

@@ -1,6 +1,4 @@
-import { randomUUID } from 'node:crypto';
 import type { QueryLimits } from '../filters/index.js';
-import { ENDPOINT_TOKEN, isEndpointId } from '../model/endpoint.js';
 import { refuse } from '../model/errors.js';
 import { type Answer, ok, type Outcome } from '../model/outcome.js';
 import { headOf, isTombstone } from '../model/record.js';
@@ -12,75 +10,21 @@ import { guarded, unavailable } from './guarded.js';
 import { conditionsOf } from './list-query.js';
 import type { Pipeline } from './pipeline.js';
 import type { RunningRelations } from './relations.js';
-import type { RegistrationRelation } from './relation-types.js';
-import type { Tokens } from './tokens.js';
-import type { CallContext, Endpoints, ListQuery, Registration } from './types.js';
+import type { CallContext, Endpoints, ListQuery } from './types.js';
 
 export interface EndpointsDeps {
   store: Store;
   pipeline: Pipeline;
   catalogue: () => Catalogue;
   filters: FilterIndex;
-  tokens: Tokens;
-  relations: Pick<RunningRelations, 'attach' | 'detach' | 'drop'>;
+  register: Endpoints['register'];
+  relations: Pick<RunningRelations, 'drop'>;
   /** of queries and patterns in lists */
   limits: () => QueryLimits;
-  now: () => number;
 }
 
 export function createEndpoints(deps: EndpointsDeps): Endpoints {
   const { store, pipeline } = deps;
-
-  const register: Endpoints['register'] = async (context, registration) => {
-    const version = deps.catalogue().version(registration.versionName);
-    if (version === undefined || (context.tenant !== undefined && version.tenant !== context.tenant)) {
-      return refuse(
-        'application-version-not-found',
-        `There is no application version "${registration.versionName}".`,
-      );
-    }
-    const endpointId = registration.endpointId ?? context.requestId ?? randomUUID();
-    const token = registration.endpointToken ?? madeToken(context);
-    const fault = registrationFault({ ...registration, endpointId, endpointToken: token });
-    if (fault !== undefined) return fault;
-    const outcome = await submitWith(registration.relations ?? [], {
-      type: 'register',
-      endpointId,
-      correlationId: context.correlationId,
-      timestampMs: deps.now(),
-      version,
-      metadataText: JSON.stringify(registration.metadata),
-      tokenHash: deps.tokens.hash(version.application, token),
-      ...(context.requestId === undefined ? {} : { task: context.requestId }),
-    });
-    if (outcome.kind === 'refused' || outcome.kind === 'retry') return outcome;
-    return ok({ endpointId, token });
-  };
-
-  function madeToken({ requestId }: CallContext): string {
-    return requestId === undefined ? deps.tokens.make() : deps.tokens.makeFor(requestId);
-  }
-
-  /**
-   * Links first, to the very registration that is to come: until it is there nobody sees them, and a crash in between
-   * leaves nothing that anybody sees. So an endpoint is registered with all of its relations, or not at all.
-   */
-  async function submitWith(
-    relations: readonly RegistrationRelation[],
-    command: Extract<Command, { type: 'register' }>,
-  ): Promise<Outcome> {
-    if (relations.length === 0) return inRegistration(await pipeline.submit(command));
-    const { tenant } = command.version;
-    const end = { endpointId: command.endpointId, createdMs: command.timestampMs };
-    const attached = await deps.relations.attach(tenant, end, relations, command.task);
-    if (attached.kind !== 'ok') return attached;
-    const others = attached.value.map(({ from, to }) =>
-      from.endpointId === end.endpointId ? to.endpointId : from.endpointId,
-    );
-    const outcome = await pipeline.submit({ ...command, relations: [...new Set(others)] });
-    if (isUndone(outcome)) await deps.relations.detach(tenant, attached.value);
-    return inRegistration(outcome);
-  }
 
   const submit: Endpoints['submit'] = (command) =>
     command.type === 'unregister' ? unregister(command) : pipeline.submit(command);
@@ -180,39 +124,13 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
   }
 
   return {
-    register,
+    register: deps.register,
     submit,
     get,
     filterIds,
     list,
     metadataKeys,
   };
-}
-
-/** Whether it is certain that this very registration did not come to be. Of other failures nothing is known. */
-function isUndone(outcome: Outcome): boolean {
-  if (outcome.kind === 'retry') return outcome.code === 'overloaded' || outcome.code === 'stopping';
-  return outcome.kind !== 'applied';
-}
-
-/** What the pipeline says is about the metadata. */
-function inRegistration(outcome: Outcome): Outcome {
-  if (outcome.kind !== 'refused' || outcome.details === undefined) return outcome;
-  const details = outcome.details.map(({ path, message }) => ({ path: `/metadata${path}`, message }));
-  return { ...outcome, details };
-}
-
-/** What is wrong with the form of a registration's id and token, if anything. */
-export function registrationFault(registration: Pick<Registration, 'endpointId' | 'endpointToken'>) {
-  if (registration.endpointId !== undefined && !isEndpointId(registration.endpointId))
-    return refuse('invalid-endpoint-id');
-  if (registration.endpointToken !== undefined && !ENDPOINT_TOKEN.test(registration.endpointToken)) {
-    return refuse(
-      'invalid-body',
-      'An endpoint token has 1 to 256 characters, and none of "+", "#", "/" and ".".',
-    );
-  }
-  return undefined;
 }
 
 function isOf(record: Uint8Array, context: CallContext): boolean {

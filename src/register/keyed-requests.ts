@@ -4,11 +4,12 @@ import { refuse } from '../model/errors.js';
 import { ok, retry } from '../model/outcome.js';
 import type { Store } from '../storage/index.js';
 import { guarded } from './guarded.js';
+import { createSeal } from './seal.js';
 import type { KeyedRequests } from './types.js';
 
 export interface KeyedRequestsDeps {
   store: Store;
-  /** at least 32 bytes: from it and the key, ids are made */
+  /** at least 32 bytes: from it and the key, ids are made; answers are sealed with it, since they may show a token */
   secret: Uint8Array;
   now: () => number;
   log: Logger;
@@ -31,20 +32,22 @@ const LIMIT = 1_000_000;
  * storage that went away) the request is done again under the same id, and finds what it did itself.
  */
 export function createKeyedRequests(deps: KeyedRequestsDeps): RunningKeyedRequests {
-  const { store, now, log, limit = LIMIT } = deps;
+  const { store, secret, now, log, limit = LIMIT } = deps;
+  const seal = createSeal(secret);
   const underWay = new Map<string, { fingerprint: string; answer: ReturnType<KeyedRequests['once']> }>();
   let timer: NodeJS.Timeout | undefined;
 
   const once: KeyedRequests['once'] = (context, { key, content }, work) => {
     const id = hash(JSON.stringify([context.tenant ?? null, key]));
-    const fingerprint = hash(content);
+    // keyed, too: what is asked may hold a token that is short
+    const fingerprint = createHmac('sha256', secret).update(content).digest('base64url');
     const running = underWay.get(id);
     if (running !== undefined)
       return running.fingerprint === fingerprint ? running.answer : Promise.resolve(reused());
     const answer = guarded(async () => {
       const kept = await store.getAnswer(id);
       if (kept !== undefined && kept.createdMs >= now() - DAY_MS)
-        return kept.fingerprint === fingerprint ? ok(kept.answer) : reused();
+        return kept.fingerprint === fingerprint ? ok(seal.open(kept.answer)) : reused();
       if (kept !== undefined) await store.expireAnswers(now() - DAY_MS);
       if ((await store.countAnswers()) >= limit) {
         return retry(
@@ -52,10 +55,11 @@ export function createKeyedRequests(deps: KeyedRequestsDeps): RunningKeyedReques
           `The answers of ${limit} requests with an Idempotency-Key are kept already, each for 24 h. Nothing was done: send it without the header, or later.`,
         );
       }
-      const done = await work(requestIdOf(deps.secret, id, fingerprint));
+      const done = await work(requestIdOf(secret, id, fingerprint));
       if (!done.keep) return ok(done.answer);
-      const first = await store.putAnswer({ id, createdMs: now(), fingerprint, answer: done.answer });
-      return first.fingerprint === fingerprint ? ok(first.answer) : reused();
+      const answer = seal.close(done.answer);
+      const first = await store.putAnswer({ id, createdMs: now(), fingerprint, answer });
+      return first.fingerprint === fingerprint ? ok(seal.open(first.answer)) : reused();
     }).finally(() => underWay.delete(id));
     underWay.set(id, { fingerprint, answer });
     return answer;

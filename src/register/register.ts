@@ -14,13 +14,16 @@ import { createFilterSets } from './filter-sets.js';
 import { createFilters } from './filters.js';
 import { createKeyedRequests } from './keyed-requests.js';
 import { createPipelineMetrics, watchFilterSets, watchRelations } from './metrics.js';
+import { createOwnTokens } from './own-tokens.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
 import { createRecalculation } from './recalculation.js';
 import { createRecalculationMetrics } from './recalculation-metrics.js';
 import { createRelationRounds } from './relation-rounds.js';
 import { createRelations } from './relations.js';
+import { createRegistrations } from './registrations.js';
 import { SET_ASIDE, setAside, takeBack } from './saved-queries.js';
-import { createTokens } from './tokens.js';
+import { createSeal } from './seal.js';
+import type { TokenIssuer } from './token-issuer.js';
 import type { EventSink, Register } from './types.js';
 
 /** Takes a millisecond or two, in which no batch begins. */
@@ -39,6 +42,8 @@ export interface RegisterDeps {
   catalogue: () => Catalogue;
   /** read whenever needed, so that a reload is taken up */
   settings: () => RegisterSettings;
+  /** who issues tokens; absent: this service itself */
+  issuer?: TokenIssuer;
   log: Logger;
   metrics: Registry;
   now?: () => number;
@@ -159,7 +164,9 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     ...Array.from(unreadable, ([filter, reason]) => setAside(filter, reason, savedQueries)),
     ...readableAgain.map((filter) => takeBack(filter, savedQueries)),
   ]);
-  const tokens = createTokens(await store.secret('endpoint-tokens'));
+  const tokenSecret = await store.secret('endpoint-tokens');
+  const issuer = deps.issuer ?? createOwnTokens(tokenSecret);
+  const limits = () => settings().limits;
   const rounds = createRelationRounds({
     store,
     queueLimit: () => settings().queueLimit,
@@ -174,7 +181,9 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     store,
     pipeline,
     catalogue,
-    tokens,
+    issuer,
+    limits,
+    seal: createSeal(tokenSecret),
     now,
     retentionMs: () => settings().batchTaskRetentionMs,
     log,
@@ -190,10 +199,9 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       pipeline,
       catalogue,
       filters: index,
-      tokens,
+      register: createRegistrations({ store, pipeline, catalogue, issuer, relations, limits, now, log }),
       relations,
       limits: () => settings().filters,
-      now,
     }),
     filters: createFilters({
       store,

@@ -173,8 +173,8 @@ class EndpointChange {
       application,
       version,
       versionSinceMs: command.timestampMs,
-      tokenHash: command.tokenHash,
     };
+    if (command.tokenHash !== undefined) head.tokenHash = command.tokenHash;
     if (command.task !== undefined) head.task = command.task;
     const live: LiveEndpoint = {
       head,

@@ -1,3 +1,4 @@
+export { metadataFault } from './metadata-change.js';
 export { createWorkerPool, type WorkerPool } from './pool.js';
 export type {
   EvaluatedGroup,

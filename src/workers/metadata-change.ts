@@ -97,6 +97,12 @@ export function initialMetadata(metadata: JsonObject, limits: LimitChecks): Meta
   return checkMetadata(metadata, { added: Object.keys(metadata), updated: [], removed: [] }, limits);
 }
 
+/** Why the metadata of a registration will be refused, if it will. O(metadata). */
+export function metadataFault(metadata: JsonObject, limits: EndpointLimits): Refusal | undefined {
+  const initial = initialMetadata(metadata, prepareLimits(limits));
+  return initial.kind === 'refused' ? initial : undefined;
+}
+
 /** Limits made ready for use. */
 export interface LimitChecks extends EndpointLimits {
   keyPattern: RegExp;

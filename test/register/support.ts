@@ -17,6 +17,7 @@ import {
   type FilterView,
   type RegisterSettings,
   type RunningRegister,
+  type TokenIssuer,
 } from '../../src/register/index.js';
 import { openStore, type Store } from '../../src/storage/index.js';
 import { createWorkerPool } from '../../src/workers/index.js';
@@ -64,6 +65,10 @@ export interface StartOptions {
   /** small batches computed without a thread; not unless it is wished, so that the threads are tried */
   inPlace?: boolean;
   log?: Logger;
+  /** of tokens; the register itself unless given */
+  issuer?: TokenIssuer;
+  /** of MongoDB; the embedded store in the folder unless given */
+  storageUrl?: string;
 }
 
 /** A register on the embedded store in a folder of its own, with real workers. */
@@ -78,7 +83,10 @@ export async function startIn(
   folder: string,
   options: StartOptions,
 ): Promise<Running> {
-  const store = await openStore({ url: `file:${folder}`, durability: 'async' });
+  const store = await openStore({
+    url: options.storageUrl ?? `file:${folder}`,
+    durability: 'async',
+  });
   const pool = createWorkerPool(options.threads ?? 2, { inPlace: options.inPlace ?? false });
   const events: EventGroup[] = [];
   let doubts = 0;
@@ -105,6 +113,7 @@ export async function startIn(
     log: options.log ?? pino({ level: 'silent' }),
     metrics,
     ...(options.now === undefined ? {} : { now: options.now }),
+    ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
   });
   if (options.resume !== false) await register.resume();
   let stopped: Promise<void> | undefined;
