@@ -170,6 +170,11 @@ export const serviceSettings: readonly Setting[] = [
     type: token,
     doc: 'A JetStream stream that this service keeps over its event subjects, created when absent: events then count as published when the stream has them.',
   }),
+  setting('nats.jetstream.sync-always', 'nats.jetstream.syncAlways', {
+    type: types.boolean,
+    default: false,
+    doc: 'Says that each NATS server is configured with `jetstream { sync_interval: always }`: it flushes an event to disk before it acknowledges it. The register can not see that, and warns at start otherwise.',
+  }),
   setting('service.instance.name', 'service.instanceName', {
     type: token,
     default: 'epr',

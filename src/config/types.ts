@@ -90,7 +90,7 @@ export interface Config {
     readonly nkeySeedFile?: string;
     /** Present: a connection without TLS is refused. */
     readonly tls?: NatsTlsConfig;
-    readonly jetstream: { readonly eventsStream?: string };
+    readonly jetstream: { readonly eventsStream?: string; readonly syncAlways: boolean };
   };
   readonly service: {
     readonly instanceName: string;

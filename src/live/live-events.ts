@@ -314,7 +314,7 @@ export function outboxBehindLog(
   live: Pick<LiveEventLog, 'logged'>,
 ): Pick<Store, 'readOutbox' | 'clearOutbox'> {
   return {
-    readOutbox: (limit, after) => store.readOutbox(limit, after),
+    readOutbox: (limit, after, maxBytes) => store.readOutbox(limit, after, maxBytes),
     async clearOutbox(positions: readonly OutboxPosition[]) {
       await live.logged();
       await store.clearOutbox(positions);

@@ -1,6 +1,6 @@
 import type { NatsConnection, Subscription } from 'nats';
 import type { Logger } from 'pino';
-import { streamsOver } from './jetstream-api.js';
+import { type StreamConfig, streamsOver } from './jetstream-api.js';
 import { covers } from './subjects.js';
 
 /** Knows which of our subjects a JetStream stream captures, and so acknowledges. */
@@ -16,10 +16,14 @@ export interface Captures {
 }
 
 export interface CapturesDeps {
-  /** ours, as patterns */
+  /** ours, as patterns; the first is that of the events */
   subjects: readonly string[];
-  /** Done first on each connection; false: not possible now, try again. Before it is done nothing is known. */
+  /** Patterns that count as captured whatever is found: without an acknowledgement, what is published there is not certain. */
+  required: readonly string[];
+  /** Done before each look; false: not possible now. Then nothing is known. */
   prepare: (connection: NatsConnection) => Promise<boolean>;
+  /** told of the streams over the first subject */
+  found: (streams: readonly StreamConfig[]) => void;
   log: Logger;
 }
 
@@ -30,9 +34,9 @@ const CACHE_LIMIT = 20_000;
 
 /**
  * Asks at each connection, every 10 s, when JetStream tells of a stream created, changed or deleted, and on doubt.
- * Without JetStream, or without the right to ask, no subject counts as captured.
+ * Without JetStream, or without the right to ask, only what is required counts as captured.
  */
-export function createCaptures({ subjects, prepare, log }: CapturesDeps): Captures {
+export function createCaptures({ subjects, required, prepare, found, log }: CapturesDeps): Captures {
   let patterns: string[] | undefined;
   let known = new Map<string, boolean>();
   let advisories: Subscription | undefined;
@@ -44,9 +48,9 @@ export function createCaptures({ subjects, prepare, log }: CapturesDeps): Captur
         changed: () => void;
         asking: boolean;
         askAgain: boolean;
-        prepared: boolean;
       }
     | undefined;
+  let complaint: string | undefined;
 
   const askIn = (ms: number) => {
     clearTimeout(timer);
@@ -63,19 +67,42 @@ export function createCaptures({ subjects, prepare, log }: CapturesDeps): Captur
     }
     asked.asking = true;
     asked.askAgain = false;
-    asked.prepared ||= await prepare(asked.connection);
-    const found = asked.prepared ? await askAll(asked.connection, subjects, log) : undefined;
+    const isPrepared = await prepare(asked.connection);
+    const captured = isPrepared ? await askAll(asked.connection) : undefined;
     asked.asking = false;
     if (era !== asked) return;
-    if (found !== undefined) {
-      if (patterns?.join(' ') !== found.join(' ')) {
+    if (!isPrepared) patterns = undefined;
+    if (captured !== undefined) {
+      if (patterns?.join(' ') !== captured.join(' ')) {
         known = new Map();
-        log.info({ captured: found }, 'Looked up which subjects of events a stream captures.');
+        log.info({ captured }, 'Looked up which subjects of events a stream captures.');
       }
-      patterns = found;
+      patterns = captured;
       asked.changed();
     }
-    askIn(asked.askAgain ? DOUBT_MS : found === undefined ? RETRY_MS : LOOK_AGAIN_MS);
+    askIn(asked.askAgain ? DOUBT_MS : captured === undefined ? RETRY_MS : LOOK_AGAIN_MS);
+  };
+
+  /** The captured patterns, sorted; undefined when JetStream could not say now. */
+  const askAll = async (connection: NatsConnection): Promise<string[] | undefined> => {
+    const captured = [...required];
+    let refusal: string | undefined;
+    for (const subject of subjects) {
+      const answer = await streamsOver(connection, subject);
+      if (answer.kind === 'away') return undefined;
+      if (answer.kind === 'denied' || answer.kind === 'error') refusal = answer.message;
+      if (answer.kind !== 'ok') continue;
+      if (subject === subjects[0]) found(answer.value);
+      // a stream without acknowledgements answers nothing that could be waited for
+      captured.push(...answer.value.filter((s) => !s.no_ack).flatMap((s) => s.subjects ?? []));
+    }
+    if (refusal !== undefined && refusal !== complaint)
+      log.warn(
+        { error: refusal },
+        'JetStream does not say which streams there are; an event counts as published when the server has it, unless nats.jetstream.events-stream is set. Permit the user of the register to publish to $JS.API.STREAM.LIST.',
+      );
+    complaint = refusal;
+    return [...new Set(captured)].sort();
   };
 
   return {
@@ -93,7 +120,7 @@ export function createCaptures({ subjects, prepare, log }: CapturesDeps): Captur
       if (era !== undefined) askIn(DOUBT_MS);
     },
     follow(connection, changed) {
-      era = { connection, changed, asking: false, askAgain: false, prepared: false };
+      era = { connection, changed, asking: false, askAgain: false };
       patterns = undefined;
       advisories?.unsubscribe();
       advisories = connection.subscribe('$JS.EVENT.ADVISORY.STREAM.*.>', {
@@ -110,28 +137,4 @@ export function createCaptures({ subjects, prepare, log }: CapturesDeps): Captur
       clearTimeout(timer);
     },
   };
-}
-
-/** The captured patterns, sorted; undefined when JetStream could not say now. */
-async function askAll(
-  connection: NatsConnection,
-  subjects: readonly string[],
-  log: Logger,
-): Promise<string[] | undefined> {
-  const found: string[] = [];
-  for (const subject of subjects) {
-    const answer = await streamsOver(connection, subject);
-    if (answer.kind === 'away') return undefined;
-    if (answer.kind === 'denied' || answer.kind === 'error') {
-      const { message: error } = answer;
-      log.warn(
-        { error },
-        'JetStream does not say which streams there are; an event counts as published when the server has it.',
-      );
-    }
-    // a stream without acknowledgements answers nothing that could be waited for
-    if (answer.kind === 'ok')
-      found.push(...answer.value.filter((s) => !s.no_ack).flatMap((s) => s.subjects ?? []));
-  }
-  return [...new Set(found)].sort();
 }

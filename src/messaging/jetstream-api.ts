@@ -12,6 +12,10 @@ export interface StreamConfig {
   name: string;
   subjects?: readonly string[];
   no_ack?: boolean;
+  storage?: 'file' | 'memory';
+  num_replicas?: number;
+  /** `async`: acknowledged before it is written; since NATS 2.12 */
+  persist_mode?: string;
 }
 
 interface ApiResponse {

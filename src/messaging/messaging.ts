@@ -9,9 +9,11 @@ import { readPapers } from './connector.js';
 import { createConnectivityConsumer } from './connectivity-consumer.js';
 import { createConnectivityMetrics } from './connectivity-metrics.js';
 import { type ConnectivityProcessor, createConnectivityProcessor } from './connectivity-processor.js';
-import { ensureEventsStream } from './events-stream.js';
+import { createDurabilityNotice } from './durability-notice.js';
+import { createEventsStream } from './events-stream.js';
 import { CONNECTIVITY_DEFAULTS, type MessagingOptions, RELAY_DEFAULTS, SERVED_DEFAULTS } from './options.js';
 import { createOutboxRelay } from './outbox-relay.js';
+import { createPublisher } from './publisher.js';
 import type { EventSink } from '../register/index.js';
 import type { ServedDeps } from './served/definition.js';
 import { createServedRequests, type ServedRequests } from './served/served-requests.js';
@@ -38,6 +40,8 @@ export interface MessagingStatus {
     /** outbox entries not known to be published, and how long the oldest has waited */
     backlog: number;
     oldestAgeMs: number;
+    /** why they wait, where there is a connection */
+    waiting?: string;
     connectivity?: string;
     requests?: string;
   };
@@ -68,15 +72,25 @@ export function createMessaging({
 }: MessagingDeps): Messaging {
   const subjects = createSubjects(options.instance);
   const link = createNatsLink(options, log, metrics);
-  const { eventsStream } = options;
-  const relay = createOutboxRelay({
+  const eventsStream =
+    options.eventsStream === undefined
+      ? undefined
+      : createEventsStream(options.eventsStream, subjects.allEvents, log);
+  const relayLimits = { ...RELAY_DEFAULTS, ...options.relay };
+  const publisher = createPublisher({
     link,
+    log,
+    subjects: [subjects.allEvents, subjects.deadEvents],
+    ackTimeoutMs: relayLimits.ackTimeoutMs,
+    eventsStream,
+    streamsFound: createDurabilityNotice(options.syncAlways === true, log),
+    onReady: () => relay.schedule(),
+  });
+  const relay = createOutboxRelay({
+    publisher,
     store,
     subjects,
-    limits: { ...RELAY_DEFAULTS, ...options.relay },
-    // first of all, or the first events would be published past the stream that is meant to keep them
-    prepare: async (connection) =>
-      eventsStream === undefined || ensureEventsStream(connection, eventsStream, subjects.allEvents, log),
+    limits: relayLimits,
     log,
     registry: metrics,
   });
@@ -111,6 +125,7 @@ export function createMessaging({
     async start() {
       const papers = await readPapers(options);
       if (!papers.ok) throw new Error(`NATS can not be connected to as it is configured. ${papers.problem}`);
+      publisher.start();
       relay.start();
       consumer?.start();
       link.start();
@@ -133,6 +148,8 @@ export function createMessaging({
         backlog: inMemory + inStore,
         oldestAgeMs,
       };
+      const waiting = eventsStream?.problem() ?? relay.problem();
+      if (waiting !== undefined) details.waiting = waiting;
       if (consumer !== undefined) details.connectivity = consumer.status();
       if (served !== undefined) details.requests = served.status();
       return { status: 'UP', details };
@@ -140,6 +157,7 @@ export function createMessaging({
     async stop() {
       await consumer?.stop();
       await relay.stop();
+      publisher.stop();
       await link.close();
     },
   };

@@ -20,8 +20,10 @@ export interface MessagingOptions {
   credentialsFile?: string;
   /** present: a connection without TLS is refused; `handshakeFirst`: the server says nothing before TLS */
   tls?: { caFile?: string; certFile?: string; keyFile?: string; handshakeFirst?: boolean };
-  /** a stream to keep over this instance's event subjects: created when absent, never changed */
+  /** a stream to keep over this instance's event subjects: events are published when it has them, and not before */
   eventsStream?: string;
+  /** the operator says that each server of NATS flushes each message to disk before it acknowledges */
+  syncAlways?: boolean;
   link?: Partial<LinkLimits>;
   relay?: Partial<RelayLimits>;
   connectivity?: Partial<ConnectivityLimits>;

@@ -4,6 +4,8 @@ import type { OutboxPosition, Store } from '../storage/index.js';
 /** Lets the store forget what was published: many at a time, a little later. */
 export interface OutboxClearer {
   add(position: OutboxPosition): void;
+  /** positions that the store does not know as published yet */
+  waiting(): number;
   /** Clears what is there; gives up at the first failure. The next start publishes that again, with the same ids. */
   stop(): Promise<void>;
 }
@@ -20,6 +22,7 @@ const RETRY_MS = 1_000;
 
 export function createOutboxClearer({ store, log, onCleared }: OutboxClearerDeps): OutboxClearer {
   let waiting: OutboxPosition[] = [];
+  let underWay = 0;
   let clearing: Promise<boolean> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
@@ -27,6 +30,7 @@ export function createOutboxClearer({ store, log, onCleared }: OutboxClearerDeps
   const clear = async (): Promise<boolean> => {
     const positions = waiting;
     waiting = [];
+    underWay = positions.length;
     try {
       await store.clearOutbox(positions);
     } catch (error) {
@@ -36,6 +40,8 @@ export function createOutboxClearer({ store, log, onCleared }: OutboxClearerDeps
         'Published events can not be cleared from the outbox; trying again.',
       );
       return false;
+    } finally {
+      underWay = 0;
     }
     positions.forEach(onCleared);
     return true;
@@ -64,6 +70,7 @@ export function createOutboxClearer({ store, log, onCleared }: OutboxClearerDeps
       if (waiting.length === BATCH) clearNow();
       else clearIn(LATER_MS);
     },
+    waiting: () => waiting.length + underWay,
     async stop() {
       stopped = true;
       await clearing;

@@ -14,6 +14,8 @@ export interface OutboxFeed {
   drained(): void;
   /** entries that are known to be in the store only; a lower bound after a start */
   missed(): number;
+  /** put aside in memory during a pass */
+  aside(): { entries: number; bytes: number };
   stop(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ const PAGE = 1_000;
 export function createOutboxFeed({ store, queues, log, limits, onTaken }: OutboxFeedDeps): OutboxFeed {
   const stopping = new AbortController();
   const page = Math.max(1, Math.min(PAGE, Math.floor(limits.maxEntries / 2)));
+  const pageBytes = Math.max(1, Math.floor(limits.maxBytes / 2));
   let live = false;
   /** put aside during a pass, by position; undefined: nothing is put aside (yet, or any more) */
   let aside: Map<string, OutboxEntry> | undefined;
@@ -60,7 +63,7 @@ export function createOutboxFeed({ store, queues, log, limits, onTaken }: Outbox
   const read = async (after: OutboxEntry | undefined): Promise<OutboxEntry[]> => {
     for (let delayMs = 250; !stopping.signal.aborted; delayMs = Math.min(5_000, delayMs * 2)) {
       try {
-        return await store.readOutbox(page, after?.position);
+        return await store.readOutbox(page, after?.position, pageBytes);
       } catch (error) {
         log.warn({ error: (error as Error).message }, 'The outbox can not be read; trying again.');
         await pause(delayMs, stopping.signal);
@@ -81,7 +84,9 @@ export function createOutboxFeed({ store, queues, log, limits, onTaken }: Outbox
       }
       queues.hold();
       const entries = await read(last);
+      let bytes = 0;
       for (const entry of entries) {
+        bytes += entry.events.length;
         queues.take(entry);
         const key = keyOf(entry);
         const twice = aside?.get(key);
@@ -91,7 +96,7 @@ export function createOutboxFeed({ store, queues, log, limits, onTaken }: Outbox
       }
       queues.release();
       if (entries.length > 0) onTaken();
-      last = entries.length < page ? undefined : entries.at(-1);
+      last = entries.length < page && bytes < pageBytes ? undefined : entries.at(-1);
     } while (last !== undefined && !stopping.signal.aborted);
   };
 
@@ -157,7 +162,8 @@ export function createOutboxFeed({ store, queues, log, limits, onTaken }: Outbox
       wake();
       wake = undefined;
     },
-    missed: () => missed + (aside?.size ?? 0),
+    missed: () => missed,
+    aside: () => ({ entries: aside?.size ?? 0, bytes: aside === undefined ? 0 : asideBytes }),
     async stop() {
       clearInterval(timer);
       stopping.abort();

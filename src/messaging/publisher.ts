@@ -2,6 +2,8 @@ import { type Msg, type MsgHdrs, type NatsConnection, type Subscription, createI
 import type { Logger } from 'pino';
 import { createCaptures } from './captures.js';
 import type { NatsLink } from './connection.js';
+import type { EventsStream } from './events-stream.js';
+import type { StreamConfig } from './jetstream-api.js';
 
 /** A message that must arrive. */
 export interface OutgoingMessage {
@@ -44,11 +46,13 @@ interface InFlight {
 export interface PublisherDeps {
   link: NatsLink;
   log: Logger;
-  /** subjects and patterns that will be published to */
+  /** subjects and patterns that will be published to; the first is that of the events */
   subjects: readonly string[];
   ackTimeoutMs: number;
-  /** done on each connection before anything is published; false: try again in a second */
-  prepare: (connection: NatsConnection) => Promise<boolean>;
+  /** the stream that must have the events, where one is configured */
+  eventsStream: EventsStream | undefined;
+  /** told of the streams over the first of the subjects */
+  streamsFound: (streams: readonly StreamConfig[]) => void;
   /** called when `ready` becomes true */
   onReady: () => void;
 }
@@ -58,10 +62,18 @@ export function createPublisher({
   log,
   subjects,
   ackTimeoutMs,
-  prepare,
+  eventsStream,
+  streamsFound,
   onReady,
 }: PublisherDeps): Publisher {
-  const captures = createCaptures({ subjects, prepare, log });
+  const captures = createCaptures({
+    subjects,
+    required: eventsStream === undefined ? [] : [subjects[0]!],
+    // first of all, or the first events would be published past the stream that is meant to keep them
+    prepare: async (connection) => eventsStream === undefined || eventsStream.keep(connection),
+    found: streamsFound,
+    log,
+  });
   /** waiting for a stream's acknowledgement, by the last token of their reply subject; oldest first */
   const awaited = new Map<string, InFlight>();
   let unflushed: InFlight[] = [];

@@ -11,6 +11,7 @@ export interface RelayMetrics {
 export interface Backlog {
   /** outbox entries not known to be published: in memory, and in the store only */
   inMemory: number;
+  bytesInMemory: number;
   inStore: number;
   /** of the oldest entry in memory, since this process has known it; 0 when there is none */
   oldestAgeMs: number;
@@ -32,6 +33,8 @@ export function createRelayMetrics(registry: Registry, backlog: () => Backlog): 
     'Changes whose events are not published yet (after a start, at the least).',
     (b) => b.inMemory + b.inStore,
   );
+  gauge('epr_outbox_memory_entries', 'Those of them that are in memory.', (b) => b.inMemory);
+  gauge('epr_outbox_memory_bytes', 'The bytes of their events in memory.', (b) => b.bytesInMemory);
   gauge(
     'epr_outbox_oldest_age_seconds',
     'How long the oldest of them has waited in this process.',

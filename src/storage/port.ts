@@ -117,8 +117,11 @@ export interface Store {
   /** A page of the other ends of one end's links: newest first, ids ascending within a date. */
   findRelations(query: RelationQuery): Promise<RelationPage>;
 
-  /** Entries that were committed and not cleared: oldest first, one source's in the order of its revisions. `after` continues. */
-  readOutbox(limit: number, after?: OutboxPosition): Promise<OutboxEntry[]>;
+  /**
+   * Entries that were committed and not cleared: oldest first, one source's in the order of its revisions. `after` continues.
+   * At most `limit`, and no more once their events have `maxBytes` together (default: no bound).
+   */
+  readOutbox(limit: number, after?: OutboxPosition, maxBytes?: number): Promise<OutboxEntry[]>;
 
   /**
    * Where the keeper numbers the entries of all sources in one sequence (`order`), without holes but for writes that

@@ -11,7 +11,7 @@ void t.test('with nothing at all, the defaults run, with a demo application', as
   t.same(config.server, { port: 8080, host: '127.0.0.1', pathPrefixes: ['', '/epr'], maxBodyBytes: 8388608 });
   t.same(config.management, { port: 8081, host: '127.0.0.1' });
   t.same(config.storage, { url: 'file:./data', durability: 'sync' });
-  t.same(config.nats, { urls: [], jetstream: {} });
+  t.same(config.nats, { urls: [], jetstream: { syncAlways: false } });
   t.equal(config.service.instanceName, 'epr');
   t.equal(config.service.gracefulShutdownMs, 30_000);
   t.match(config.service.replicaId, /^[0-9a-f-]{36}$/);
@@ -132,7 +132,7 @@ void t.test('the variables that the interface fixes', async (t) => {
     urls: ['nats://a:4222', 'nats://b:4222'],
     username: 'me',
     password: '007',
-    jetstream: {},
+    jetstream: { syncAlways: false },
   });
   t.same(config.storage, {
     url: 'mongodb://a:1,b:2/epr',

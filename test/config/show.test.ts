@@ -45,9 +45,14 @@ void t.test('credentials in NATS URLs go where the client looks for them', async
     urls: ['nats://a:1', 'nats://b:2'],
     username: 'me',
     password: 'p@ss',
-    jetstream: {},
+    jetstream: { syncAlways: false },
   });
-  t.same(nats('tls://tok@a'), { urls: ['tls://a'], token: 'tok', tls: { enabled: true }, jetstream: {} });
+  t.same(nats('tls://tok@a'), {
+    urls: ['tls://a'],
+    token: 'tok',
+    tls: { enabled: true },
+    jetstream: { syncAlways: false },
+  });
 });
 
 void t.test('epr config', async (t) => {

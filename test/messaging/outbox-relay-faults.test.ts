@@ -175,7 +175,10 @@ void t.test('from a server with JetStream to one without, and back', async (t) =
   if (withStream === undefined || plain === undefined || !plain.managed) return;
   await plain.stop();
   const outbox = createMemoryOutbox();
-  const options = { eventsStream, relay, urls: [withStream.url, plain.url] };
+  const connection = await connectTo(t, withStream.url);
+  const manager = await connection.jetstreamManager();
+  await manager.streams.add({ name: eventsStream, subjects: ['kaa.v1.events.epr.>'] });
+  const options = { relay, urls: [withStream.url, plain.url] };
   const { messaging } = await startMessaging(t, withStream.url, outbox, options);
   const publishAll = async () => {
     for (let i = 0; i < 10; i++) messaging.sink.committed([outbox.commit(`ep-${i}`)]);
@@ -188,7 +191,7 @@ void t.test('from a server with JetStream to one without, and back', async (t) =
   await withStream.restart();
   await plain.stop();
   await publishAll();
-  const found = await readStream(await connectTo(t, withStream.url), eventsStream);
+  const found = await readStream(connection, eventsStream);
   const revisions = found.map((message) => message.messageId.split('.')[1]).sort();
   t.same(
     revisions,

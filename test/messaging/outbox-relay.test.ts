@@ -74,7 +74,7 @@ void t.test('without JetStream, what the server has counts as published', async 
     callback: (_error, message) => void ids.push(message.headers!.get('Nats-Msg-Id')),
   });
   await connection.flush();
-  const { messaging } = await startMessaging(t, nats.url, outbox, { eventsStream });
+  const { messaging } = await startMessaging(t, nats.url, outbox);
   for (let revision = 0; revision < 20; revision++) {
     for (let i = 0; i < 50; i++) messaging.sink.committed([outbox.commit(`ep-${i}`)]);
   }

@@ -36,11 +36,18 @@ export function createMemoryOutbox() {
       entries.set(keyOf(entry.position), entry);
       return entry;
     },
-    async readOutbox(limit: number, after?: OutboxPosition): Promise<OutboxEntry[]> {
+    async readOutbox(limit: number, after?: OutboxPosition, maxBytes = Infinity): Promise<OutboxEntry[]> {
       faults.reads++;
       const from = after === undefined ? '' : keyOf(after);
       const keys = [...entries.keys()].filter((key) => key > from).sort();
-      return keys.slice(0, limit).map((key) => entries.get(key)!);
+      const page: OutboxEntry[] = [];
+      let bytes = 0;
+      for (const key of keys.slice(0, limit)) {
+        if (bytes >= maxBytes) break;
+        page.push(entries.get(key)!);
+        bytes += entries.get(key)!.events.length;
+      }
+      return page;
     },
     async clearOutbox(positions: readonly OutboxPosition[]) {
       if (faults.clear) throw new Error('storage is away');

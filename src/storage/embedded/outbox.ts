@@ -9,7 +9,7 @@ export interface Outbox {
   last(): number;
   /** The order of the oldest entry that is left. */
   first(): number | undefined;
-  read(limit: number, after: OutboxPosition | undefined): OutboxEntry[];
+  read(limit: number, after: OutboxPosition | undefined, maxBytes?: number): OutboxEntry[];
   remove(changes: Changes, positions: readonly OutboxPosition[]): void;
 }
 
@@ -35,12 +35,17 @@ export function openOutbox({ outbox, meta }: Tables): Outbox {
     },
     last: () => order,
     first: () => keysOf(outbox, false),
-    read(limit, after) {
+    read(limit, after, maxBytes = Infinity) {
       const range = after === undefined ? { limit } : { limit, start: after.order, exclusiveStart: true };
-      return Array.from(outbox.getRange(range), ({ key, value }) => ({
-        position: { source: new FrameReader(value).text(), order: key as number },
-        events: value,
-      }));
+      const entries: OutboxEntry[] = [];
+      let bytes = 0;
+      for (const { key, value } of outbox.getRange(range)) {
+        const position = { source: new FrameReader(value).text(), order: key as number };
+        entries.push({ position, events: value });
+        bytes += value.length;
+        if (bytes >= maxBytes) break;
+      }
+      return entries;
     },
     remove(changes, positions) {
       for (const position of positions) changes.remove('outbox', position.order);

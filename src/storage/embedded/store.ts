@@ -191,7 +191,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       read((view) => findRelated(tables, view, ends, direction, limit)),
     findRelations: (query) => read((view) => findRelations(tables, view, query)),
 
-    readOutbox: (limit, after) => read(() => outbox.read(limit, after)),
+    readOutbox: (limit, after, maxBytes) => read(() => outbox.read(limit, after, maxBytes)),
     newestOrder: () => outbox.last(),
     clearOutbox: (positions) =>
       positions.length === 0

@@ -7,6 +7,11 @@ type Source = Collection<GuardedDocument>;
 
 const BATCH = 500;
 
+interface OutboxPage {
+  limit: number;
+  maxBytes: number;
+}
+
 /**
  * Entries by source, ascending, and within one by order: a walk from the start to the end meets each, whatever is written
  * or cleared meanwhile, and goes along an index that holds only sources with entries. What a majority has not got yet is not seen.
@@ -15,14 +20,14 @@ export async function readOutbox(
   collections: readonly Source[],
   settledReads: ReadConcernLevel,
   cleared: ClearedEntries,
-  limit: number,
+  page: OutboxPage,
   after: OutboxPosition | undefined,
 ): Promise<OutboxEntry[]> {
   const reading = cleared.hide();
   let entries: OutboxEntry[];
   try {
     const found = await Promise.all(
-      collections.map((source) => readSource(source, settledReads, reading.hides, limit, after)),
+      collections.map((source) => readSource(source, settledReads, reading.hides, page, after)),
     );
     entries = found.flat();
   } finally {
@@ -32,22 +37,23 @@ export async function readOutbox(
   entries.sort(({ position: a }, { position: b }) =>
     a.source < b.source ? -1 : a.source > b.source ? 1 : a.order - b.order,
   );
-  return entries.slice(0, limit);
+  return cut(entries, page);
 }
 
 async function readSource(
   collection: Source,
   level: ReadConcernLevel,
   hides: (source: string, order: number) => boolean,
-  limit: number,
+  page: OutboxPage,
   after: OutboxPosition | undefined,
 ): Promise<OutboxEntry[]> {
   const entries: OutboxEntry[] = [];
+  let bytes = 0;
   const cursor = collection
     .find({ due: after === undefined ? { $gt: '' } : { $gte: after.source } }, { readConcern: { level } })
     .project<Pick<GuardedDocument, '_id' | 'unpublished'>>({ unpublished: 1 })
     .sort({ due: 1 })
-    .batchSize(Math.min(limit, BATCH));
+    .batchSize(Math.min(page.limit, BATCH));
   try {
     for await (const { _id: source, unpublished = {} } of cursor) {
       const orders = Object.keys(unpublished)
@@ -56,14 +62,24 @@ async function readSource(
       for (const order of orders) {
         if (after !== undefined && source === after.source && order <= after.order) continue;
         if (hides(source, order)) continue;
-        entries.push({ position: { source, order }, events: unpublished[entryField(order)]! });
+        const events = unpublished[entryField(order)]!;
+        entries.push({ position: { source, order }, events });
+        bytes += events.length;
       }
-      if (entries.length >= limit) break;
+      if (entries.length >= page.limit || bytes >= page.maxBytes) break;
     }
   } finally {
     await cursor.close();
   }
-  return entries.slice(0, limit);
+  return cut(entries, page);
+}
+
+/** What of the first entries fits on a page. */
+function cut(entries: readonly OutboxEntry[], { limit, maxBytes }: OutboxPage): OutboxEntry[] {
+  let bytes = 0;
+  let count = 0;
+  while (count < Math.min(limit, entries.length) && bytes < maxBytes) bytes += entries[count++]!.events.length;
+  return entries.slice(0, count);
 }
 
 /**

@@ -109,7 +109,8 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     related: (tenant, ends, direction, limit) =>
       calls.run(() => relations.related(tenant, ends, direction, limit)),
     findRelations: (query) => calls.run(() => relations.find(query)),
-    readOutbox: (limit, after) => calls.run(() => readOutbox(outboxes, settledReads, cleared, limit, after)),
+    readOutbox: (limit, after, maxBytes = Infinity) =>
+      calls.run(() => readOutbox(outboxes, settledReads, cleared, { limit, maxBytes }, after)),
     clearOutbox: (positions) =>
       calls.run(async () => {
         cleared.add(positions, Date.now());

@@ -70,6 +70,34 @@ export function outboxContract(t: Test, open: OpenStore): void {
   });
 
   void t.test(
+    'a page ends with the entry that reaches its bytes, and the next one goes on there',
+    async (t) => {
+      const { store } = await open(t);
+      const ids = Array.from({ length: 10 }, (_, i) => idOf(i));
+      await written(
+        t,
+        store,
+        ids.map((id) => register({ id }, { events: eventsOf(id, 1, 'registered') })),
+      );
+      const size = eventsOf(ids[0]!, 1, 'registered').length;
+      const read: OutboxEntry[] = [];
+      for (const [maxBytes, count] of [
+        [1, 1],
+        [size, 1],
+        [size + 1, 2],
+        [size * 5, 5],
+        [size * 5, 1],
+        [size, 0],
+      ] as const) {
+        const page = await store.readOutbox(100, read.at(-1)?.position, maxBytes);
+        t.equal(page.length, count);
+        read.push(...page);
+      }
+      t.equal(new Set(read.map(({ position }) => position.source)).size, 10);
+    },
+  );
+
+  void t.test(
     'no events, no entry; a refused write leaves none; a written one says its position',
     async (t) => {
       const { store } = await open(t);

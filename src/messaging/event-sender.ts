@@ -1,0 +1,199 @@
+import type { Logger } from 'pino';
+import { type StoredEvent, messageIdOf } from '../model/event.js';
+import type { OutboxPosition } from '../storage/index.js';
+import type { OutgoingMessage, Publisher, PublishFailure } from './publisher.js';
+import type { Source, SourceQueues } from './source-queues.js';
+import type { Subjects } from './subjects.js';
+
+/** Publishes what is in queues. */
+export interface EventSender {
+  /** Something may be sent now. */
+  schedule(): void;
+  /** Sends nothing more; resolves when nothing is under way. */
+  pause(): Promise<void>;
+  resume(): void;
+  /** why the last attempt failed; undefined when it did not */
+  problem(): string | undefined;
+  stop(): void;
+}
+
+/** What becomes of events. */
+export interface SenderCounts {
+  /** `repeated`: the stream had it before */
+  published(event: StoredEvent, repeated: boolean): void;
+  failed(reason: PublishFailure['reason']): void;
+  dead(reason: 'too-large' | 'damaged'): void;
+}
+
+export interface EventSenderDeps {
+  queues: SourceQueues;
+  publisher: Publisher;
+  subjects: Subjects;
+  maxInFlight: number;
+  counts: SenderCounts;
+  log: Logger;
+  /** whether there is room for what comes of it */
+  mayTake: () => boolean;
+  /** all events of an entry are published, or given up */
+  onFinished: (position: OutboxPosition) => void;
+  /** what could be sent was sent */
+  onTurn: () => void;
+}
+
+const RETRY_FIRST_MS = 100;
+const RETRY_MOST_MS = 5_000;
+const TELL_EVERY_MS = 60_000;
+const EMPTY = new Uint8Array(0);
+
+/**
+ * Many sources at once, each source's events one after the other, the next only when the former is certain. So the first
+ * appearances of a source's events are in the order of its revisions, whatever fails. What fails is sent again with the
+ * same `Nats-Msg-Id`, for ever. An event that can never be published (it is larger than the server or the stream takes)
+ * goes to `kaa.v1.dead-letter.{epr}.events` as an empty message whose headers say what and why, since otherwise it would
+ * hold back its source for good.
+ */
+export function createEventSender({
+  queues,
+  publisher,
+  subjects,
+  maxInFlight,
+  counts,
+  log,
+  mayTake,
+  onFinished,
+  onTurn,
+}: EventSenderDeps): EventSender {
+  const retries = new Set<NodeJS.Timeout>();
+  /** by reason: when it was logged, and what came since */
+  const told = new Map<string, { atMs: number; since: number }>();
+  let inFlight = 0;
+  let scheduled = false;
+  let stopped = false;
+  let paused = false;
+  const quiet: (() => void)[] = [];
+  let problem: string | undefined;
+
+  /** After what is at hand now: acknowledgements and commits come many at a time, and callers are answered first. */
+  const schedule = () => {
+    if (scheduled || stopped) return;
+    scheduled = true;
+    setImmediate(send);
+  };
+
+  const send = () => {
+    scheduled = false;
+    while (!stopped && !paused && inFlight < maxInFlight && publisher.ready() && mayTake()) {
+      const source = queues.nextReady();
+      if (source === undefined) break;
+      sendPresent(source);
+    }
+    onTurn();
+  };
+
+  const sendPresent = (source: Source) => {
+    let event: StoredEvent;
+    try {
+      event = queues.present(source);
+    } catch (error) {
+      const position = queues.discard(source);
+      counts.dead('damaged');
+      log.error(
+        { source: source.id, order: position.order, error: (error as Error).message },
+        'A stored outbox entry is damaged and was given up.',
+      );
+      onFinished(position);
+      return;
+    }
+    inFlight++;
+    publisher.publish(messageOf(source, event), (failure, repeated) => {
+      inFlight--;
+      if (failure === undefined) succeeded(source, event, repeated);
+      else failed(source, event, failure);
+      if (inFlight === 0) for (const done of quiet.splice(0)) done();
+      schedule();
+    });
+  };
+
+  const messageOf = (source: Source, event: StoredEvent): OutgoingMessage => {
+    const subject = subjects.ofEvent(source.id, event);
+    const id = ['Nats-Msg-Id', messageIdOf(source.id, event)] as const;
+    if (source.dead === undefined) return { subject, headers: [id], payload: event.payload };
+    return {
+      subject: subjects.deadEvents,
+      headers: [id, ['Original-Subject', subject], ['Error', source.dead]],
+      payload: EMPTY,
+    };
+  };
+
+  const succeeded = (source: Source, event: StoredEvent, repeated: boolean) => {
+    problem = undefined;
+    if (source.dead === undefined) counts.published(event, repeated);
+    advance(source);
+  };
+
+  const advance = (source: Source) => {
+    const finished = queues.advance(source);
+    if (finished !== undefined) onFinished(finished);
+  };
+
+  const failed = (source: Source, event: StoredEvent, { reason, detail }: PublishFailure) => {
+    const about = {
+      subject: subjects.ofEvent(source.id, event),
+      messageId: messageIdOf(source.id, event),
+      reason,
+      detail,
+    };
+    if (reason === 'too-large') {
+      counts.dead(reason);
+      if (source.dead === undefined) {
+        log.error(about, 'An event can never be published: dead letter.');
+        source.dead = detail;
+        queues.offer(source);
+      } else {
+        log.error(about, 'Not even the dead letter of an event can be published; it was given up.');
+        advance(source);
+      }
+      return;
+    }
+    counts.failed(reason);
+    if (reason === 'disconnected') return queues.offer(source);
+    problem = detail;
+    source.attempts++;
+    if (source.attempts >= 2) tell(reason, { ...about, attempts: source.attempts });
+    const delayMs =
+      Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** (source.attempts - 1)) * (0.5 + Math.random() / 2);
+    const timer = setTimeout(() => {
+      retries.delete(timer);
+      queues.offer(source);
+      schedule();
+    }, delayMs);
+    retries.add(timer);
+  };
+
+  /** A broker that refuses refuses thousands. */
+  const tell = (reason: string, about: object) => {
+    const last = told.get(reason) ?? { atMs: -Infinity, since: 0 };
+    last.since++;
+    told.set(reason, last);
+    if (performance.now() - last.atMs < TELL_EVERY_MS) return;
+    log.warn({ ...about, failures: last.since }, 'Events are not published yet; trying again.');
+    told.set(reason, { atMs: performance.now(), since: 0 });
+  };
+
+  return {
+    schedule,
+    pause() {
+      paused = true;
+      return inFlight === 0 ? Promise.resolve() : new Promise((resolve) => quiet.push(resolve));
+    },
+    resume() {
+      paused = false;
+      schedule();
+    },
+    problem: () => problem,
+    stop() {
+      stopped = true;
+      for (const timer of retries) clearTimeout(timer);
+    },
+  };
+}
