@@ -9,7 +9,7 @@ import {
 import type { Logger } from 'pino';
 import { type NatsLink, flushed, pause } from './connection.js';
 import type { ConnectivityProcessor, IncomingMessage } from './connectivity-processor.js';
-import { askJetStream, streamsOver } from './jetstream-api.js';
+import { askJetStream, type StreamFound, streamsOver } from './jetstream-api.js';
 import type { ConnectivityLimits } from './options.js';
 
 export interface ConnectivityConsumer {
@@ -66,10 +66,10 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     while (!signal.aborted) {
       const found = await streamsOver(connection, subject);
       if (signal.aborted) return;
-      const stream = found.kind === 'ok' ? found.value[0]?.name : undefined;
+      const stream = found.kind === 'ok' ? found.value[0] : undefined;
       if (found.kind === 'off') return listen(connection, signal);
       if (stream !== undefined) {
-        if (await prepareConsumer(connection, stream)) await pull(connection, stream, signal);
+        if (await prepareConsumer(connection, stream.name)) await pull(connection, stream, signal);
         await pause(LOOK_AGAIN_SOON_MS, signal);
       } else {
         say(
@@ -105,7 +105,15 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     return false;
   };
 
-  const pull = async (connection: NatsConnection, stream: string, signal: AbortSignal) => {
+  /**
+   * A broker that was killed has forgotten its last acknowledgements, and gives those messages as if for the first time:
+   * whatever was in the stream before we came may have been here.
+   */
+  const pull = async (
+    connection: NatsConnection,
+    { name: stream, lastSequence }: StreamFound,
+    signal: AbortSignal,
+  ) => {
     let messages: ConsumerMessages | undefined;
     const end = () => messages?.stop();
     try {
@@ -116,7 +124,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
         idle_heartbeat: 5_000,
         // it ends when the consumer or the stream is gone, and all is looked up again
         abort_on_missing_resource: true,
-        callback: (message) => processor.take(fromStream(connection, message)),
+        callback: (message) => processor.take(fromStream(connection, message, lastSequence)),
       });
       if (signal.aborted) messages.stop();
       signal.addEventListener('abort', end);
@@ -131,11 +139,11 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     }
   };
 
-  const fromStream = (connection: NatsConnection, message: JsMsg): IncomingMessage => ({
+  const fromStream = (connection: NatsConnection, message: JsMsg, lastSequence: number): IncomingMessage => ({
     subject: message.subject,
     data: message.data,
     sequence: message.seq,
-    redelivered: message.redelivered,
+    mayBeRepeat: message.redelivered || message.seq <= lastSequence,
     acknowledge: () => answer(() => message.ack()),
     extend: () => answer(() => message.working()),
     bury: (error) => bury(connection, message.data, error),
@@ -154,7 +162,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
       processor.take({
         subject: message.subject,
         data: message.data,
-        redelivered: false,
+        mayBeRepeat: false,
         acknowledge: ignore,
         extend: ignore,
         bury: (error) => bury(connection, message.data, error),

@@ -13,8 +13,8 @@ export interface IncomingMessage {
   data: Uint8Array;
   /** its place in the stream; undefined where there is none */
   sequence?: number;
-  /** the broker gave it before, maybe to another process */
-  redelivered: boolean;
+  /** the broker gave it before, or does not know: maybe to another process */
+  mayBeRepeat: boolean;
   acknowledge(): void;
   /** tells the broker that it is still being worked on */
   extend(): void;
@@ -63,7 +63,7 @@ const REMEMBERED = 100_000;
  * Turns messages into commands and acknowledges a message when every one of its commands has come to something. Two
  * messages about one endpoint take effect in the order of the stream: an endpoint has one command under way, later ones
  * wait; what must be tried again is tried here, not given back. A message that the broker gives a second time (its
- * acknowledgement was lost, or we died) must not undo a later one: the last place in the stream that each endpoint was
+ * acknowledgement was lost, or we died, or it did) must not undo a later one: the last place in the stream that each endpoint was
  * given is remembered for the 100,000 latest, and what is older is `stale`; so is what is older than the endpoint's
  * present version by the times of both, which holds over a restart. Replicas that share a consumer have no such
  * order between them.
@@ -198,7 +198,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
         correlationId,
         timestampMs,
       };
-      if (message.incoming.redelivered) command.unlessNewer = true;
+      if (message.incoming.mayBeRepeat) command.unlessNewer = true;
       const task: Task = { command, message, attempts: 0 };
       const behind = waiting.get(endpointId);
       if (behind !== undefined) behind.push(task);

@@ -18,6 +18,11 @@ export interface StreamConfig {
   persist_mode?: string;
 }
 
+export interface StreamFound extends StreamConfig {
+  /** the sequence of its newest message now; 0: it never had one */
+  lastSequence: number;
+}
+
 interface ApiResponse {
   error?: { code: number; err_code?: number; description?: string };
 }
@@ -47,21 +52,25 @@ export async function askJetStream<T>(
   }
 }
 
+interface StreamPage {
+  total: number;
+  streams: { config: StreamConfig; state: { last_seq: number } }[] | null;
+}
+
 /** The streams whose subjects have something in common with a subject or pattern. */
 export async function streamsOver(
   connection: NatsConnection,
   subject: string,
-): Promise<ApiAnswer<StreamConfig[]>> {
-  const found: StreamConfig[] = [];
+): Promise<ApiAnswer<StreamFound[]>> {
+  const found: StreamFound[] = [];
   for (;;) {
-    const answer = await askJetStream<{ total: number; streams: { config: StreamConfig }[] | null }>(
-      connection,
-      'STREAM.LIST',
-      { subject, offset: found.length },
-    );
+    const answer = await askJetStream<StreamPage>(connection, 'STREAM.LIST', {
+      subject,
+      offset: found.length,
+    });
     if (answer.kind !== 'ok') return answer;
     const page = answer.value.streams ?? [];
-    found.push(...page.map((stream) => stream.config));
+    found.push(...page.map(({ config, state }) => ({ ...config, lastSequence: state.last_seq })));
     if (page.length === 0 || found.length >= answer.value.total) return { kind: 'ok', value: found };
   }
 }

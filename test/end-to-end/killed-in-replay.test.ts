@@ -87,9 +87,12 @@ void t.test('ten times SIGKILL in the middle of a fleet of updates', async (t) =
   t.comment(`${messages.length} messages in the stream`);
   const revisions = await revisionsOf(service, [...records.keys()]);
   t.same(findGaps(messages, revisions).slice(0, 10), [], 'events of every revision, in their order');
-  const { history, faults } = historyFromEvents(stations, messages);
+  const { history, faults } = historyFromEvents(
+    messages,
+    new Map(stations.map(({ endpointId, metadata }) => [endpointId, metadata])),
+  );
   t.same(faults.slice(0, 10), [], 'each event goes on from the one before');
-  const lost = [...stored].filter(([id, metadata]) => !isSame(history.last(id).metadata, metadata));
+  const lost = [...stored].filter(([id, metadata]) => !isSame(history.last(id)?.metadata ?? {}, metadata));
   t.same(lost.slice(0, 3), [], 'the events lead to what is stored');
 
   const published = readFlips(messages);

@@ -1,5 +1,5 @@
 import type { NatsConnection } from 'nats';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { encodeConnectivity } from '../../src/avro/index.js';
 import type { Command } from '../../src/model/command.js';
 import { refuse } from '../../src/model/errors.js';
@@ -191,38 +191,41 @@ void t.test(
   },
 );
 
+/** A register with endpoints of the version `app-v1` since that time. */
+async function startRegister(t: Test, endpointIds: readonly string[], timestampMs: number): Promise<Running> {
+  const running = await start(t);
+  for (const endpointId of endpointIds) {
+    const version = catalogue.version('app-v1')!;
+    const wish = { type: 'register' as const, version, metadataText: '{}', tokenHash: endpointId };
+    const command = { ...wish, endpointId, correlationId: 'c', timestampMs };
+    t.equal((await running.register.endpoints.submit(command)).kind, 'applied');
+  }
+  return running;
+}
+
+async function versionOf({ register }: Running, endpointId: string): Promise<string> {
+  const answer = await register.endpoints.get({ correlationId: 'c' }, endpointId);
+  return answer.kind === 'ok' ? headOf(answer.value).version : answer.code;
+}
+
+/** @param stuck an endpoint for which the register has no room */
+function submitTo({ register }: Running, stuck?: string) {
+  return (commands: Command[]): Promise<Outcome[]> =>
+    Promise.all(
+      commands.map(async (command): Promise<Outcome> => {
+        if (command.endpointId === stuck) return { kind: 'retry', code: 'overloaded', message: 'full' };
+        return register.endpoints.submit(command);
+      }),
+    );
+}
+
 void t.test('a message given again after a restart undoes no later one that was acknowledged', async (t) => {
   const nats = await startNats(t, { jetstream: true });
   if (nats === undefined) return;
   const connection = await connectTo(t, nats.url);
   const { state, settled } = await makeStream(connection);
   const startedMs = Date.now() - 60_000;
-  const before = await start(t);
-  for (const endpointId of ['done', 'stuck']) {
-    const version = catalogue.version('app-v1')!;
-    const wish = { type: 'register' as const, version, metadataText: '{}', tokenHash: endpointId };
-    const outcome = await before.register.endpoints.submit({
-      ...wish,
-      endpointId,
-      correlationId: 'c',
-      timestampMs: startedMs,
-    });
-    t.equal(outcome.kind, 'applied');
-  }
-  const versionOf = async ({ register }: Running, endpointId: string) => {
-    const answer = await register.endpoints.get({ correlationId: 'c' }, endpointId);
-    return answer.kind === 'ok' ? headOf(answer.value).version : answer.code;
-  };
-  const submitTo =
-    ({ register }: Running, stuck?: string) =>
-    (commands: Command[]): Promise<Outcome[]> =>
-      Promise.all(
-        commands.map(async (command): Promise<Outcome> => {
-          if (command.endpointId === stuck) return { kind: 'retry', code: 'overloaded', message: 'full' };
-          return register.endpoints.submit(command);
-        }),
-      );
-
+  const before = await startRegister(t, ['done', 'stuck'], startedMs);
   const options = { communicationService, connectivity: { ackWaitMs } };
   const first = await startMessaging(t, nats.url, createMemoryOutbox(), options, submitTo(before, 'stuck'));
   connection.publish(
@@ -246,6 +249,39 @@ void t.test('a message given again after a restart undoes no later one that was 
   connection.publish(subject, connected({ done: 'app-v2' }, { timestamp: startedMs + 1500 }));
   await until(async () => (await versionOf(after, 'done')) === 'app-v2');
   t.pass('a message that is given for the first time counts whatever its time is');
+});
+
+void t.test('messages that the broker gives as new, for it forgot that they were acknowledged', async (t) => {
+  const nats = await startNats(t, { jetstream: true });
+  if (nats === undefined) return;
+  const connection = await connectTo(t, nats.url);
+  const { manager, settled } = await makeStream(connection);
+  const startedMs = Date.now() - 60_000;
+  const before = await startRegister(t, ['e'], startedMs);
+  const options = { communicationService };
+  const first = await startMessaging(t, nats.url, createMemoryOutbox(), options, submitTo(before));
+  for (const [i, version] of ['app-v2', 'app-v1', 'app-v2'].entries())
+    connection.publish(subject, connected({ e: version }, { timestamp: startedMs + 1000 * (i + 1) }));
+  await until(
+    async () => (await first.count('epr_connectivity_endpoints_total', { outcome: 'applied' })) === 3,
+  );
+  await until(settled);
+  await first.messaging.stop();
+  // what a SIGKILL of it comes to at worst
+  await manager.consumers.delete('KPC', 'epr-connectivity');
+
+  const after = await before.restart();
+  const second = await startMessaging(t, nats.url, createMemoryOutbox(), options, submitTo(after));
+  await until(async () => (await second.count('epr_connectivity_messages_total', { result: 'done' })) === 3);
+  t.equal(
+    await second.count('epr_connectivity_endpoints_total', { outcome: 'applied' }),
+    0,
+    'none is done twice',
+  );
+  t.equal(await versionOf(after, 'e'), 'app-v2');
+  connection.publish(subject, connected({ e: 'app-v1' }, { timestamp: startedMs }));
+  await until(async () => (await versionOf(after, 'e')) === 'app-v1');
+  t.pass('what is new in the stream counts whatever its time is');
 });
 
 void t.test(

@@ -41,12 +41,11 @@ export function subjectOf(protocol: Protocol, name: string): string {
   return `kaa.v1.service.epr.${protocol}.${name}`;
 }
 
-/** Asks as another service does. */
-export function createClient(connection: NatsConnection) {
+/** Asks as another service does. @param timeoutMs how long for an answer; usually the test's own time limit ends a wait */
+export function createClient(connection: NatsConnection, timeoutMs = 60_000) {
   const ask = (protocol: Protocol) => async (name: string, fields: object) => {
     const request = encode(protocol, name, fields);
-    // the test's own time limit ends a wait
-    const { data } = await connection.request(subjectOf(protocol, name), request, { timeout: 60_000 });
+    const { data } = await connection.request(subjectOf(protocol, name), request, { timeout: timeoutMs });
     return decode(protocol, name, data);
   };
   return { connection, epmmp: ask('epmmp'), efmp: ask('efmp'), eprmp: ask('eprmp') };

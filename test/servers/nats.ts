@@ -8,6 +8,8 @@ import { fetchedNats, programOnPath, skipWithout } from './installed.js';
 export interface NatsOptions {
   /** Turns JetStream on, with its store in a temporary folder of this server. Default: false. */
   jetstream?: boolean;
+  /** With `jetstream`: an acknowledged message is flushed to the disk (`sync_interval: always`). Default: false. */
+  flushed?: boolean;
   /** Lines for the server's configuration file, e.g. `max_payload: 2MB`. Not for a server given by NATS_URL. */
   config?: string;
 }
@@ -69,7 +71,7 @@ export async function startNats(t: Test, options: NatsOptions = {}): Promise<Nat
 }
 
 function configText(storeDir: string, portsDir: string, options: NatsOptions): string {
-  const jetstream = `jetstream { store_dir: ${JSON.stringify(storeDir)}, max_memory_store: 256MB, max_file_store: 4GB }\n`;
+  const jetstream = `jetstream { store_dir: ${JSON.stringify(storeDir)}, max_memory_store: 256MB, max_file_store: 4GB${options.flushed ? ', sync_interval: always' : ''} }\n`;
   return `ports_file_dir: ${JSON.stringify(portsDir)}\n${options.jetstream ? jetstream : ''}${options.config ?? ''}\n`;
 }
 

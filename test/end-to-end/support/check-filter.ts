@@ -11,12 +11,11 @@ import {
   foldMembers,
   isStretch,
 } from './flips.js';
-import type { History } from './history.js';
 import type { Rest, StoredFilter } from './rest.js';
 
 export interface SavedFilter {
   filter: StoredFilter;
-  /** its queries, one after the other, and when each was in force */
+  /** its queries, one after the other, and when each was in force; at most two */
   stretches: readonly (InForce & { query: JsonObject })[];
   /** members at a moment since it is active with its last query; `gone`: the filter is deleted */
   baseline: Baseline | 'unknown' | 'gone';
@@ -26,31 +25,58 @@ export interface CheckInput {
   rest: Rest;
   /** the stored records */
   documents: ReadonlyMap<string, FilterDocument>;
-  history: History;
+  /** what the endpoints were, by revision */
+  history: {
+    endpointIds(): Iterable<string>;
+    states(endpointId: string): readonly { revision: number; document: FilterDocument | undefined }[];
+  };
   published: PublishedFlips;
+}
+
+/** Something that must be so, and what shows that it is not: nothing, when it is. */
+export interface Claim {
+  says: string;
+  faults: readonly unknown[];
 }
 
 const SHOWN = 5;
 
 /** Asserts that list, count, another evaluator and the events of a filter agree. */
-export async function checkFilter(
-  t: Test,
+export async function checkFilter(t: Test, saved: SavedFilter, input: CheckInput): Promise<void> {
+  for (const { says, faults } of await claimsOfFilter(saved, input)) t.same(faults.slice(0, SHOWN), [], says);
+}
+
+/** That list, count, another evaluator and the events of a filter agree. */
+export async function claimsOfFilter(
   { filter, stretches, baseline }: SavedFilter,
   { rest, documents, history, published }: CheckInput,
-): Promise<void> {
+): Promise<Claim[]> {
   const { id, name } = filter;
+  const claims: Claim[] = [];
   if (baseline !== 'gone') {
     const matches = evaluatorOf(stretches.at(-1)!.query);
     const evaluated = new Set<string>();
     for (const [endpointId, document] of documents) if (matches(document)) evaluated.add(endpointId);
     const members = await rest.memberIds(id);
-    t.same(differenceOf(members, evaluated), NONE, `${name}: the list is what the evaluator says`);
+    claims.push({
+      says: `${name}: the list is what the evaluator says`,
+      faults: differencesOf(members, evaluated),
+    });
     if (baseline !== 'unknown') {
       const folded = foldMembers(id, published, baseline);
-      t.same(folded.faults.slice(0, SHOWN), [], `${name}: matched and unmatched alternate`);
-      t.same(differenceOf(folded.members, evaluated), NONE, `${name}: events lead to the same members`);
+      claims.push(
+        { says: `${name}: matched and unmatched alternate`, faults: folded.faults },
+        {
+          says: `${name}: events lead to the same members`,
+          faults: differencesOf(folded.members, evaluated),
+        },
+      );
     }
-    t.equal(filter.matchedEndpointsCount, evaluated.size, `${name}: the count is ${evaluated.size}`);
+    const { matchedEndpointsCount: count } = filter;
+    claims.push({
+      says: `${name}: the count is ${evaluated.size}`,
+      faults: count === evaluated.size ? [] : [count],
+    });
   }
 
   const evaluators = stretches.map(({ query }) => evaluatorOf(query));
@@ -61,7 +87,8 @@ export async function checkFilter(
     if (!isExplained(flips, expected, endpointId, stretches))
       wrong.push({ endpointId, published: flips, expected });
   }
-  t.same(wrong.slice(0, SHOWN), [], `${name}: its events are the flips while it was active, all of them`);
+  claims.push({ says: `${name}: its events are the flips while it was active, all of them`, faults: wrong });
+  return claims;
 }
 
 /** Whether the flips can be cut into one stretch for each query. */
@@ -82,14 +109,9 @@ function isExplained(
   return false;
 }
 
-const NONE = { missing: [], surplus: [] };
-
-function differenceOf(
-  found: ReadonlySet<string>,
-  wanted: ReadonlySet<string>,
-): { missing: string[]; surplus: string[] } {
-  return {
-    missing: [...wanted].filter((id) => !found.has(id)).slice(0, SHOWN),
-    surplus: [...found].filter((id) => !wanted.has(id)).slice(0, SHOWN),
-  };
+function differencesOf(found: ReadonlySet<string>, wanted: ReadonlySet<string>): string[] {
+  return [
+    ...[...wanted].filter((id) => !found.has(id)).map((id) => `${id} is missing`),
+    ...[...found].filter((id) => !wanted.has(id)).map((id) => `${id} should not be there`),
+  ];
 }

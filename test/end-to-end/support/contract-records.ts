@@ -25,6 +25,11 @@ export interface MetadataUpdatedEvent {
   updated: Record<string, { newValue: string | null; oldValue: string | null }>;
 }
 
+export interface RegisteredEvent {
+  appVersionName: string;
+  endpointId: string;
+}
+
 export interface AppVersionUpdatedEvent {
   appVersionName: string;
   previousAppVersionName: string;
@@ -61,6 +66,11 @@ const metadataUpdated = typeOf('MetadataUpdatedEvent', [
   ...texts('originatorReplicaId'),
 ]);
 
+const registered = typeOf('RegisteredEvent', [
+  ...HEAD,
+  ...texts('appVersionName', 'endpointId', 'originatorReplicaId'),
+]);
+
 const appVersionUpdated = typeOf('AppVersionUpdatedEvent', [
   ...HEAD,
   ...texts('appVersionName', 'previousAppVersionName', 'endpointId', 'originatorReplicaId'),
@@ -83,6 +93,10 @@ export function readMembership(data: Uint8Array): MembershipEvent {
 
 export function readMetadataUpdated(data: Uint8Array): MetadataUpdatedEvent {
   return metadataUpdated.fromBuffer(Buffer.from(data)) as MetadataUpdatedEvent;
+}
+
+export function readRegistered(data: Uint8Array): RegisteredEvent {
+  return registered.fromBuffer(Buffer.from(data)) as RegisteredEvent;
 }
 
 export function readAppVersionUpdated(data: Uint8Array): AppVersionUpdatedEvent {

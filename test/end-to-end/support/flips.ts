@@ -89,15 +89,15 @@ export function foldMembers(
   return { members: folded, faults };
 }
 
-/** The flips that a query has along the states of an endpoint. */
+/** The flips that a query has along the states of an endpoint; without a document it is not registered then. */
 export function expectedFlips(
   matches: (document: FilterDocument) => boolean,
-  states: readonly { revision: number; document: FilterDocument }[],
+  states: readonly { revision: number; document: FilterDocument | undefined }[],
 ): Flip[] {
   const flips: Flip[] = [];
   let member = false;
   for (const { revision, document } of states) {
-    const now = matches(document);
+    const now = document !== undefined && matches(document);
     if (now !== member) flips.push({ revision, member: now });
     member = now;
   }
@@ -128,7 +128,9 @@ export function isStretch(
   const first = published[0];
   const last = published.at(-1);
   if (first !== undefined && (first.revision <= low || last!.revision > high)) return false;
-  const must = expected.filter(({ revision }) => revision > sureLow && revision <= sureHigh);
+  // one that was published shows that it was in force then
+  const sure = Math.min(sureLow, (first?.revision ?? Infinity) - 1);
+  const must = expected.filter(({ revision }) => revision > sure && revision <= sureHigh);
   const from = first?.revision ?? must[0]?.revision ?? Infinity;
   const to = last?.revision ?? Infinity;
   if (must.length > 0 && (first === undefined || from > must[0]!.revision || to < must.at(-1)!.revision))

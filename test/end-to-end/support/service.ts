@@ -21,6 +21,8 @@ export interface Service {
   rest: Rest;
   /** a fresh number: the port of health and metrics changes with each start */
   managementUrl(): string;
+  /** of the running process, or of the last one */
+  pid(): number;
   /** what it has printed since its start */
   output(): string;
   /** SIGKILL, and wait for the end */
@@ -80,6 +82,7 @@ export async function startService(
   return {
     rest,
     managementUrl: () => managementUrl,
+    pid: () => child.pid,
     output: () => child.output,
     kill: () => child.kill(),
     stop: () => child.stop(),

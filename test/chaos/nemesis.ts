@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../filters/fuzz/random.js';
+
+export type TargetName = 'service' | 'broker' | 'database';
+
+/** A process that gets killed and paused. */
+export interface Target {
+  name: TargetName;
+  pid(): number;
+  /** SIGKILL, and wait for the end */
+  kill(): Promise<void>;
+  /** Rejects when it ends before it is ready. */
+  restart(): Promise<void>;
+}
+
+export interface NemesisPlan {
+  /** SIGKILLs in all */
+  kills: number;
+  /** longest time without a fault, that a process stays away, and that it is paused */
+  calmMs: number;
+  awayMs: number;
+  pauseMs: number;
+}
+
+export interface Nemesis {
+  /** Resolves when all kills are done and every process runs. */
+  run(plan: NemesisPlan): Promise<void>;
+  kills(): ReadonlyMap<TargetName, number>;
+  pauses(): ReadonlyMap<TargetName, number>;
+}
+
+const LEAST_CALM_MS = 100;
+const STARTS_AT_MOST = 5;
+
+/**
+ * One fault after the other: a process is killed, or paused, or two at once; the service sometimes while it starts.
+ * @param tell is told of each fault as it begins
+ */
+export function createNemesis(
+  targets: readonly Target[],
+  random: Random,
+  tell: (text: string) => void,
+): Nemesis {
+  const kills = new Map<TargetName, number>();
+  const pauses = new Map<TargetName, number>();
+  let left = 0;
+
+  async function kill(target: Target): Promise<void> {
+    left--;
+    kills.set(target.name, (kills.get(target.name) ?? 0) + 1);
+    tell(`SIGKILL ${target.name}`);
+    await target.kill();
+  }
+
+  async function killAndStart(target: Target, { awayMs }: NemesisPlan): Promise<void> {
+    await kill(target);
+    await sleep(random.below(awayMs));
+    if (target.name === 'service' && left > 0 && random.chance(20)) {
+      const starting = target.restart().catch(() => undefined);
+      await sleep(random.below(1500));
+      await kill(target);
+      await starting;
+    }
+    await start(target);
+  }
+
+  /** What it needs may be away itself for a moment. */
+  async function start(target: Target): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await target.restart();
+      } catch (error) {
+        if (attempt === STARTS_AT_MOST) throw error;
+        tell(`${target.name} did not start: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  async function pause(target: Target, { pauseMs }: NemesisPlan): Promise<void> {
+    const ms = random.below(pauseMs);
+    pauses.set(target.name, (pauses.get(target.name) ?? 0) + 1);
+    tell(`pause ${target.name} ${ms} ms`);
+    process.kill(target.pid(), 'SIGSTOP');
+    try {
+      await sleep(ms);
+    } finally {
+      process.kill(target.pid(), 'SIGCONT');
+    }
+  }
+
+  const fault = (target: Target, plan: NemesisPlan) =>
+    random.chance(70) ? killAndStart(target, plan) : pause(target, plan);
+
+  return {
+    kills: () => kills,
+    pauses: () => pauses,
+    async run(plan) {
+      left = plan.kills;
+      while (left > 0) {
+        await sleep(LEAST_CALM_MS + random.below(plan.calmMs));
+        const first = random.pick(targets);
+        const second = random.pick(targets);
+        const isTwo = left > 1 && first !== second && random.chance(25);
+        await Promise.all((isTwo ? [first, second] : [first]).map((target) => fault(target, plan)));
+      }
+    },
+  };
+}
