@@ -17,7 +17,7 @@ import { createRegister, type EventSink, type RegisterSettings } from './registe
 import { openAccess } from './security/index.js';
 import { dataFolder, openStore, type Store, type StoreOptions } from './storage/index.js';
 import { ownVersion } from './version.js';
-import { createWorkerPool } from './workers/index.js';
+import { createWorkerPool, type WorkerPool } from './workers/index.js';
 
 export { listenFault } from './gateway/index.js';
 
@@ -61,7 +61,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     });
     undo.push(() => live.close());
 
-    const pool = createWorkerPool(config.workers.threads);
+    const pool = createWorkerPool(config.workers.threads, { log });
     undo.push(() => pool.close());
 
     const broker = createBroker(config, outboxBehindLog(store, live), log, metrics, {
@@ -105,7 +105,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       },
       log,
       metrics,
-      health: () => health(store, broker, access.authenticates),
+      health: () => health(store, pool, broker, access.authenticates),
     });
     undo.push(() => gateway.stop(config.service.gracefulShutdownMs));
 
@@ -169,13 +169,23 @@ function createBroker(
   };
 }
 
-async function health(store: Store, broker: Broker, authenticates: boolean): Promise<HealthReport> {
+async function health(
+  store: Store,
+  pool: WorkerPool,
+  broker: Broker,
+  authenticates: boolean,
+): Promise<HealthReport> {
   const storage = await store.ping().then(
     () => ({ status: 'UP' as const }),
     (error: Error) => ({ status: 'DOWN' as const, details: { message: error.message } }),
   );
   const security = { status: 'UP' as const, details: { authentication: authenticates ? 'on' : 'off' } };
-  return { components: { storage, security, ...broker.health() } };
+  const { down, ...counts } = pool.status();
+  const workers =
+    down === undefined
+      ? { status: 'UP' as const, details: counts }
+      : { status: 'DOWN' as const, details: { ...counts, message: down } };
+  return { components: { storage, workers, security, ...broker.health() } };
 }
 
 function catalogueOf(config: Config): Catalogue {

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Outcome } from '../model/outcome.js';
+import type { WorkerPool } from '../workers/index.js';
 
 /** What the write pipeline measures. */
 export interface PipelineMetrics {
@@ -77,6 +78,19 @@ export function watchFilterSets(registry: Registry, sets: { readonly bytes: numb
     registers: [registry],
     collect() {
       this.set(sets.bytes);
+    },
+  });
+}
+
+export function watchWorkers(registry: Registry, pool: Pick<WorkerPool, 'status'>): void {
+  const registers = [registry];
+  new Counter({
+    name: 'epr_worker_deaths_total',
+    help: 'Worker threads that died: what they had is done again, or refused with a 500.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(pool.status().deaths);
     },
   });
 }

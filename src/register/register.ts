@@ -13,7 +13,7 @@ import { createFilterIndex } from './filter-index.js';
 import { createFilterSets } from './filter-sets.js';
 import { createFilters } from './filters.js';
 import { createKeyedRequests } from './keyed-requests.js';
-import { createPipelineMetrics, watchFilterSets, watchRelations } from './metrics.js';
+import { createPipelineMetrics, watchFilterSets, watchRelations, watchWorkers } from './metrics.js';
 import { createOwnTokens } from './own-tokens.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
 import { createRecalculation } from './recalculation.js';
@@ -125,6 +125,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     log,
   });
   watchFilterSets(deps.metrics, sets);
+  watchWorkers(deps.metrics, deps.pool);
   /** Documents show what is rare: queries are looked for by that, from time to time. */
   const reconsidering = setInterval(() => {
     if (sets.bytes > RECONSIDER_FROM_BYTES)

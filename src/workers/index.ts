@@ -1,5 +1,5 @@
 export { metadataFault } from './metadata-change.js';
-export { createWorkerPool, type WorkerPool } from './pool.js';
+export { createWorkerPool, type WorkerPool, type WorkerPoolOptions } from './pool.js';
 export type {
   EvaluatedGroup,
   EvaluateGroup,
@@ -7,3 +7,4 @@ export type {
   FilterSetsUpdate,
   WorkerSettings,
 } from './messages.js';
+export type { ThreadKind, ThreadsStatus } from './threads.js';

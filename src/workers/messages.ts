@@ -46,6 +46,8 @@ export type WorkerResponse =
   | { kind: 'evaluated'; groups: Uint8Array<ArrayBuffer> }
   /** places of records */
   | { kind: 'screened'; places: readonly number[] }
+  /** it threw: a fault of ours */
+  | { kind: 'failed'; message: string; stack: string }
   /** the worker holds the filter sets as of `epoch` (-1: none), which is not the wanted one */
   | { kind: 'behind'; epoch: number };
 

@@ -1,4 +1,4 @@
-import { Piscina } from 'piscina';
+import type { Logger } from 'pino';
 import { decodeEvaluated, encodeGroups } from './batch-frames.js';
 import { createInPlace } from './in-place.js';
 import type {
@@ -11,6 +11,7 @@ import type {
   WorkerSettings,
 } from './messages.js';
 import { encodeRecords } from './screen-records.js';
+import { createThreads, type ThreadKind, type ThreadsStatus } from './threads.js';
 
 /** The worker threads, and how a batch gets through them. */
 export interface WorkerPool {
@@ -33,39 +34,31 @@ export interface WorkerPool {
     filters: FilterSetSource,
   ): Promise<readonly number[]>;
   readonly threads: number;
+  status(): ThreadsStatus;
   /** batches that wait for a thread */
   readonly waiting: number;
   close(): Promise<void>;
 }
 
-/**
- * Piscina tries `require` before `import`. Node 20 ends the whole process when a thread that loads an ES module by
- * `require` is told to stop meanwhile ("v8::Module::IsGraphAsync must be used on an instantiated module"): a service that
- * is stopped right after it was started.
- */
-const IMPORT_ONLY = process.allowedNodeEnvironmentFlags.has('--experimental-require-module')
-  ? ['--no-experimental-require-module']
-  : [];
+export interface WorkerPoolOptions {
+  /** false: small batches go to the threads, too */
+  inPlace?: boolean;
+  /** for tests that make threads die; `worker.js`, without limits, unless given */
+  thread?: ThreadKind;
+  log?: Logger;
+}
 
 /**
- * A thread that dies is replaced; what it had rejects. One register a pool: threads know filter sets by epoch only.
- *
- * `inPlace: false`: small batches go to the threads, too.
+ * A thread that dies is replaced; what it had rejects. For some seconds then nothing is computed in the calling thread:
+ * what killed that one may be in the next batch. One register a pool: threads know filter sets by epoch only.
  */
-export function createWorkerPool(threads: number, options: { inPlace?: boolean } = {}): WorkerPool {
+export function createWorkerPool(count: number, options: WorkerPoolOptions = {}): WorkerPool {
   const inPlace = options.inPlace === false ? undefined : createInPlace();
-  const piscina = new Piscina<WorkerRequest, WorkerResponse>({
-    filename: new URL('./worker.js', import.meta.url).href,
-    minThreads: threads,
-    maxThreads: threads,
-    recordTiming: false,
-    execArgv: [...process.execArgv, ...IMPORT_ONLY],
-  });
-  // of a thread that died with nothing to do: Piscina has replaced it, and nobody waits; unheard, it would end the process
-  piscina.on('error', () => undefined);
+  const kind = options.thread ?? { file: new URL('./worker.js', import.meta.url) };
+  const threads = createThreads({ threads: count, ...kind, log: options.log });
 
   const evaluate: WorkerPool['evaluate'] = async (groups, filters, settings) => {
-    const computed = inPlace?.evaluate(groups, filters, settings);
+    const computed = threads.isCalm() ? inPlace?.evaluate(groups, filters, settings) : undefined;
     if (computed !== undefined) return computed;
     const response = await ask(filters, (epoch) => {
       const bytes = encodeGroups(groups);
@@ -94,7 +87,9 @@ export function createWorkerPool(threads: number, options: { inPlace?: boolean }
       const { epoch } = filters;
       const [request, buffer] = requestFor(epoch);
       if (update !== undefined) request.update = update;
-      const response = await piscina.run(request, { transferList: [buffer] });
+      const response = await threads.run(request, buffer);
+      if (response.kind === 'failed')
+        throw Object.assign(new Error(response.message), { stack: response.stack });
       if (response.kind !== 'behind') return response;
       update = filters.updateSince(response.epoch);
     }
@@ -103,10 +98,11 @@ export function createWorkerPool(threads: number, options: { inPlace?: boolean }
   return {
     evaluate,
     screen,
-    threads,
+    threads: count,
+    status: () => threads.status(),
     get waiting() {
-      return piscina.queueSize;
+      return threads.waiting;
     },
-    close: () => piscina.close(),
+    close: () => threads.close(),
   };
 }

@@ -17,9 +17,15 @@ const held = holdFilters();
 /** Each message has its own copy of the settings, the same nearly always. */
 let prepared: { text: string; settings: EvaluateSettings } | undefined;
 
-/** The task of a worker thread: one message in, one out. A throw is a fault of ours; the pool's caller decides what next. */
+/** The task of a worker thread: one message in, one out. So that a rejection means that the thread died, it never throws. */
 export default function work(request: WorkerRequest): unknown {
-  const response = answer(request);
+  let response: WorkerResponse;
+  try {
+    response = answer(request);
+  } catch (error) {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    return { kind: 'failed', message, stack: stack ?? message } satisfies WorkerResponse;
+  }
   if (response.kind !== 'evaluated') return response;
   return move({ [transferableSymbol]: [response.groups.buffer], [valueSymbol]: response });
 }

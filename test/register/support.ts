@@ -20,7 +20,7 @@ import {
   type TokenIssuer,
 } from '../../src/register/index.js';
 import { openStore, type Store } from '../../src/storage/index.js';
-import { createWorkerPool } from '../../src/workers/index.js';
+import { createWorkerPool, type ThreadKind } from '../../src/workers/index.js';
 import { WORKER_SETTINGS } from '../workers/support.js';
 
 export const SETTINGS: RegisterSettings = {
@@ -64,6 +64,8 @@ export interface StartOptions {
   inherits?: boolean;
   /** small batches computed without a thread; not unless it is wished, so that the threads are tried */
   inPlace?: boolean;
+  /** in the place of the real worker */
+  thread?: ThreadKind;
   log?: Logger;
   /** of tokens; the register itself unless given */
   issuer?: TokenIssuer;
@@ -87,7 +89,10 @@ export async function startIn(
     url: options.storageUrl ?? `file:${folder}`,
     durability: 'async',
   });
-  const pool = createWorkerPool(options.threads ?? 2, { inPlace: options.inPlace ?? false });
+  const pool = createWorkerPool(options.threads ?? 2, {
+    inPlace: options.inPlace ?? false,
+    ...(options.thread === undefined ? {} : { thread: options.thread }),
+  });
   const events: EventGroup[] = [];
   let doubts = 0;
   const settings = { ...SETTINGS, ...options.settings };
