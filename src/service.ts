@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Config, describeChanges } from './config/index.js';
+import { createCredentials } from './credentials.js';
 import { type HealthReport, startGateway } from './gateway/index.js';
 import { openLiveEvents, outboxBehindLog } from './live/index.js';
 import {
@@ -13,6 +14,7 @@ import {
 } from './messaging/index.js';
 import { type Catalogue, createCatalogue } from './model/catalogue.js';
 import type { Command } from './model/command.js';
+import { createPeerMetrics } from './peers/index.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
 import { openAccess } from './security/index.js';
 import { dataFolder, openStore, type Store, type StoreOptions } from './storage/index.js';
@@ -61,6 +63,10 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     });
     undo.push(() => live.close());
 
+    const peerMetrics = createPeerMetrics(metrics);
+    const credentials = createCredentials({ config, log, peerMetrics });
+    undo.push(() => credentials.close());
+
     const pool = createWorkerPool(config.workers.threads, { log });
     undo.push(() => pool.close());
 
@@ -75,6 +81,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       live,
       catalogue: () => catalogue,
       settings: () => settings,
+      ...(credentials.issuer === undefined ? {} : { issuer: credentials.issuer }),
       log,
       metrics,
     });
@@ -105,7 +112,8 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       },
       log,
       metrics,
-      health: () => health(store, pool, broker, access.authenticates),
+      health: () =>
+        health(store, pool, { ...credentials.health(), ...broker.health() }, access.authenticates),
     });
     undo.push(() => gateway.stop(config.service.gracefulShutdownMs));
 
@@ -172,7 +180,7 @@ function createBroker(
 async function health(
   store: Store,
   pool: WorkerPool,
-  broker: Broker,
+  parts: HealthReport['components'],
   authenticates: boolean,
 ): Promise<HealthReport> {
   const storage = await store.ping().then(
@@ -185,7 +193,7 @@ async function health(
     down === undefined
       ? { status: 'UP' as const, details: counts }
       : { status: 'DOWN' as const, details: { ...counts, message: down } };
-  return { components: { storage, workers, security, ...broker.health() } };
+  return { components: { storage, workers, security, ...parts } };
 }
 
 function catalogueOf(config: Config): Catalogue {

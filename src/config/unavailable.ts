@@ -12,7 +12,6 @@ export interface Unavailable {
 }
 
 const isTrue = (value: unknown): boolean => value === true;
-const isSet = (value: unknown): boolean => value !== undefined;
 
 export const unavailable: readonly Unavailable[] = [
   {
@@ -38,11 +37,5 @@ export const unavailable: readonly Unavailable[] = [
     asks: isTrue,
     what: 'the tenant manager',
     allowed: 'false',
-  },
-  {
-    key: 'kaa.epr.credential-management.base-url',
-    asks: isSet,
-    what: 'credential management',
-    allowed: 'not set (this service issues tokens itself)',
   },
 ];

@@ -154,7 +154,11 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
     if (!busy && status < 500) return { kind: 'refused', status, message };
     // who names a time to come back has not begun
     const mayBeDone = retryAfterMs === undefined || (status !== 429 && status !== 503);
-    const answer = unavailable(busy ? 'overloaded' : 'server-error', message, mayBeDone);
+    const answer = unavailable(
+      busy ? 'overloaded' : 'server-error',
+      options.hasSecrets === true ? String(status) : message,
+      mayBeDone,
+    );
     if (retryAfterMs !== undefined) answer.retryAfterMs = retryAfterMs;
     return answer;
   }

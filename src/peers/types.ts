@@ -83,6 +83,8 @@ export interface PeerOptions {
   url: string;
   /** a bearer token for each attempt; absent: none is sent */
   token?: () => Promise<string>;
+  /** its answers may hold secrets: nothing of them is shown in what is logged or told as its state */
+  hasSecrets?: boolean;
   limits?: Partial<PeerLimits>;
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Catalogue } from '../model/catalogue.js';
 import { refuse } from '../model/errors.js';
 import { ok } from '../model/outcome.js';
@@ -41,6 +42,8 @@ const EXPIRE_EVERY_MS = 60_000;
 export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
   const { store, seal, log } = deps;
   const stopping = new AbortController();
+  // one for each token that is asked for
+  setMaxListeners(0, stopping.signal);
   const running = new Map<string, { task: StoredTask; body: TaskBody; done: Promise<void> }>();
   let timer: NodeJS.Timeout | undefined;
 
