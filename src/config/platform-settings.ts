@@ -60,7 +60,7 @@ export const platformSettings: readonly Setting[] = [
   }),
   setting('kaa.epr.credential-management.base-url', 'kaa.epr.credentialManagementUrl', {
     type: types.httpUrl,
-    doc: 'The service that issues endpoint tokens. Not set: this service issues them itself.',
+    doc: 'The service that issues endpoint tokens, asked at `/api/v1/endpoints/<id>/tokens` below this URL ([peers.md](peers.md#credential-management)). Not set: this service issues them itself.',
   }),
   setting('kaa.epr.restricted-metadata-keys', 'kaa.epr.restrictedMetadataKeys', {
     type: types.list(

@@ -139,7 +139,6 @@ void t.test('what this version can not do is refused, not ignored', async (t) =>
     t.match(messages(t, yml(`${key}: true`)).join(), /not available in this version/);
     t.ok(load(t, yml(`${key}: false`)));
   }
-  t.match(refused('kaa.epr.credential-management.base-url', 'http://cm'), /not available in this version/);
   t.match(
     messages(t, yml('kaa.security.authorization.enabled: true'))[0],
     'config/epr.yml:1:37: kaa.security.authorization.enabled: found true without authentication; ' +

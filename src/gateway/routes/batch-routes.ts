@@ -70,7 +70,9 @@ const start = defineRoute({
   method: 'POST',
   path: '/endpoints/batch',
   summary: 'Register many endpoints',
-  description: 'Accepted and stored: a restart finishes it. `Location` is where its status is.',
+  description:
+    'Accepted and stored: a restart finishes it. `Location` is where its status is. While the storage, or credential ' +
+    'management where that issues tokens, is away, it waits.',
   tags,
   access: {
     scope: 'application:endpoint:create',

@@ -84,7 +84,8 @@ const register = defineRoute({
   summary: 'Register an endpoint',
   description:
     'A missing id is made (a UUID), and so is a missing token, which is answered this once only. `relations` need ' +
-    '`endpoint:update` on every endpoint that they name.',
+    '`endpoint:update` on every endpoint that they name. Where credential management issues tokens and is away, the answer ' +
+    'is 503; the same request may be sent again.',
   tags,
   access: {
     scope: 'application:endpoint:create',
@@ -122,6 +123,8 @@ const register = defineRoute({
     'application-version-not-found',
     'endpoint-exists',
     'token-taken',
+    'token-refused',
+    'credentials-unavailable',
     'endpoint-not-found',
     'relation-to-itself',
     'relation-cycle',
