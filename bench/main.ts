@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runContest, type ContestResult } from './contest.js';
-import { connectedEvents } from './contests/connected.js';
+import { connectedContests } from './contests/connected.js';
 import { embeddedPuts } from './contests/embedded-puts.js';
 import { filterPuts, filterPutsAlone, filterPutsCalm } from './contests/filter-puts.js';
 import { keyBatches } from './contests/key-batches.js';
@@ -20,7 +20,7 @@ const CONTESTS = [
   embeddedPuts,
   mongoPuts,
   metadataGets,
-  connectedEvents,
+  ...connectedContests,
   keyBatches,
   ndjsonObservations,
   ndjsonReadings,

@@ -8,7 +8,7 @@ import { findGaps, isOfEndpoint } from '../end-to-end/support/order.js';
 import type { Rest, StoredEndpoint } from '../end-to-end/support/rest.js';
 import { type MadeFilter, savedFilterOf } from './filter-changes.js';
 import { type Chain, faultsOfChain, type Kind, lastAcknowledged, type Ledger } from './ledger.js';
-import type { Versions } from './nats-writers.js';
+import type { Versions } from './connected-writer.js';
 
 /** What was found at the end of a run. */
 export interface Verdict {
@@ -126,10 +126,7 @@ function storeFaults(
 }
 
 function eventFaults({ chains }: Ledger, history: ToldHistory, versions: Versions): string[] {
-  return chains.flatMap((chain) =>
-    // a version that was overtaken before it was carried out need not have been there
-    faultsOfChain(chain, valuesOf(chain, history, versions), { skips: chain.kind === 'connected' }),
-  );
+  return chains.flatMap((chain) => faultsOfChain(chain, valuesOf(chain, history, versions)));
 }
 
 /** The numbers that a chain had, one after the other. */

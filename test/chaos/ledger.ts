@@ -54,12 +54,11 @@ export function lastAcknowledged({ results }: Chain): number {
   return results.lastIndexOf('acknowledged') + 1;
 }
 
-/**
- * What in the values that a chain had, one after the other, contradicts what is known of its writes.
- * @param skips whether a later value may take the place of an acknowledged one that was never seen
- */
-export function faultsOfChain(chain: Chain, values: readonly number[], { skips = false } = {}): string[] {
-  const { kind, endpointId, key, results } = chain;
+/** What in the values that a chain had, one after the other, contradicts what is known of its writes. */
+export function faultsOfChain(
+  { kind, endpointId, key, results }: Chain,
+  values: readonly number[],
+): string[] {
   const faults: string[] = [];
   const fault = (text: string) => void faults.push(`${endpointId}.${key} (${kind}): ${text}`);
   let before = 0;
@@ -71,9 +70,8 @@ export function faultsOfChain(chain: Chain, values: readonly number[], { skips =
     before = value;
   }
   const seen = new Set(values);
-  const last = lastAcknowledged(chain);
-  for (let value = skips ? last : 1; value <= last; value++)
-    if (value > 0 && results[value - 1] === 'acknowledged' && !seen.has(value))
-      fault(`${value} was acknowledged, and never happened; it had ${values.slice(-5).join(', ')} at last`);
+  for (const [i, result] of results.entries())
+    if (result === 'acknowledged' && !seen.has(i + 1))
+      fault(`${i + 1} was acknowledged, and never happened; it had ${values.slice(-5).join(', ')} at last`);
   return faults;
 }

@@ -1,6 +1,4 @@
-import { type JetStreamClient, NatsError } from 'nats';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { writeConnected } from '../end-to-end/support/contract-records.js';
+import { NatsError } from 'nats';
 import type { Random } from '../filters/fuzz/random.js';
 import { type Client, json, type Response } from '../messaging/served-support.js';
 import { resultOfStatus } from './api.js';
@@ -42,47 +40,4 @@ async function resultOfRequest(answer: Promise<Response>): Promise<Result> {
     if (error instanceof NatsError) return error.code === '503' ? 'refused' : 'unknown';
     throw error;
   }
-}
-
-export const CONNECTED_STREAM = 'kpc_events';
-export const CONNECTED_CONSUMER = 'epr-connectivity';
-export const CONNECTED_SUBJECT = 'kaa.v1.events.kpc.endpoint.connectivity.connected';
-
-/** How connected events say the number of a write: as an application version. */
-export interface Versions {
-  nameOf(number: number): string;
-  /** the most that can be said */
-  most: number;
-}
-
-/** Events that some endpoints are connected, each with its next version; published until the stream has them. */
-export function connectedStep(
-  jetstream: JetStreamClient,
-  chains: readonly Chain[],
-  versions: Versions,
-  random: Random,
-): Step {
-  let lastMs = 0;
-  return async () => {
-    const some = new Set(random.list(() => random.pick(chains), 5, 1));
-    for (const chain of some) if (chain.results.length === versions.most) some.delete(chain);
-    const reports = [...some].map(({ endpointId, results }): [string, string] => [
-      endpointId,
-      versions.nameOf(results.length + 1),
-    ]);
-    lastMs = Math.max(lastMs + 1, Date.now());
-    const message = writeConnected(Object.fromEntries(reports), lastMs);
-    for (;;) {
-      try {
-        const msgID = `${chains[0]!.endpointId}-${lastMs}`;
-        await jetstream.publish(CONNECTED_SUBJECT, message, { msgID, timeout: 2000 });
-        break;
-      } catch (error) {
-        if (!(error instanceof NatsError)) throw error;
-        await sleep(50);
-      }
-    }
-    for (const { results } of some) results.push('acknowledged');
-    return 'acknowledged';
-  };
 }

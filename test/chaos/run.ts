@@ -1,4 +1,4 @@
-import { AckPolicy, connect, nanos } from 'nats';
+import { connect } from 'nats';
 import type { Test } from 'tap';
 import { createRest } from '../end-to-end/support/rest.js';
 import { startService } from '../end-to-end/support/service.js';
@@ -10,14 +10,8 @@ import { type Verdict, judge } from './judge.js';
 import { createFilterChanges } from './filter-changes.js';
 import { runLane, type Step } from './lanes.js';
 import { createLedger } from './ledger.js';
-import {
-  batchUpdateStep,
-  CONNECTED_CONSUMER,
-  CONNECTED_STREAM,
-  CONNECTED_SUBJECT,
-  connectedStep,
-  keyUpdateStep,
-} from './nats-writers.js';
+import { type ConnectedWriter, createConnectedWriter, makeConnectedStream } from './connected-writer.js';
+import { batchUpdateStep, keyUpdateStep } from './nats-writers.js';
 import { createNemesis, type NemesisPlan, type Target, type TargetName } from './nemesis.js';
 import { patchStep, putStep, visitorStep } from './rest-writers.js';
 import { untilQuiet } from './quiet.js';
@@ -76,15 +70,7 @@ export async function runChaos(
   });
   t.teardown(() => connection.close());
   const manager = await connection.jetstreamManager();
-  await manager.streams.add({ name: CONNECTED_STREAM, subjects: [CONNECTED_SUBJECT] });
-  // the service's own waits half a minute before it gives a message again
-  await manager.consumers.add(CONNECTED_STREAM, {
-    durable_name: CONNECTED_CONSUMER,
-    filter_subject: CONNECTED_SUBJECT,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: nanos(3_000),
-    max_ack_pending: 4096,
-  });
+  await makeConnectedStream(manager);
   await manager.streams.add({ name: DEAD_STREAM, subjects: ['kaa.v1.dead-letter.epr.>'] });
 
   const { url } = service.rest;
@@ -104,6 +90,7 @@ export async function runChaos(
   const ledger = createLedger();
   const client = createClient(connection, REQUEST_TIMEOUT_MS);
   const steps: Step[] = [];
+  const connected: ConnectedWriter[] = [];
   for (let lane = 0; lane < LANES_OF_EACH; lane++) {
     const chains = (kind: Parameters<typeof ledger.chain>[0], key: string, of = ids) =>
       of.map((endpointId) => ledger.chain(kind, endpointId, `${key}${lane}`));
@@ -111,12 +98,20 @@ export async function runChaos(
     const own = (_: string, i: number) => i % LANES_OF_EACH === lane;
     const versions = ids.filter(own).map((endpointId) => ledger.chain('connected', endpointId, 'version'));
     const salt = lane * 10;
+    const writer = createConnectedWriter({
+      jetstream: connection.jetstream(),
+      manager,
+      chains: versions,
+      versions: VERSION,
+      random: random(salt + 4),
+    });
+    connected.push(writer);
     steps.push(
       putStep(api, chains('PUT', 'put'), random(salt)),
       patchStep(api, chains('PATCH', 'patch'), random(salt + 1)),
       keyUpdateStep(client, chains('key update', 'nats'), random(salt + 2)),
       batchUpdateStep(client, chains('batch update', 'batch'), random(salt + 3)),
-      connectedStep(connection.jetstream(), versions, VERSION, random(salt + 4)),
+      writer.step,
       visitorStep(api, ledger, visitors.filter(own), VERSION.nameOf(0), random(salt + 5)),
     );
   }
@@ -162,7 +157,7 @@ export async function runChaos(
   stop.abort();
   await work;
   listener.tell('no more faults and writes');
-  await untilQuiet(service, manager);
+  await untilQuiet(service, connected);
   listener.tell('all is consumed and published');
   listener.said(service.output());
 
@@ -191,6 +186,6 @@ kaa:
   epr: { events: { metadata-on-registration: true }, connectivity-metadata: true }
   applications:
     weather: { versions: { ${Array.from({ length: VERSIONS + 1 }, (_, number) => `${VERSION.nameOf(number)}: `).join(', ')} } }
-nats: { jetstream: { events-stream: epr_events } }
+nats: { jetstream: { events-stream: epr_events, sync-always: true } }
 logging: { format: json }
 `;
