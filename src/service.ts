@@ -1,18 +1,22 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type Applications, createApplications } from './applications.js';
 import { type Config, describeChanges } from './config/index.js';
 import { createCredentials } from './credentials.js';
 import { type HealthReport, startGateway } from './gateway/index.js';
 import { openLiveEvents, outboxBehindLog } from './live/index.js';
 import {
+  type ConfigurationChange,
   createMessaging,
   createNoBroker,
+  type MessagingDeps,
   type MessagingOptions,
   type ServedDeps,
   type ServedRequests,
 } from './messaging/index.js';
-import { type Catalogue, createCatalogue } from './model/catalogue.js';
+import type { Catalogue } from './model/catalogue.js';
 import type { Command } from './model/command.js';
 import { createPeerMetrics } from './peers/index.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
@@ -37,8 +41,6 @@ export interface RunningService {
 /** Builds every part from the configuration and starts them in order; `stop` goes the way back. Rejects with a message that says the remedy. */
 export async function startService(initial: Config, log: Logger): Promise<RunningService> {
   let config = initial;
-  let catalogue = catalogueOf(config);
-  let settings = registerSettings(config);
   const undo: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const step of undo.splice(0).reverse())
@@ -67,20 +69,34 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     const credentials = createCredentials({ config, log, peerMetrics });
     undo.push(() => credentials.close());
 
+    const applications = createApplications({ config, store, log, metrics, peerMetrics });
+    const catalogue = () => applications.catalogue();
+    undo.push(() => applications.stop());
+    await applications.start();
+
+    let settings = registerSettings(config, applications.restrictedMetadataKeys());
+    // the same object as long as nothing changes: it is asked for with every command
+    const currentSettings = () => {
+      const restricted = applications.restrictedMetadataKeys();
+      if (restricted !== settings.limits.restrictedKeys) settings = registerSettings(config, restricted);
+      return settings;
+    };
+
     const pool = createWorkerPool(config.workers.threads, { log });
     undo.push(() => pool.close());
 
     const broker = createBroker(config, outboxBehindLog(store, live), log, metrics, {
       submit: (commands) => Promise.all(commands.map((command) => register.endpoints.submit(command))),
-      catalogue: () => catalogue,
+      catalogue,
+      ...listeners(applications),
     });
     const register = await createRegister({
       store,
       pool,
       sink: broker,
       live,
-      catalogue: () => catalogue,
-      settings: () => settings,
+      catalogue,
+      settings: currentSettings,
       ...(credentials.issuer === undefined ? {} : { issuer: credentials.issuer }),
       log,
       metrics,
@@ -112,8 +128,10 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       },
       log,
       metrics,
-      health: () =>
-        health(store, pool, { ...credentials.health(), ...broker.health() }, access.authenticates),
+      health: () => {
+        const parts = { ...applications.health(), ...credentials.health(), ...broker.health() };
+        return health(store, pool, parts, access.authenticates);
+      },
     });
     undo.push(() => gateway.stop(config.service.gracefulShutdownMs));
 
@@ -129,8 +147,8 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
           applications: next.applications,
           logging: next.logging,
         };
-        catalogue = catalogueOf(config);
-        settings = registerSettings(config);
+        applications.reload(config);
+        settings = registerSettings(config, applications.restrictedMetadataKeys());
         log.level = config.logging.level;
         return restart;
       },
@@ -149,7 +167,7 @@ interface Broker extends EventSink {
   health(): HealthReport['components'];
 }
 
-interface ConsumerDeps {
+interface ConsumerDeps extends Pick<MessagingDeps, 'onConfiguration' | 'onTenant'> {
   submit: (commands: Command[]) => ReturnType<Parameters<typeof createMessaging>[0]['submit']>;
   catalogue: () => Catalogue;
 }
@@ -177,6 +195,20 @@ function createBroker(
   };
 }
 
+/** What other services announce, and who wants to know. Tenants are not kept yet, so there is nothing to drop. */
+function listeners({ changed }: Applications): Pick<ConsumerDeps, 'onConfiguration' | 'onTenant'> {
+  const onTenant = { changed: () => undefined, missed: () => undefined };
+  if (changed === undefined) return { onTenant };
+  const onConfiguration = {
+    changed({ correlationId, application, version }: ConfigurationChange) {
+      const ofVersion = version === undefined ? {} : { version };
+      changed(application === undefined ? {} : { application, ...ofVersion }, correlationId);
+    },
+    missed: () => changed({}, randomUUID()),
+  };
+  return { onConfiguration, onTenant };
+}
+
 async function health(
   store: Store,
   pool: WorkerPool,
@@ -196,12 +228,6 @@ async function health(
   return { components: { storage, workers, security, ...parts } };
 }
 
-function catalogueOf(config: Config): Catalogue {
-  return createCatalogue(
-    Object.entries(config.applications).map(([name, application]) => ({ name, ...application })),
-  );
-}
-
 function storeOptions(config: Config): StoreOptions {
   const { url, durability, username, password } = config.storage;
   return {
@@ -212,7 +238,7 @@ function storeOptions(config: Config): StoreOptions {
   };
 }
 
-function registerSettings(config: Config): RegisterSettings {
+function registerSettings(config: Config, restrictedKeys: readonly string[]): RegisterSettings {
   const { limits } = config;
   return {
     limits: {
@@ -220,7 +246,7 @@ function registerSettings(config: Config): RegisterSettings {
       endpointBytes: limits.endpointBytes,
       metadataKeyPattern: limits.metadataKeyPattern,
       nesting: limits.nesting,
-      restrictedKeys: config.kaa.epr.restrictedMetadataKeys,
+      restrictedKeys,
     },
     originatorReplicaId: config.service.replicaId,
     metadataOnRegistration: config.kaa.epr.metadataOnRegistration,
@@ -239,12 +265,15 @@ function registerSettings(config: Config): RegisterSettings {
 
 function messagingOptions(config: Config): MessagingOptions {
   const { urls, jetstream, tls, ...credentials } = config.nats;
+  const { tekton, scmp, tenantManager } = config.kaa;
   const { enabled: _enabled, ...tlsFiles } = tls ?? {};
   return {
     urls,
     instance: config.service.instanceName,
     replicaId: config.service.replicaId,
     communicationService: config.kaa.epr.communicationInstanceName,
+    ...(tekton.enabled ? { configurationProvider: scmp.providerInstanceName } : {}),
+    ...(tenantManager.enabled ? { tenantManager: tenantManager.instanceName } : {}),
     ...credentials,
     ...(tls === undefined ? {} : { tls: tlsFiles }),
     ...jetstream,

@@ -13,6 +13,17 @@ export {
   encodeUnregistered,
 } from './events.js';
 export { type ConnectivityEvent, decodeConnectivity, encodeConnectivity } from './connectivity.js';
+export {
+  type BroadcastConfigurationUpdate,
+  type ConfigurationUpdate,
+  decodeBroadcastConfiguration,
+  decodeServiceConfiguration,
+  decodeTenantEvent,
+  encodeBroadcastConfiguration,
+  encodeServiceConfiguration,
+  encodeTenantEvent,
+  type TenantEvent,
+} from './broadcasts.js';
 export { type ExchangeCodec, type KeyUpdate, requestCodecs } from './requests.js';
 export type { MessageHead } from './schema-parts.js';
 export { type AvroSchema, type Codec, type RecordSchema, createCodec } from './codec.js';

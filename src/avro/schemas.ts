@@ -12,6 +12,8 @@ const FILTER_HEAD: readonly Field[] = [
 const LIFECYCLE = 'org.kaaproject.ipc.event.gen.v1.endpoint.lifecycle';
 const METADATA = 'org.kaaproject.ipc.event.gen.v1.endpoint.metadata';
 const FILTER = 'org.kaaproject.ipc.event.gen.v1.endpoint.filter';
+const CONFIGURATION = 'org.kaaproject.scmp.event.gen.v1.service.configuration';
+const TENANT = 'org.kaaproject.ipc.event.gen.v1.tenant.lifecycle';
 const CONNECTIVITY = 'org.kaaproject.ipc.event.gen.v1.endpoint.connectivity';
 
 const KEY_UPDATED: RecordSchema = {
@@ -60,6 +62,21 @@ export const schemas = {
   consumed: {
     connected: record(CONNECTIVITY, 'ConnectedEvent', connectivityFields()),
     disconnected: record(CONNECTIVITY, 'DisconnectedEvent', connectivityFields()),
+    'configuration-broadcast': record(CONFIGURATION, 'BroadcastConfigurationUpdateEvent', [
+      ...texts('correlationId'),
+      { name: 'timestamp', type: 'long' },
+      ...texts('originatorReplicaId'),
+      { name: 'tenantID', type: TEXT_OR_NULL, default: null },
+      ...appNames(),
+    ]),
+    'configuration-specific': record(CONFIGURATION, 'ServiceSpecificConfigurationUpdateEvent', [
+      ...texts('correlationId'),
+      { name: 'timestamp', type: 'long' },
+      ...texts('tenantID'),
+      ...appNames(),
+    ]),
+    'tenant-updated': record(TENANT, 'UpdatedEvent', tenantFields()),
+    'tenant-unregistered': record(TENANT, 'UnregisteredEvent', tenantFields()),
   },
   served: { epmmp, efmp, eprmp },
 };
@@ -74,6 +91,17 @@ function connectivityFields(): Field[] {
     { name: 'endpoints', type: { type: 'map', values: 'string' } },
     ...texts('originatorReplicaId'),
   ];
+}
+
+function appNames(): Field[] {
+  return [
+    { name: 'appName', type: TEXT_OR_NULL, default: null },
+    { name: 'appVerName', type: TEXT_OR_NULL, default: null },
+  ];
+}
+
+function tenantFields(): Field[] {
+  return [...HEAD, ...texts('tenantId', 'originatorReplicaId')];
 }
 
 function filterName(): Field {

@@ -66,8 +66,7 @@ function storesText({ storage }: Config): string {
     const folder = storage.url.slice('file:'.length);
     return `endpoints, filters and unpublished events in ${folder} (embedded store${sync ? '; an answer means it is on disk' : ''})`;
   }
-  const shown = storage.url.replace(/\/\/[^@/]*@/, '//');
-  return `endpoints, filters and unpublished events in ${shown}${sync ? ' (an answer means a majority has it in its journal)' : ''}`;
+  return `endpoints, filters and unpublished events in ${withoutUser(storage.url)}${sync ? ' (an answer means a majority has it in its journal)' : ''}`;
 }
 
 function authenticationText(config: Config): string {
@@ -84,7 +83,8 @@ function natsText({ nats }: Config, epr: string): string {
   return `${nats.urls.join(', ')}${stream === undefined ? '' : `, events kept in the stream ${stream}`}`;
 }
 
-function applicationsText({ applications }: Config, demoApplication: boolean): string {
+function applicationsText({ applications, kaa }: Config, demoApplication: boolean): string {
+  if (kaa.tekton.enabled) return `from Tekton at ${withoutUser(kaa.tekton.url)}`;
   const all = Object.entries(applications);
   const listed = all
     .slice(0, LISTED_APPLICATIONS)
@@ -98,6 +98,7 @@ function applicationsText({ applications }: Config, demoApplication: boolean): s
 }
 
 function nextSteps(config: Config, url: string, epr: string): string[] {
+  if (config.kaa.tekton.enabled) return [];
   const version = Object.values(config.applications).flatMap(({ versions }) => versions)[0];
   if (version === undefined || config.kaa.security.authentication.enabled) return [];
   const base = `${url}${config.server.pathPrefixes[0] ?? ''}/api/v1`;
@@ -108,6 +109,10 @@ function nextSteps(config: Config, url: string, epr: string): string[] {
     `curl '${base}/endpoints?include=metadata'`,
     `${epr} watch${elsewhere}`,
   ];
+}
+
+function withoutUser(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, '//');
 }
 
 function portOf(url: string): string {

@@ -6,6 +6,7 @@ export { describeChanges } from './changes.js';
 export { settingsMarkdown, settingsTable, type SettingDescription } from './docs.js';
 export { formatConfig } from './format.js';
 export { loadConfig, type LoadedConfig } from './load.js';
+export { readApplications, type ReadApplications } from './read-applications.js';
 export type { LoadInput } from './sources.js';
 export type {
   ApplicationConfig,

@@ -16,10 +16,10 @@ const nameRules: Readonly<Record<string, { pattern: RegExp; allowed: string }>> 
   '<role>': { pattern: /^\S+$/, allowed: 'a name without white space' },
 };
 
-/** Cost: O(settings). */
-export function matchKey(key: string): KeyMatch {
+/** Cost: O(rows). */
+export function matchKey(key: string, rows = settings): KeyMatch {
   let best: KeyMatch = { kind: 'unknown' };
-  for (const row of settings) {
+  for (const row of rows) {
     const match = matchRow(key.split('.'), row);
     if (match.kind === 'setting') return match;
     if (match.kind === 'group' || (match.kind === 'bad-name' && best.kind === 'unknown')) best = match;

@@ -25,6 +25,13 @@ function noteApplications({ demo, names, settled }: Settlement, path: string | u
         'To have your own, copy config/epr.example.yml to config/epr.yml, or set KAA_APPLICATIONS.',
     ];
   const apps = [...(names.get('kaa.applications') ?? [])];
+  if (settled.get('kaa.tekton.enabled')?.value === true) {
+    const given = [...settled.values()].find(({ key }) => key.startsWith('kaa.applications.'));
+    if (given === undefined) return [];
+    return [
+      `kaa.applications (${given.where ?? given.source}) has no effect while kaa.tekton.enabled is true: applications come from Tekton.`,
+    ];
+  }
   if (apps.length === 0)
     return [
       `No applications are configured${path === undefined ? '' : ` in ${path}`}: no endpoint can register.`,

@@ -39,7 +39,7 @@ export const platformSettings: readonly Setting[] = [
   setting('kaa.tekton.enabled', 'kaa.tekton.enabled', {
     type: types.boolean,
     default: false,
-    doc: 'Applications and versions come from Tekton, and change without a restart.',
+    doc: 'Applications and versions come from Tekton ([peers.md](peers.md)), and change without a restart; `kaa.applications` has no effect.',
   }),
   setting('kaa.tekton.url', 'kaa.tekton.url', {
     type: types.httpUrl,

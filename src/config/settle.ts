@@ -126,7 +126,8 @@ export function settle(input: LoadInput, file: FileTree, defaults: Omit<DefaultC
     if (flag) return { tree: flag, source: 'flag' };
     if (variable) return { tree: variable, source: 'environment' };
     const flagged = [...flags.leaves.keys()].some((key) => key.startsWith(`${root}.`));
-    if (root !== 'kaa.applications' || file.path !== undefined || flagged)
+    const elsewhere = settled.get('kaa.tekton.enabled')?.value === true;
+    if (root !== 'kaa.applications' || file.path !== undefined || flagged || elsewhere)
       return { tree: file, source: 'file' };
     demo = true;
     return { tree: demoTree, source: 'default' };

@@ -27,12 +27,6 @@ export const unavailable: readonly Unavailable[] = [
     allowed: 'false (restrict who reaches server.host instead)',
   },
   {
-    key: 'kaa.tekton.enabled',
-    asks: isTrue,
-    what: 'Tekton',
-    allowed: 'false (list applications under kaa.applications instead)',
-  },
-  {
     key: 'kaa.tenant-manager.enabled',
     asks: isTrue,
     what: 'the tenant manager',

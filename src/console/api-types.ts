@@ -10,7 +10,8 @@ export interface Page<T> {
 
 export interface Application {
   name: string;
-  versions: { name: string }[];
+  versions: { name: string; deleted?: true }[];
+  deleted?: true;
 }
 
 export interface Endpoint {

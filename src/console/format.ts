@@ -96,3 +96,8 @@ function inLine(value: JsonValue): string {
   const members = Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${inLine(each)}`);
   return members.length === 0 ? '{}' : `{ ${members.join(', ')} }`;
 }
+
+/** Of an application or a version. */
+export function formatName({ name, deleted }: { name: string; deleted?: true }): string {
+  return deleted === true ? `${name} (deleted)` : name;
+}

@@ -1,3 +1,4 @@
+export type { ChangeListener, ConfigurationChange, TenantChange } from './broadcasts.js';
 export { createMessaging, type Messaging, type MessagingDeps, type MessagingStatus } from './messaging.js';
 export { createNoBroker, type NoBroker } from './no-broker.js';
 export type { MessagingOptions } from './options.js';

@@ -4,6 +4,15 @@ import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
 import type { Outcome } from '../model/outcome.js';
 import type { Store } from '../storage/index.js';
+import {
+  type Broadcast,
+  type ChangeListener,
+  type ConfigurationChange,
+  configurationBroadcasts,
+  type TenantChange,
+  tenantBroadcasts,
+} from './broadcasts.js';
+import { createBroadcastListener } from './broadcast-listener.js';
 import { createNatsLink } from './connection.js';
 import { readPapers } from './connector.js';
 import { createConnectivityConsumer } from './connectivity-consumer.js';
@@ -25,6 +34,10 @@ export interface MessagingDeps {
   /** Gives commands to the register; the outcomes in their places. Commands on one endpoint take effect in this order. */
   submit: (commands: Command[]) => Promise<readonly Outcome[]>;
   catalogue: () => Catalogue;
+  /** hears `configurationProvider` */
+  onConfiguration?: ChangeListener<ConfigurationChange>;
+  /** hears `tenantManager` */
+  onTenant?: ChangeListener<TenantChange>;
   log: Logger;
   metrics: Registry;
 }
@@ -44,6 +57,7 @@ export interface MessagingStatus {
     waiting?: string;
     connectivity?: string;
     requests?: string;
+    announcements?: string;
   };
 }
 
@@ -59,14 +73,16 @@ export interface Messaging {
 }
 
 /**
- * Everything between the register and NATS: the outbox relay, the events stream, the consumer of connected events, served
- * requests.
+ * Everything between the register and NATS: the outbox relay, the events stream, the consumer of connected events,
+ * announcements of other services, served requests.
  */
 export function createMessaging({
   options,
   store,
   submit,
   catalogue,
+  onConfiguration,
+  onTenant,
   log,
   metrics,
 }: MessagingDeps): Messaging {
@@ -99,7 +115,23 @@ export function createMessaging({
   const consumer =
     options.communicationService === undefined ? undefined : createConsumer(options.communicationService);
 
+  const broadcasts = heardBroadcasts();
+  const announcements =
+    broadcasts.length === 0
+      ? undefined
+      : createBroadcastListener({ link, broadcasts, log, registry: metrics });
+
   let served: ServedRequests | undefined;
+
+  function heardBroadcasts(): Broadcast[] {
+    const { configurationProvider, tenantManager, instance } = options;
+    const heard: Broadcast[] = [];
+    if (configurationProvider !== undefined && onConfiguration !== undefined)
+      heard.push(...configurationBroadcasts(configurationProvider, instance, onConfiguration));
+    if (tenantManager !== undefined && onTenant !== undefined)
+      heard.push(...tenantBroadcasts(tenantManager, onTenant));
+    return heard;
+  }
 
   function createConsumer(communicationService: string) {
     const processor: ConnectivityProcessor = createConnectivityProcessor({
@@ -128,6 +160,7 @@ export function createMessaging({
       publisher.start();
       relay.start();
       consumer?.start();
+      announcements?.start();
       link.start();
     },
     serve(deps) {
@@ -151,10 +184,12 @@ export function createMessaging({
       const waiting = eventsStream?.problem() ?? relay.problem();
       if (waiting !== undefined) details.waiting = waiting;
       if (consumer !== undefined) details.connectivity = consumer.status();
+      if (announcements !== undefined) details.announcements = announcements.status();
       if (served !== undefined) details.requests = served.status();
       return { status: 'UP', details };
     },
     async stop() {
+      announcements?.stop();
       await consumer?.stop();
       await relay.stop();
       publisher.stop();

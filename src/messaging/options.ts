@@ -7,6 +7,10 @@ export interface MessagingOptions {
   replicaId: string;
   /** instance name of the communication service, whose `connected` events are consumed; absent: none are */
   communicationService?: string;
+  /** instance name of the service that keeps the configuration (17/SCMP); absent: its announcements are not heard */
+  configurationProvider?: string;
+  /** instance name of the tenant manager (21/TLE); absent: its announcements are not heard */
+  tenantManager?: string;
   username?: string;
   password?: string;
   token?: string;

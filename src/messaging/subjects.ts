@@ -52,6 +52,21 @@ export function connectedSubject(communicationService: string): string {
   return `kaa.v1.events.${communicationService}.endpoint.connectivity.connected`;
 }
 
+/** 17/SCMP: what the provider tells every service, and what it tells this one. */
+export function configurationSubjects(provider: string, instance: string) {
+  const of = (head: string) => ['upsert', 'delete'].map((change) => `${head}.${change}`);
+  return {
+    toAll: of(`kaa.v1.events.${provider}.service.configuration`),
+    toThis: of(`kaa.v1.service.${instance}.scmp.configuration`),
+  };
+}
+
+/** 21/TLE of the tenant manager of that name. */
+export function tenantSubjects(tenantManager: string) {
+  const head = `kaa.v1.events.${tenantManager}.tenant.lifecycle`;
+  return { updated: `${head}.updated`, unregistered: `${head}.unregistered` };
+}
+
 /** Whether a subject pattern (`*` one token, `>` one or more at the end) takes in a subject, or all of a narrower pattern. */
 export function covers(pattern: string, subject: string): boolean {
   const parts = pattern.split('.');

@@ -1,6 +1,6 @@
 import type { VersionRef } from './command.js';
 
-/** An application and its versions, from configuration (later: Tekton). */
+/** An application and its versions, from configuration or from Tekton. */
 export interface Application {
   name: string;
   tenant: string;
@@ -9,13 +9,45 @@ export interface Application {
 }
 
 /** Which applications and versions there are. A version belongs to one application. */
-export interface Catalogue {
+export interface ApplicationNames {
   application(name: string): Application | undefined;
   version(name: string): VersionRef | undefined;
   applications(): readonly Application[];
 }
 
-export function createCatalogue(applications: readonly Application[]): Catalogue {
+/** Those that take new endpoints and filters. */
+export interface Catalogue extends ApplicationNames {
+  /** Those that can be read: deleted ones as well, whose endpoints and filters are still there. */
+  readonly known: ApplicationNames;
+}
+
+/** @param deleted applications that are no more, and of others the versions that are no more */
+export function createCatalogue(
+  applications: readonly Application[],
+  deleted: readonly Application[] = [],
+): Catalogue {
+  const present = namesOf(applications);
+  if (deleted.length === 0) return { ...present, known: present };
+  const gone = new Map(deleted.map((application) => [application.name, application]));
+  const withGone = applications.map((application) => ({
+    ...application,
+    versions: [
+      ...application.versions,
+      ...(gone.get(application.name)?.versions ?? []).filter(
+        (version) => present.version(version) === undefined,
+      ),
+    ],
+  }));
+  const goneWhole = deleted.filter(({ name }) => present.application(name) === undefined);
+  const known = namesOf([...goneWhole, ...withGone]);
+  return {
+    ...present,
+    // a version that another application has by now is that one's
+    known: { ...known, version: (name) => present.version(name) ?? known.version(name) },
+  };
+}
+
+function namesOf(applications: readonly Application[]): ApplicationNames {
   const byName = new Map(applications.map((application) => [application.name, application]));
   const byVersion = new Map(
     applications.flatMap((application) =>

@@ -74,7 +74,7 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
 
   const metadataKeys: Endpoints['metadataKeys'] = (context, name) =>
     guarded(async () => {
-      const application = deps.catalogue().application(name);
+      const application = deps.catalogue().known.application(name);
       if (
         application === undefined ||
         (context.tenant !== undefined && application.tenant !== context.tenant)
@@ -93,7 +93,7 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       named !== undefined && (context.tenant === undefined || named.tenant === context.tenant);
     if (tenant !== undefined) scope.tenant = tenant;
     if (query.application !== undefined) {
-      if (!seen(deps.catalogue().application(query.application)))
+      if (!seen(deps.catalogue().known.application(query.application)))
         return refuse(
           'application-not-found',
           `There is no application "${query.application.slice(0, 200)}".`,
@@ -101,7 +101,7 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       scope.application = query.application;
     }
     if (query.version !== undefined) {
-      const version = deps.catalogue().version(query.version);
+      const version = deps.catalogue().known.version(query.version);
       if (version === undefined || !seen(version))
         return refuse(
           'application-version-not-found',

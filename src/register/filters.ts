@@ -157,7 +157,7 @@ export function createFilters(deps: FiltersDeps): Filters {
 
   const list: Filters['list'] = (context, application, page) =>
     guarded(async () => {
-      const known = deps.catalogue().application(application);
+      const known = deps.catalogue().known.application(application);
       const tenant = known?.tenant ?? index.page(application, { offset: 0, limit: 1 }).filters[0]?.tenant;
       if (tenant === undefined || !sees(context, tenant)) return noApplication(application);
       const { name: contains, ...place } = page;
@@ -167,7 +167,7 @@ export function createFilters(deps: FiltersDeps): Filters {
 
   const preview: Filters['preview'] = (context, application, { mongoQuery, sampleSize }) =>
     guarded(async () => {
-      const known = deps.catalogue().application(application);
+      const known = deps.catalogue().known.application(application);
       if (known === undefined || !sees(context, known.tenant)) return noApplication(application);
       const read = readQuery(mongoQuery, 'mongoQuery', deps.limits());
       return 'kind' in read ? read : ok(await previewQuery(store, application, read.query, sampleSize));

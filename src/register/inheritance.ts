@@ -21,7 +21,7 @@ export async function inheritedMetadata(
   { keys, readable }: Parameters<Relations['inherited']>[1],
 ): Promise<Answer<JsonObject>> {
   const { endpointId, tenant, application } = headOf(record);
-  if (deps.catalogue().application(application)?.metadataInheritance !== true) return ok({});
+  if (deps.catalogue().known.application(application)?.metadataInheritance !== true) return ok({});
   const own = metadataOf(record);
   const wanted = keys && new Set(keys.filter((key) => !Object.hasOwn(own, key)));
   const inherited = new Map<string, JsonObject[string]>();

@@ -8,12 +8,15 @@ import {
   decodeConnectivity,
   decodeEvent,
   encodeAppVersionUpdated,
+  encodeBroadcastConfiguration,
   encodeConnectivity,
   encodeFilterEvent,
   encodeMatched,
   encodeMetadataUpdated,
   encodeRegistered,
   encodeRelationsUpdated,
+  encodeServiceConfiguration,
+  encodeTenantEvent,
   encodeUnmatched,
   encodeUnregistered,
   schemas,
@@ -89,6 +92,25 @@ void t.test('filter and membership events, byte for byte: their own head', (t) =
   t.end();
 });
 
+void t.test('configuration and tenant updates, byte for byte: the first without a timeout', (t) => {
+  const head = text('c1') + TIME;
+  const { correlationId, timestampMs: timestamp, originatorReplicaId } = change;
+  const update = { correlationId, timestamp, tenantID: null, appName: 'app', appVerName: null };
+  t.equal(
+    hex(encodeBroadcastConfiguration({ ...update, originatorReplicaId })),
+    head + text('r1') + '00' + '02' + text('app') + '00',
+  );
+  t.equal(
+    hex(encodeServiceConfiguration({ ...update, tenantID: 'kaa', appVerName: 'app-v1' })),
+    head + text('kaa') + '02' + text('app') + '02' + text('app-v1'),
+  );
+  t.equal(
+    hex(encodeTenantEvent({ correlationId, timestamp, timeout: 0, tenantId: 'acme', originatorReplicaId })),
+    head + '00' + text('acme') + text('r1'),
+  );
+  t.end();
+});
+
 void t.test('every schema is valid Avro, and another implementation writes and reads the same bytes', (t) => {
   const all = [
     ...EVENT_KINDS.map((kind) => schemas.events[kind]),
@@ -97,7 +119,7 @@ void t.test('every schema is valid Avro, and another implementation writes and r
       Object.values(protocol).flatMap(({ request, response }) => [request, response]),
     ),
   ];
-  t.equal(all.length, 10 + 2 + 9 * 2);
+  t.equal(all.length, 10 + 6 + 9 * 2);
   for (const schema of all) {
     const type = reference(schema);
     const codec = createCodec(schema);

@@ -59,3 +59,9 @@ void t.test('what is loopback', async (t) => {
   for (const host of ['0.0.0.0', '::', '127.example.com', '10.0.0.1', '1127.0.0.1'])
     t.notOk(isLoopback(host), host);
 });
+
+void t.test('applications from Tekton: where they come from, without its password', async (t) => {
+  const text = textFor({ 'kaa.tekton.enabled': 'true', 'kaa.tekton.url': 'http://me:hunter4@tekton:8080' });
+  t.match(text, /applications +from Tekton at http:\/\/tekton:8080\n/);
+  t.notMatch(text, /hunter|curl/);
+});

@@ -154,3 +154,14 @@ void t.test('tenants and role grants', async (t) => {
     /^KAA_SECURITY_ROLE_GRANTS: kaa.security.role-grants.r: found "endpoint:write"; allowed: a list .*endpoint:update/,
   ]);
 });
+
+void t.test('applications from Tekton: no demo, and those of the file are not in force', async (t) => {
+  const bare = load(t, { env: { KAA_TEKTON_ENABLED: 'true' } });
+  t.same(bare.config.applications, {});
+  t.same(bare.notes, []);
+  t.same(load(t, yml('kaa.tekton: {enabled: true, url: "http://tekton:8080/"}')).notes, []);
+  const both = load(t, yml('kaa.tekton.enabled: true\nkaa.applications.a.versions.v1:'));
+  t.same(both.notes, [
+    'kaa.applications (config/epr.yml:2) has no effect while kaa.tekton.enabled is true: applications come from Tekton.',
+  ]);
+});

@@ -131,11 +131,7 @@ void t.test('what this version can not do is refused, not ignored', async (t) =>
     'config/epr.yml:1:38: kaa.security.authentication.enabled: found true, but authentication is not available in ' +
       'this version; allowed: false (restrict who reaches server.host instead)',
   );
-  for (const key of [
-    'kaa.tekton.enabled',
-    'kaa.tenant-manager.enabled',
-    'kaa.security.authorization.enabled',
-  ]) {
+  for (const key of ['kaa.tenant-manager.enabled', 'kaa.security.authorization.enabled']) {
     t.match(messages(t, yml(`${key}: true`)).join(), /not available in this version/);
     t.ok(load(t, yml(`${key}: false`)));
   }

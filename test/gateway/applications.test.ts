@@ -1,5 +1,6 @@
 /* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
+import { createCatalogue } from '../../src/model/catalogue.js';
 import { startHarness } from './harness.js';
 
 const KETTLE = { name: 'kettle', versions: [{ name: 'kettle-v1' }, { name: 'kettle-v2' }] };
@@ -48,4 +49,27 @@ void t.test('only those of the tenant that the caller may read', async (t) => {
     const { json } = await h.call('GET', '/applications');
     t.same(json, { totalElements: expected.length, content: expected });
   }
+});
+
+void t.test('what was deleted is shown as such', async (t) => {
+  const kept = { tenant: 'kaa', metadataInheritance: false };
+  const h = await startHarness(t, {
+    catalogue: createCatalogue(
+      [{ ...kept, name: 'kettle', versions: ['kettle-v2'] }],
+      [
+        { ...kept, name: 'kettle', versions: ['kettle-v1'] },
+        { ...kept, name: 'gone', versions: ['gone-v1'] },
+      ],
+    ),
+  });
+  t.same((await h.call('GET', '/applications')).json, {
+    totalElements: 2,
+    content: [
+      { name: 'gone', versions: [{ name: 'gone-v1', deleted: true }], deleted: true },
+      { name: 'kettle', versions: [{ name: 'kettle-v2' }, { name: 'kettle-v1', deleted: true }] },
+    ],
+  });
+  const body = { appVersion: { name: 'kettle-v1' } };
+  t.equal((await h.call('POST', '/endpoints', body)).status, 404);
+  t.equal((await h.call('GET', '/endpoints?applicationVersionName=kettle-v1')).status, 200);
 });

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { type Gateway, type GatewayDeps, type GatewayLimits, startGateway } from '../../src/gateway/index.js';
 import { type LiveEventLog, openLiveEvents } from '../../src/live/index.js';
-import { createCatalogue } from '../../src/model/catalogue.js';
+import { type Catalogue, createCatalogue } from '../../src/model/catalogue.js';
 import type { Command } from '../../src/model/command.js';
 import { type RunningRegister, createRegister } from '../../src/register/index.js';
 import { openAccess } from '../../src/security/index.js';
@@ -48,6 +48,14 @@ export interface Answer {
   json: any; // eslint-disable-line @typescript-eslint/no-explicit-any
 }
 
+const APPLICATIONS = createCatalogue([
+  { name: 'kettle', tenant: 'kaa', versions: ['kettle-v1', 'kettle-v2'], metadataInheritance: false },
+  // of the document's examples, as a register without configuration has it
+  { name: 'demo', tenant: 'kaa', versions: ['demo-v1', 'demo-v2'], metadataInheritance: false },
+  { name: 'other', tenant: 'kaa', versions: ['other-v1'], metadataInheritance: false },
+  { name: 'heir', tenant: 'kaa', versions: ['heir-v1'], metadataInheritance: true },
+]);
+
 /** A gateway on the real register with the embedded store in a temporary folder, stopped when the test ends. */
 export async function startHarness(
   t: Test,
@@ -62,6 +70,7 @@ export async function startHarness(
     folder?: string;
     /** of what is kept for who resumes */
     recentBytes?: number;
+    catalogue?: Catalogue;
   } = {},
 ): Promise<Harness> {
   const {
@@ -71,6 +80,7 @@ export async function startHarness(
     changeLimits = (unchanged) => unchanged,
     folder = `${t.testdir()}/data`,
     recentBytes = 64 * 1024 * 1024,
+    catalogue = APPLICATIONS,
     ...options
   } = change;
   const logged: string[] = [];
@@ -85,13 +95,6 @@ export async function startHarness(
     metrics,
   });
   const pool = createWorkerPool(1);
-  const catalogue = createCatalogue([
-    { name: 'kettle', tenant: 'kaa', versions: ['kettle-v1', 'kettle-v2'], metadataInheritance: false },
-    // of the document's examples, as a register without configuration has it
-    { name: 'demo', tenant: 'kaa', versions: ['demo-v1', 'demo-v2'], metadataInheritance: false },
-    { name: 'other', tenant: 'kaa', versions: ['other-v1'], metadataInheritance: false },
-    { name: 'heir', tenant: 'kaa', versions: ['heir-v1'], metadataInheritance: true },
-  ]);
   const register = await createRegister({
     store,
     pool,

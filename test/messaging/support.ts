@@ -77,6 +77,7 @@ export async function startMessaging(
   options: Partial<MessagingOptions> = {},
   submit: MessagingDeps['submit'] = async () => [],
   log: Logger = silent,
+  listeners: Pick<MessagingDeps, 'onConfiguration' | 'onTenant'> = {},
 ): Promise<Started> {
   const metrics = new Registry();
   const messaging = createMessaging({
@@ -84,6 +85,7 @@ export async function startMessaging(
     store,
     submit,
     catalogue: () => catalogue,
+    ...listeners,
     log,
     metrics,
   });

@@ -10,3 +10,4 @@ export { startNats, type NatsServer, type NatsOptions } from './nats.js';
 export { startChromium } from './chromium.js';
 export { startMongo, type MongoServer, type MongoOptions } from './mongo.js';
 export { findSchemathesis, type Schemathesis } from './schemathesis.js';
+export { startTekton, type TektonServer } from './tekton.js';

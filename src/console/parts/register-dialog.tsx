@@ -19,7 +19,9 @@ interface RegisterDialogProps {
 export function RegisterDialog({ application, onClose, onRegistered }: RegisterDialogProps) {
   const { api, applications, say } = useDeps();
   const versions = applications.flatMap(({ name, versions: some }) =>
-    some.map((version) => ({ application: name, version: version.name })),
+    some
+      .filter(({ deleted }) => deleted !== true)
+      .map((version) => ({ application: name, version: version.name })),
   );
   const first = versions.find((each) => each.application === application) ?? versions[0];
   const [version, setVersion] = useState(first?.version ?? '');

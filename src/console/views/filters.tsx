@@ -1,7 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import type { Filter } from '../api-types.js';
 import { useDeps } from '../deps.js';
-import { formatCount, formatNumber, formatSpan, formatValue } from '../format.js';
+import { formatCount, formatName, formatNumber, formatSpan, formatValue } from '../format.js';
 import { useLoad, useNowAndThen, useThrottled } from '../load.js';
 import { listFilters } from '../operations.js';
 import { Empty, Loading, StatusBadge, Text, When } from '../parts/basics.js';
@@ -75,7 +75,7 @@ export function Filters({ params }: { params: Params }) {
         <SelectField
           label="Application"
           value={app}
-          choices={applications.map((each) => ({ value: each.name, text: each.name }))}
+          choices={applications.map((each) => ({ value: each.name, text: formatName(each) }))}
           onChoose={(chosen) => go(['filters'], { app: chosen })}
         />
         <TextField label="Name contains" type="search" value={typed} onText={setTyped} />

@@ -1,4 +1,5 @@
 import { useDeps } from '../deps.js';
+import { formatName } from '../format.js';
 import { useLoad } from '../load.js';
 import { listFilters } from '../operations.js';
 import { SelectField, TextField } from '../parts/field.js';
@@ -50,7 +51,7 @@ export function FleetSearch({ params }: { params: Readonly<Record<string, string
         value={app}
         choices={[
           { value: '', text: 'All applications' },
-          ...applications.map(({ name }) => ({ value: name, text: name })),
+          ...applications.map((each) => ({ value: each.name, text: formatName(each) })),
         ]}
         onChoose={(value) => search({ app: value, version: undefined, filter: undefined })}
       />
@@ -59,7 +60,7 @@ export function FleetSearch({ params }: { params: Readonly<Record<string, string
         value={params['version'] ?? ''}
         choices={[
           { value: '', text: 'All versions' },
-          ...versions.map(({ name }) => ({ value: name, text: name })),
+          ...versions.map((each) => ({ value: each.name, text: formatName(each) })),
         ]}
         onChoose={(value) => search({ version: value })}
       />

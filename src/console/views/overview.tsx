@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks';
 import type { Application } from '../api-types.js';
 import { useDeps, useFeed } from '../deps.js';
 import { nowS } from '../feed.js';
-import { formatNumber } from '../format.js';
+import { formatName, formatNumber } from '../format.js';
 import { useLoad, useThrottled } from '../load.js';
 import { listEndpoints, listFilters } from '../operations.js';
 import { Empty } from '../parts/basics.js';
@@ -61,7 +61,8 @@ export function Overview() {
           {shown.length === 0 ? (
             <Empty title="There is no application yet.">
               <p>
-                Applications and their versions come from the configuration: <code>kaa.applications</code>.
+                Applications and their versions come from the configuration: <code>kaa.applications</code>, or
+                Tekton.
               </p>
             </Empty>
           ) : (
@@ -103,7 +104,8 @@ export function Overview() {
   );
 }
 
-function ApplicationRow({ application: { name } }: { application: Application }) {
+function ApplicationRow({ application }: { application: Application }) {
+  const { name } = application;
   const { api, feed } = useDeps();
   const endpoints = useLoad(`endpoints ${name}`, (signal) =>
     listEndpoints(api, { applicationName: name, limit: 1 }, signal),
@@ -125,7 +127,7 @@ function ApplicationRow({ application: { name } }: { application: Application })
   return (
     <>
       <tr>
-        <th scope="row">{name}</th>
+        <th scope="row">{formatName(application)}</th>
         <td class="number">
           <a href={routeHref(['fleet'], { app: name })} aria-label={`Endpoints of ${name}`}>
             {endpoints.value === undefined ? '…' : formatNumber(endpoints.value.totalElements)}

@@ -5,13 +5,20 @@ import { reply } from '../table/reply.js';
 import { defineRoute } from '../table/route.js';
 import { closedObject, pageOf, pageParameters } from '../table/schemas.js';
 
+const deleted = Type.Optional(
+  Type.Literal(true, {
+    description: 'It is no more: the endpoints that it has are still there, and it takes no new ones.',
+  }),
+);
+
 const Application = named(
   'Application',
   closedObject({
     name: Type.String(),
-    versions: Type.Array(closedObject({ name: Type.String() }), {
-      description: 'In the order of the configuration.',
+    versions: Type.Array(closedObject({ name: Type.String(), deleted }), {
+      description: 'In the order of the configuration; deleted ones come last.',
     }),
+    deleted,
   }),
 );
 
@@ -40,8 +47,8 @@ export const listApplications = defineRoute({
     if (typeof limit !== 'number') return limit;
     const offset = readOffset(call.query.offset);
     const { tenant } = call.caller;
-    const known = deps.register
-      .catalogue()
+    const catalogue = deps.register.catalogue();
+    const known = catalogue.known
       .applications()
       .filter((application) => tenant === undefined || application.tenant === tenant);
     const granted = deps.access.authenticates
@@ -54,9 +61,18 @@ export const listApplications = defineRoute({
     const applications = known
       .filter((_application, i) => granted[i] === true)
       .sort((a, b) => (a.name < b.name ? -1 : 1));
-    const content = applications
-      .slice(offset, offset + limit)
-      .map(({ name, versions }) => ({ name, versions: versions.map((version) => ({ name: version })) }));
+    const content = applications.slice(offset, offset + limit).map(({ name, versions }) => ({
+      name,
+      versions: versions.map((version) => ({
+        name: version,
+        ...gone(catalogue.version(version)?.application === name),
+      })),
+      ...gone(catalogue.application(name) !== undefined),
+    }));
     return reply(200, { totalElements: applications.length, content });
   },
 });
+
+function gone(present: boolean): { deleted?: true } {
+  return present ? {} : { deleted: true };
+}

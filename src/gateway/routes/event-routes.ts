@@ -87,7 +87,7 @@ const live = defineRoute({
   async handle(call, deps) {
     const { application, endpointId, filterId, type } = call.query;
     for (const name of application ?? []) {
-      const found = deps.register.catalogue().application(name);
+      const found = deps.register.catalogue().known.application(name);
       if (found === undefined || (call.caller.tenant !== undefined && found.tenant !== call.caller.tenant)) {
         return refuse('application-not-found', `There is no application "${name.slice(0, 200)}".`);
       }
@@ -141,7 +141,7 @@ async function readableApplications(call: Call, named: readonly string[] | undef
     named ??
     deps.register
       .catalogue()
-      .applications()
+      .known.applications()
       .map(({ name }) => name);
   const granted = await deps.access.decide(
     call.caller,

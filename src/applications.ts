@@ -1,0 +1,117 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { type Config, readApplications } from './config/index.js';
+import type { HealthReport } from './gateway/index.js';
+import { type Catalogue, createCatalogue } from './model/catalogue.js';
+import {
+  type ConfigurationScope,
+  createPeerClient,
+  createTekton,
+  createTektonApplications,
+  type PeerMetrics,
+  type ReadConfiguration,
+} from './peers/index.js';
+import type { Store } from './storage/index.js';
+
+/** The applications of this installation, and what else Tekton decides where it is asked. */
+export interface Applications {
+  catalogue(): Catalogue;
+  /** The same array as long as it has not changed. */
+  restrictedMetadataKeys(): readonly string[];
+  /** Resolves when they are known, or as far as they are after some seconds. */
+  start(): Promise<void>;
+  /** Takes up another configuration. */
+  reload(config: Config): void;
+  /** present where other services announce changes */
+  changed?: (scope: ConfigurationScope, correlationId: string) => void;
+  health(): HealthReport['components'];
+  stop(): Promise<void>;
+}
+
+export interface ApplicationsDeps {
+  config: Config;
+  store: Store;
+  log: Logger;
+  metrics: Registry;
+  peerMetrics: PeerMetrics;
+}
+
+export function createApplications(deps: ApplicationsDeps): Applications {
+  return deps.config.kaa.tekton.enabled ? fromTekton(deps) : fromConfiguration(deps.config);
+}
+
+function fromConfiguration(initial: Config): Applications {
+  let config = initial;
+  let catalogue = catalogueOf(config);
+  return {
+    catalogue: () => catalogue,
+    restrictedMetadataKeys: () => config.kaa.epr.restrictedMetadataKeys,
+    start: async () => undefined,
+    reload(next) {
+      config = next;
+      catalogue = catalogueOf(config);
+    },
+    health: () => ({}),
+    stop: async () => undefined,
+  };
+}
+
+function catalogueOf(config: Config): Catalogue {
+  return createCatalogue(
+    Object.entries(config.applications).map(([name, application]) => ({ name, ...application })),
+  );
+}
+
+/** Whole configurations are some kilobytes; this is to bound the work on one that is none. */
+const MAX_CONFIGURATION_BYTES = 4 * 1024 * 1024;
+
+function fromTekton({ config, store, log, metrics, peerMetrics }: ApplicationsDeps): Applications {
+  const client = createPeerClient(
+    {
+      name: 'tekton',
+      url: config.kaa.tekton.url,
+      limits: { connections: 2, maxAnswerBytes: MAX_CONFIGURATION_BYTES },
+    },
+    { log, metrics: peerMetrics },
+  );
+  const read: ReadConfiguration = (kaa) => {
+    const found = readApplications(kaa, 'Tekton');
+    if (found === undefined) return undefined;
+    const { applications, faulty, problems, ignored, restrictedMetadataKeys = [] } = found;
+    if (ignored.length > 0) log.debug({ ignored }, 'keys from Tekton that are not of this service');
+    const named = [...applications].map(([name, application]) => [name, { name, ...application }] as const);
+    return { applications: new Map(named), faulty, problems, restrictedMetadataKeys };
+  };
+  const followed = createTektonApplications({
+    tekton: createTekton(client, config.service.instanceName, read),
+    store,
+    async hasEndpoints(scope) {
+      const sort = { by: 'createdDate', direction: 'desc' } as const;
+      const { records } = await store.find({ scope, sort, offset: 0, limit: 1, withTotal: false });
+      return records.length > 0;
+    },
+    log,
+    metrics,
+  });
+  const own = config.kaa.epr.restrictedMetadataKeys;
+  let theirs = followed.restrictedMetadataKeys();
+  let restricted = own;
+  return {
+    catalogue: () => followed.catalogue(),
+    restrictedMetadataKeys() {
+      const now = followed.restrictedMetadataKeys();
+      if (now !== theirs) restricted = [...new Set([...own, ...now])];
+      theirs = now;
+      return restricted;
+    },
+    start: () => followed.start(),
+    reload: () => followed.changed({}, randomUUID()),
+    changed: (scope, correlationId) => followed.changed(scope, correlationId),
+    health: () => ({ tekton: followed.status() }),
+    async stop() {
+      await client.close();
+      await followed.stop();
+    },
+  };
+}

@@ -1,0 +1,348 @@
+import type { ServerResponse } from 'node:http';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import t, { type Test } from 'tap';
+import { readApplications } from '../../src/config/index.js';
+import {
+  createPeerClient,
+  createPeerMetrics,
+  createTekton,
+  createTektonApplications,
+  type TektonTimes,
+} from '../../src/peers/index.js';
+import { startTekton, type TektonServer } from '../servers/index.js';
+
+/** Nothing is read again by itself, unless a test says so; what failed is tried again at once. */
+const TIMES: Partial<TektonTimes> = { rereadMs: 3_600_000, mergeMs: 20, retryFirstMs: 20, retryMostMs: 50 };
+
+function createTexts() {
+  const texts = new Map<string, string>();
+  const faults = { away: false };
+  return {
+    texts,
+    faults,
+    getText: async (name: string) => texts.get(name),
+    putText: async (name: string, text: string) => {
+      if (faults.away) throw new Error('the storage is away');
+      texts.set(name, text);
+    },
+  };
+}
+
+async function start(
+  t: Test,
+  tekton: TektonServer,
+  {
+    store = createTexts(),
+    times = {},
+    hasEndpoints = async () => true,
+  }: {
+    store?: ReturnType<typeof createTexts>;
+    times?: Partial<TektonTimes>;
+    hasEndpoints?: (scope: { application: string; version?: string }) => Promise<boolean>;
+  } = {},
+) {
+  const metrics = new Registry();
+  const lines: { level: number; msg: string; correlationId?: string }[] = [];
+  const log = pino(
+    { level: 'info', base: null },
+    { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]) },
+  );
+  const client = createPeerClient(
+    {
+      name: 'tekton',
+      url: tekton.url,
+      limits: {
+        attempts: 2,
+        retryFirstMs: 2,
+        retryMostMs: 5,
+        openFirstMs: 20,
+        openMostMs: 20,
+        attemptMs: 500,
+      },
+    },
+    { log, metrics: createPeerMetrics(metrics) },
+  );
+  const followed = createTektonApplications({
+    tekton: createTekton(client, 'epr', (kaa) => {
+      const read = readApplications(kaa, 'Tekton');
+      if (read === undefined) return undefined;
+      const { restrictedMetadataKeys = [], ...rest } = read;
+      const applications = new Map(
+        [...read.applications].map(([name, application]) => [name, { name, ...application }]),
+      );
+      return { ...rest, applications, restrictedMetadataKeys };
+    }),
+    store,
+    hasEndpoints,
+    log,
+    metrics,
+    times: { ...TIMES, ...times },
+  });
+  await followed.start();
+  const stop = async () => {
+    await client.close();
+    await followed.stop();
+  };
+  t.teardown(stop);
+  const names = () =>
+    followed
+      .catalogue()
+      .applications()
+      .map(({ name, versions }) => `${name}: ${versions.join(' ')}`);
+  const count = async (name: string, labels: Record<string, string> = {}) =>
+    (await metrics.getSingleMetric(name)!.get()).values
+      .filter(({ labels: own }) => Object.entries(labels).every(([key, value]) => own[key] === value))
+      .reduce((sum, { value }) => sum + value, 0);
+  return { followed, names, lines, count, stop, store };
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+const V1 = { versions: { v1: {} } };
+
+void t.test('at start: everything is read, kept for the next start, and shown', async (t) => {
+  const tekton = await startTekton(t, {
+    kettle: { tenant: 'acme', versions: { k1: {}, k2: {} }, 'metadata-inheritance': { enabled: true } },
+    lamp: { versions: { l1: {} }, dashboards: { foreign: 1 } },
+  });
+  tekton.more = { epr: { 'restricted-metadata-keys': ['serial'] } };
+  const { followed, names, store, count } = await start(t, tekton);
+  t.same(names(), ['kettle: k1 k2', 'lamp: l1']);
+  t.match(followed.catalogue().application('kettle'), { tenant: 'acme', metadataInheritance: true });
+  t.same(followed.restrictedMetadataKeys(), ['serial']);
+  t.match(followed.status(), { status: 'UP', details: { applications: 2, readAt: /^\d{4}-.*Z$/ } });
+  t.equal(followed.status().details.error, undefined);
+  await until(() => store.texts.size === 1);
+  t.equal(await count('epr_tekton_applications'), 2);
+  t.equal(await count('epr_tekton_reads_total', { scope: 'all', result: 'ok' }), 1);
+  t.equal((await count('epr_tekton_configuration_age_seconds')) >= 0, true);
+});
+
+void t.test(
+  'announcements: what is narrowed is read narrowed, what is gone is looked for in the whole',
+  async (t) => {
+    const tekton = await startTekton(t, { a: { tenant: 'acme', ...V1 }, b: { versions: { b1: {} } } });
+    const { followed, names, lines } = await start(t, tekton);
+    const paths = () => tekton.asked.splice(0).map(({ path }) => path);
+    paths();
+
+    tekton.applications['a'] = { tenant: 'acme', versions: { v1: {}, v2: {} } };
+    followed.changed({ application: 'a', version: 'v2' }, 'c-1');
+    await until(() => names()[0] === 'a: v1 v2');
+    t.same(tekton.asked, [{ path: '/applications/a/app-versions/v2', correlationId: 'c-1' }]);
+    t.equal(followed.catalogue().version('v2')?.tenant, 'acme');
+    t.match(
+      lines.find(({ msg }) => msg.includes('has changed') && msg !== ''),
+      { correlationId: String },
+    );
+    paths();
+
+    tekton.applications['c'] = { versions: { c1: {} } };
+    followed.changed({ application: 'c' }, 'c-2');
+    await until(() => names().length === 3);
+    t.same(paths(), ['/applications/c']);
+
+    tekton.applications['a'] = { tenant: 'acme', versions: { v1: {} } };
+    followed.changed({ application: 'a', version: 'v2' }, 'c-3');
+    await until(() => names()[0] === 'a: v1');
+    t.same(paths(), ['/applications/a/app-versions/v2', '']);
+
+    delete tekton.applications['b'];
+    followed.changed({ application: 'b' }, 'c-4');
+    await until(() => names().length === 2);
+    t.same(paths(), ['/applications/b', '']);
+    t.same(followed.catalogue().known.application('b')?.versions, ['b1']);
+
+    tekton.applications['b'] = { versions: { b1: {} } };
+    followed.changed({}, 'c-5');
+    await until(() => names().length === 3);
+    t.same(paths(), ['']);
+
+    followed.changed({ application: '../../etc' }, 'c-6');
+    await until(() => tekton.asked.length === 2);
+    t.same(paths(), ['/applications/..%2F..%2Fetc', '']);
+  },
+);
+
+void t.test('many in a row are one reading', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  const { followed, names } = await start(t, tekton);
+  tekton.asked.length = 0;
+  // the first reading of the row is held until all have come
+  let release: (() => void) | undefined;
+  tekton.answer = (response) => {
+    release = () => response.end(JSON.stringify({ epr: { kaa: { applications: { a: V1 } } } }));
+  };
+  followed.changed({ application: 'a' }, 'first');
+  await until(() => release !== undefined);
+  for (let i = 0; i < 1000; i++) followed.changed({ application: 'a', version: `v${i}` }, `c-${i}`);
+  tekton.answer = undefined;
+  tekton.applications['a'] = { versions: { v1: {}, v2: {} } };
+  release!();
+  await until(() => names()[0] === 'a: v1 v2');
+  t.same(
+    tekton.asked.map(({ path }) => path),
+    ['/applications/a', '/applications/a'],
+  );
+  for (let i = 0; i < 1000; i++) followed.changed({ application: `a${i}` }, `c-${i}`);
+  await until(() => tekton.asked.length === 3);
+  t.equal(tekton.asked[2]?.path, '', 'of several applications: the whole');
+});
+
+void t.test('Tekton away at start: the last known configuration, until it is back', async (t) => {
+  const tekton = await startTekton(t, { a: V1, gone: { versions: { g1: {} } } });
+  const store = createTexts();
+  const first = await start(t, tekton, { store });
+  delete tekton.applications['gone'];
+  first.followed.changed({}, 'c');
+  await until(() => (store.texts.get('tekton-applications') ?? '').includes('"deleted":[{'));
+  await first.stop();
+  await tekton.away();
+
+  const second = await start(t, tekton, { store });
+  t.same(second.names(), ['a: v1']);
+  t.same(second.followed.catalogue().known.application('gone')?.versions, ['g1'], 'deleted ones, too');
+  t.match(second.followed.status(), {
+    status: 'UP',
+    details: { applications: 1, readAt: String, error: String },
+  });
+  t.match(
+    second.lines.filter(({ level }) => level === 40).at(-1)?.msg,
+    /does not answer: the applications are those/,
+  );
+
+  tekton.applications['new'] = { versions: { n1: {} } };
+  await tekton.back();
+  await until(() => second.names().length === 2);
+  t.equal(second.followed.status().details.error, undefined);
+});
+
+void t.test('Tekton away at the very first start: not ready, and tried for ever', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  await tekton.away();
+  const { followed, names, count } = await start(t, tekton);
+  t.match(followed.status(), { status: 'DOWN', details: { applications: 0, error: String } });
+  t.equal(Number.isNaN(await count('epr_tekton_configuration_age_seconds')), true);
+  await until(async () => (await count('epr_tekton_reads_total', { result: 'unavailable' })) > 5);
+  await tekton.back();
+  await until(() => names().length === 1);
+  t.match(followed.status(), { status: 'UP' });
+});
+
+void t.test('a start does not wait for one that hangs', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  tekton.answer = () => undefined;
+  const { followed } = await start(t, tekton, { times: { startMs: 20 } });
+  t.match(followed.status(), { status: 'DOWN' });
+});
+
+void t.test(
+  'away in the middle: what is known stays in force, and what was announced is caught up',
+  async (t) => {
+    const tekton = await startTekton(t, { a: V1 });
+    const { followed, names, lines } = await start(t, tekton);
+    await tekton.away();
+    tekton.applications['a'] = { versions: { v1: {}, v2: {} } };
+    followed.changed({ application: 'a', version: 'v2' }, 'c');
+    await until(() => followed.status().details.error !== undefined);
+    t.same(names(), ['a: v1']);
+    t.equal(followed.status().status, 'UP');
+    await tekton.back();
+    await until(() => names()[0] === 'a: v1 v2');
+    t.ok(lines.some(({ level, msg }) => level === 40 && /trying again, for ever/.test(msg)));
+  },
+);
+
+void t.test('garbage changes nothing, and is tried again', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  const { followed, names, count } = await start(t, tekton);
+  const answers = [
+    '',
+    '<html>',
+    '[]',
+    '"x"',
+    '{"other":{"kaa":{"applications":{}}}}',
+    '{"epr":1}',
+    '{"epr":{}}',
+    '{"epr":{"kaa":{"applications":["a"]}}}',
+    '{"epr":{"kaa":{"applications":{}},"epr":{}},"epr":{}}',
+  ];
+  for (const body of answers) {
+    const before = await count('epr_tekton_reads_total', { result: 'malformed' });
+    tekton.answer = (response: ServerResponse) => void response.end(body);
+    followed.changed({}, 'c');
+    await until(async () => (await count('epr_tekton_reads_total', { result: 'malformed' })) > before);
+    t.same(names(), ['a: v1'], body);
+  }
+  for (const status of [404, 401, 500]) {
+    const before = await count('epr_tekton_reads_total');
+    tekton.answer = (response: ServerResponse) => void response.writeHead(status).end('{}');
+    followed.changed({}, 'c');
+    await until(async () => (await count('epr_tekton_reads_total')) > before + 1);
+    t.same(names(), ['a: v1'], String(status));
+  }
+  t.equal(followed.status().status, 'UP');
+  // parts of it: what can't be read stays as it was
+  tekton.answer = undefined;
+  tekton.applications = {
+    a: { versions: { v1: {}, v3: {} }, tenant: { no: 1 } },
+    b: { versions: { b1: {} } },
+  };
+  await until(() => names().length === 2);
+  t.same(names(), ['b: b1', 'a: v1']);
+});
+
+void t.test('nothing for this service: all is deleted', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  const { followed, names } = await start(t, tekton);
+  tekton.answer = (response) => void response.end('{}');
+  followed.changed({}, 'c');
+  await until(() => names().length === 0);
+  t.same(followed.catalogue().known.version('v1'), { tenant: 'kaa', application: 'a', version: 'v1' });
+});
+
+void t.test('announcements that were lost: all is read again after a while', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  const { names } = await start(t, tekton, { times: { rereadMs: 50 } });
+  tekton.applications['b'] = { versions: { b1: {} } };
+  await until(() => names().length === 2);
+  t.pass('read without an announcement');
+});
+
+void t.test('what was deleted and has nothing left is forgotten', async (t) => {
+  const tekton = await startTekton(t, { a: { versions: { a1: {}, a2: {} } }, b: { versions: { b1: {} } } });
+  const used = new Set(['a2']);
+  const { followed, store } = await start(t, tekton, {
+    hasEndpoints: async ({ version }) => used.has(version ?? ''),
+  });
+  tekton.applications = {};
+  followed.changed({}, 'c');
+  await until(() => (store.texts.get('tekton-applications') ?? '').includes('"deleted":[{'));
+  const { known } = followed.catalogue();
+  t.same(known.applications(), [{ name: 'a', tenant: 'kaa', versions: ['a2'], metadataInheritance: false }]);
+  used.clear();
+  followed.changed({}, 'c');
+  await until(() => followed.catalogue().known.applications().length === 0);
+  t.pass('gone');
+});
+
+void t.test('a storage that is away keeps nothing out of force', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  const store = createTexts();
+  store.faults.away = true;
+  const { names, followed, lines } = await start(t, tekton, { store });
+  t.same(names(), ['a: v1']);
+  t.ok(lines.some(({ msg }) => /could not be stored/.test(msg)));
+  store.faults.away = false;
+  followed.changed({}, 'c');
+  await until(() => store.texts.size === 1);
+  t.pass('it is stored at the next reading');
+
+  store.texts.set('tekton-applications', '{"format":9}');
+  const other = await start(t, tekton, { store });
+  t.same(other.names(), ['a: v1']);
+  t.ok(other.lines.some(({ msg }) => /another version of this service/.test(msg)));
+});
