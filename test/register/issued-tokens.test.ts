@@ -153,7 +153,7 @@ for (const keeper of KEEPERS) {
 }
 
 void t.test('while it does not answer, other writes go on', async (t) => {
-  const { running, cm } = (await startPlace(t))!;
+  const { running, cm } = (await startPlace(t, 'embedded', 600_000))!;
   await fill(t, running, { e: {}, f: {} });
   const held: (() => void)[] = [];
   cm.behave((response, asked) => void held.push(() => cm.works(response, asked)));

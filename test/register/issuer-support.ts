@@ -23,6 +23,7 @@ export interface Place {
 export async function startPlace(
   t: Test,
   keeper: (typeof KEEPERS)[number] = 'embedded',
+  attemptMs = 1000,
 ): Promise<Place | undefined> {
   const folder = t.testdir({});
   const mongo = keeper === 'mongodb' ? await startMongo(t) : undefined;
@@ -30,7 +31,7 @@ export async function startPlace(
   const cm = await startCredentialServer(t);
   const { client } = makeClient(t, {
     url: cm.url,
-    limits: { attemptMs: 1000, failuresToOpen: 20, openFirstMs: 20, openMostMs: 20 },
+    limits: { attemptMs, callMs: 2 * attemptMs, failuresToOpen: 20, openFirstMs: 20, openMostMs: 20 },
   });
   const before: Place['before'] = {};
   const wrap = (store: Store): Store => ({
