@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Plan } from './contest.js';
 
@@ -20,7 +21,8 @@ const USAGE = `npm run bench -- [options]
   --connections N  of the client of single writes (64)
   --messages N     connected events of a run (20000)
   --alerts N       generated alerts of the contests of filters (100000)
-  --results DIR    where bench.md, bench.svg and bench.json go (bench/results)
+  --results DIR    where bench.md, bench.svg and bench.json go (bench/results;
+                   bench/results/parts when not all contests are run)
   --profile DIR    runs the service with --cpu-prof; SIGTERM takes the place of SIGKILL`;
 
 export class UsageError extends Error {}
@@ -44,9 +46,14 @@ export function readOptions(args: string[], contests: string[], defaultResults: 
     connections: whole('connections', values.connections, 64),
     messages: whole('messages', values.messages, 20_000),
     alerts: whole('alerts', values.alerts, 100_000),
-    resultsFolder: values.results ?? defaultResults,
+    resultsFolder: values.results ?? resultsOf(values.only === undefined, defaultResults),
     ...(values.profile === undefined ? {} : { profileFolder: values.profile }),
   };
+}
+
+/** What is kept with the project is of whole runs: a part of one, for a try, does not take its place. */
+export function resultsOf(isWhole: boolean, folder: string): string {
+  return isWhole ? folder : join(folder, 'parts');
 }
 
 /** @throws UsageError */

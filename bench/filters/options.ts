@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readWholeNumber, UsageError } from '../options.js';
+import { readWholeNumber, resultsOf, UsageError } from '../options.js';
 import { ENGINES, type EngineId } from './engines/index.js';
 import { WORKLOADS } from './workload.js';
 
@@ -21,7 +21,8 @@ const USAGE = `npm run bench:filters -- [options]
                    those of the stored form take some seconds for each update with 100,000 filters
   --budget MS      for each engine, size and kind of operation, all rounds together; at least 5 operations (1000)
   --rounds N       the engines take turns so many times (3)
-  --results DIR    where bench.md, bench.svg and bench.json go (bench/results/filters)
+  --results DIR    where bench.md, bench.svg and bench.json go (bench/results/filters;
+                   bench/results/filters/parts when workloads, sizes or engines are chosen)
   --help           this text
 
 One engine, workload and size is a process of its own, with one thread. About 15 minutes on two processors, most of it
@@ -33,6 +34,7 @@ export function readFilterOptions(args: string[], defaultResults: string): Filte
   if (values.help === true) throw new UsageError(USAGE);
   const whole = (name: string, text: string | undefined, otherwise: number): number =>
     readWholeNumber(name, text, otherwise, USAGE);
+  const isWhole = [values.only, values.sizes, values.engines].every((chosen) => chosen === undefined);
   return {
     only: readList(
       'workload',
@@ -51,7 +53,7 @@ export function readFilterOptions(args: string[], defaultResults: string): Filte
     ) as EngineId[],
     budgetMs: whole('budget', values.budget, 1000),
     rounds: whole('rounds', values.rounds, 3),
-    resultsFolder: values.results ?? defaultResults,
+    resultsFolder: values.results ?? resultsOf(isWhole, defaultResults),
   };
 }
 

@@ -40,7 +40,7 @@ function* onEndpoint(path: string, name: string, operand: JsonValue): Generator<
   const isMissing = `"${name}" counts as missing`;
   if (field === 'metadata') {
     if (part === undefined) yield* onEntries(path, operand);
-    else if (part !== 'key' && part !== 'value' && !/^\d*$/.test(part))
+    else if (part !== 'key' && part !== 'value' && !/^\d+$/.test(part))
       yield {
         path,
         message: `The metadata are a list of entries with "key" and "value": ${isMissing}. Write ${withKey(part, rest, operand)}.`,
@@ -63,7 +63,7 @@ function* onEntries(path: string, operand: JsonValue): Generator<QueryFault> {
     if (names.join() !== 'key,value')
       yield {
         path,
-        message: `The metadata are a list of entries {"key": ..., "value": ...}; none equals ${shown(operand)}. Write {"metadata": {"$elemMatch": {"key": ..., "value": ...}}}.`,
+        message: `The metadata are a list of entries {"key": ..., "value": ...}; none equals ${shown(operand)}, in which fields and their order count. Write {"metadata": {"$elemMatch": {"key": ..., "value": ...}}}.`,
       };
     return;
   }
@@ -81,12 +81,31 @@ function* onEntry(path: string, name: string, operand: JsonValue): Generator<Que
   if (field === 'key' || field === 'value') return;
   yield {
     path,
-    message: `An entry of the metadata has "key" and "value", no "${field}": "${name}" counts as missing. For a metadata key write ${fieldsOf(field, inside, operand)}.`,
+    message: `An entry of the metadata has "key" and "value", no "${field}": "${name}" counts as missing. For a metadata key write ${
+      holdsOfMissing(operand)
+        ? `{"key": ${JSON.stringify(field)}} with a condition on "value"`
+        : fieldsOf(field, inside, operand)
+    }.`,
   };
 }
 
 function withKey(key: string, path: readonly string[], operand: JsonValue): string {
-  return `{"metadata": {"$elemMatch": ${fieldsOf(key, path, operand)}}}`;
+  if (!holdsOfMissing(operand)) return `{"metadata": {"$elemMatch": ${fieldsOf(key, path, operand)}}}`;
+  const isThere = `{"metadata": {"$elemMatch": {"key": ${JSON.stringify(key)}}}}`;
+  return `{"$nor": [${isThere}]} for endpoints without the key, or ${isThere} with a condition on its "value"`;
+}
+
+/** Whether a condition holds where there is no such key: one on the entry of the key does not say the same. */
+function holdsOfMissing(operand: JsonValue): boolean {
+  if (operand === null) return true;
+  if (!isJsonObject(operand)) return false;
+  return Object.entries(operand).some(
+    ([name, value]) =>
+      ['$ne', '$nin', '$not'].includes(name) ||
+      (name === '$exists' && (value === false || value === 0 || value === null)) ||
+      (name === '$eq' && value === null) ||
+      (name === '$in' && Array.isArray(value) && value.includes(null)),
+  );
 }
 
 function fieldsOf(key: string, path: readonly string[], operand: JsonValue): string {

@@ -14,7 +14,7 @@ export interface Pass {
   readonly rounds: readonly Round[];
   /** records that it passed, in this process */
   readonly walked: number;
-  /** Whether filters that wait may begin here: many at a time, so that there are few rounds. */
+  /** Whether filters that wait may begin here. There are at most 1,024 rounds. */
   mayBegin(total: number): boolean;
   /** @param target the newest number of those that begin here; those of other rounds are older */
   begin(target: number): void;
@@ -42,8 +42,8 @@ export interface Step {
   after?: string;
 }
 
-/** More filters begin when a walk has passed so much of the records since others did. */
-const MOST_ROUNDS = 16;
+/** More filters begin when a walk has passed such a part of the records since others did. */
+const MOST_ROUNDS = 1024;
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -106,11 +106,16 @@ export function createPass(soleWriter: boolean, stored?: StoredPass): Pass {
       walked += step.evaluated;
       for (const round of rounds) {
         if (round.isDone) continue;
-        round.evaluated += step.evaluated;
         if (step.oldest < round.target) round.isClean = false;
-        if (!isBack(round)) round.hasTurned ||= after === undefined;
-        else if (soleWriter || round.isClean) round.isDone = true;
-        else beginHere(round);
+        const back = isBack(round);
+        if (back && (soleWriter || round.isClean)) {
+          // the step may have gone beyond where it began: it is not counted
+          round.isDone = true;
+          continue;
+        }
+        round.evaluated += step.evaluated;
+        if (back) beginHere(round);
+        else round.hasTurned ||= after === undefined;
       }
     },
     end() {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import type { SavedFilter } from '../model/filter.js';
 import type { Store } from '../storage/index.js';
@@ -58,7 +59,7 @@ interface Job {
   again: boolean;
   /** undefined: it is about to begin */
   pass: Pass | undefined;
-  /** endpoints, as counted when the walk was last at the beginning */
+  /** endpoints, as they were counted last */
   total: number;
   speed: Speed;
   watch: Watch;
@@ -82,6 +83,8 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   const running = new Set<Promise<void>>();
   const stop = new AbortController();
   const stopping = stop.signal;
+  // each record that is tried again waits for it
+  setMaxListeners(0, stopping);
   const pace = createPace(() => pipeline.load, stopping);
   const stepDeps = { ...deps, stopping };
   const retired = createRetiredFilters(deps);
@@ -93,8 +96,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       Array.from(jobs.values(), (job) => ({
         application: job.application,
         idleMs: job.watch.idleMs,
-        evaluated: evaluatedOf(job.pass?.rounds.at(-1), job),
-        total: job.total,
+        ...shareOf(job.pass?.rounds.at(-1), job),
       })),
     share: () => (jobs.size === 0 ? 0 : pace.share),
   });
@@ -157,7 +159,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     const stored = await store.getPass(application);
     job.total = await store.count({ application });
     const pass = createPass(store.soleWriter, stored);
-    const evaluated = evaluatedOf(pass.rounds.at(-1), job);
+    const { evaluated } = shareOf(pass.rounds[0], job);
     const pending = index.pendingOf(application).length;
     log.info(
       { ...headOfLines(job), filters: pending, evaluated },
@@ -186,6 +188,8 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       if (stopping.aborted || nowMs - notedMs > NOTE_EVERY_MS) {
         notedMs = nowMs;
         await watch.during('writes to the storage', store.putPass(application, pass.stored()));
+        // elsewhere it takes as long as an index of them all
+        if (store.soleWriter) job.total = await store.count({ application });
       }
       if (stopping.aborted) return;
       if (nowMs - lineMs > TELL_EVERY_MS) {
@@ -216,14 +220,15 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   }
 
   function tellOf({ walked, rounds }: Pass, job: Job): void {
-    const { speed, total, told } = job;
-    const evaluated = evaluatedOf(rounds.at(-1), job);
+    const { application, speed, told } = job;
+    const { evaluated, total } = shareOf(rounds.at(-1), job);
     log.info(
       {
         ...headOfLines(job),
-        evaluated,
         walked,
         active: told.active,
+        pending: index.pendingOf(application).length,
+        // for all that are there now
         secondsLeft: speed.secondsFor(total - evaluated),
         share: Math.round(pace.share * 100) / 100,
       },
@@ -300,10 +305,9 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   function progressOf({ application, number }: SavedFilter): ReturnType<Recalculation['progressOf']> {
     const job = jobs.get(application);
     if (job?.pass === undefined) return undefined;
-    const { speed, total } = job;
     const round = job.pass.rounds.find(({ target }) => number <= target);
-    const evaluated = evaluatedOf(round, job);
-    const secondsLeft = speed.secondsFor(total - evaluated);
+    const { evaluated, total } = shareOf(round, job);
+    const secondsLeft = job.speed.secondsFor(total - evaluated);
     const progress: FilterProgress = {
       evaluated,
       total,
@@ -325,9 +329,11 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   };
 }
 
-/** Endpoints come and go while it goes on: it tells of those that there were. */
-function evaluatedOf(round: Round | undefined, { total }: Job): number {
-  return round === undefined ? 0 : Math.min(round.evaluated, total);
+/** Endpoints go while it goes on, and what was evaluated stays. */
+function shareOf(round: Round | undefined, job: Job): { evaluated: number; total: number } {
+  const evaluated = round?.evaluated ?? 0;
+  const total = Math.max(evaluated, job.total);
+  return { evaluated: round?.isDone === true ? total : evaluated, total };
 }
 
 function headOfLines({ application, correlationId, total }: Job) {

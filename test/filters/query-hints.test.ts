@@ -35,6 +35,18 @@ void t.test('a field that no endpoint has is told, with what to write', async (t
       /no "x"/,
     ],
     [{ 'application_version.name': 'v1' }, '/application_version.name', /Write "application_version"\./],
+    [
+      { temp: { $exists: false } },
+      '/temp',
+      /write \{"\$nor": \[\{"metadata": \{"\$elemMatch": \{"key": "temp"\}\}\}\]\} for/,
+    ],
+    [
+      { 'metadata.temp': { $ne: 3 } },
+      '/metadata.temp',
+      /"\$nor".* or .*"key": "temp"\}\}\} with a condition/,
+    ],
+    [{ temp: { $in: [1, null] } }, '/temp', /"\$nor"/],
+    [entry({ temp: null }), '/metadata/$elemMatch/temp', /\{"key": "temp"\} with a condition on "value"/],
     [{ long: 'x'.repeat(100) }, '/long', /"value": \.\.\.\}/],
   ];
   for (const [query, path, message] of cases) {

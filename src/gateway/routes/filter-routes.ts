@@ -44,7 +44,7 @@ const Filter = named(
           evaluated: Type.Integer(),
           total: Type.Integer(),
           state: Type.Union([Type.Literal('waiting'), Type.Literal('evaluating')], {
-            description: '`waiting`: its evaluation begins soon, with that of others that come about now.',
+            description: '`waiting`: its evaluation begins with the next step of the one under way.',
           }),
           secondsLeft: Type.Optional(
             Type.Integer({
