@@ -250,9 +250,11 @@ function pathOf(basePath: string, { path, query }: PeerRequest<TSchema>): string
   return query === undefined ? text : `${text}?${new URLSearchParams(query).toString()}`;
 }
 
+const MAX_HEADER_TEXT = 256;
+
 /** Those of messages over NATS may hold anything. */
 function headerText(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?');
+  return text.slice(0, MAX_HEADER_TEXT).replace(/[^\x20-\x7e]/g, '?');
 }
 
 type Waited<T> =

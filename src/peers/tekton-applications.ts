@@ -78,7 +78,7 @@ export const TEKTON_TIMES: TektonTimes = {
 
 const STORED_AS = 'tekton-applications';
 const ALL: ConfigurationScope = {};
-/** Different failures that are logged between two readings. */
+/** Failures, warnings and changes that are listed in the log. */
 const MOST_TOLD = 20;
 
 export function createTektonApplications(deps: TektonApplicationsDeps): TektonApplications {
@@ -126,10 +126,11 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
 
   /** Says a thing once, until a whole reading says it no more. */
   const tell = (warnings: readonly string[]) => {
-    for (const warning of warnings) {
-      if (!told.has(warning)) log.warn(`Configuration from Tekton: ${warning}`);
-      told.add(warning);
-    }
+    const fresh = warnings.filter((warning) => !told.has(warning));
+    for (const warning of fresh) told.add(warning);
+    for (const warning of fresh.slice(0, MOST_TOLD)) log.warn(`Configuration from Tekton: ${warning}`);
+    if (fresh.length > MOST_TOLD)
+      log.warn(`Configuration from Tekton: ${fresh.length - MOST_TOLD} more of this kind.`);
   };
 
   async function ask(
@@ -182,8 +183,13 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
     known = next;
     catalogue = createCatalogue(known.applications, known.deleted);
     tell(warnings);
-    if (changes.length > 0)
-      log.info({ correlationId, changes }, 'The configuration from Tekton has changed.');
+    if (changes.length === 0) return;
+    const listed = changes.slice(0, MOST_TOLD);
+    const more = changes.length - listed.length;
+    log.info(
+      { correlationId, changes: listed, ...(more > 0 && { more }) },
+      'The configuration from Tekton has changed.',
+    );
   }
 
   /** What was deleted and has nothing left is not kept in mind. */

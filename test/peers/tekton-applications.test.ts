@@ -295,6 +295,29 @@ void t.test('garbage changes nothing, and is tried again', async (t) => {
   t.same(names(), ['b: b1', 'a: v1']);
 });
 
+void t.test('a thousand faults: taken as far as it goes, and the log is bounded', async (t) => {
+  const applications = Object.fromEntries(
+    Array.from({ length: 1000 }, (_, i) => [`a${i}`, i % 2 === 0 ? V1 : { tenant: '?' }]),
+  );
+  const tekton = await startTekton(t, applications);
+  const { names, lines, followed } = await start(t, tekton);
+  t.equal(names().length, 500);
+  t.equal(names()[0], 'a0: v1', 'the others do not get the version that it has');
+  t.equal(names()[1], 'a2: ');
+  t.ok(lines.length < 30, `${lines.length} lines`);
+  t.match(
+    lines.map(({ msg }) => msg),
+    [...Array.from({ length: 20 }, () => /tenant: found "\?"/), /979 more of this kind/, /has changed/],
+  );
+  const told = lines.length;
+  const before = tekton.asked.length;
+  followed.changed({}, 'c');
+  await until(() => tekton.asked.length === before + 1);
+  followed.changed({}, 'c');
+  await until(() => tekton.asked.length === before + 2);
+  t.equal(lines.length, told, 'said once');
+});
+
 void t.test('nothing for this service: all is deleted', async (t) => {
   const tekton = await startTekton(t, { a: V1 });
   const { followed, names } = await start(t, tekton);
