@@ -5,7 +5,7 @@ import {
   circuitBreaker,
   CircuitState as BreakerState,
   ConsecutiveBreaker,
-  ExponentialBackoff,
+  DelegateBackoff,
   handleWhenResult,
 } from 'cockatiel';
 import type { Logger } from 'pino';
@@ -68,10 +68,11 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
     }),
     {
       breaker: new ConsecutiveBreaker(limits.failuresToOpen),
-      halfOpenAfter: new ExponentialBackoff({
-        initialDelay: limits.openFirstMs,
-        maxDelay: limits.openMostMs,
-      }),
+      // the library's own jitter goes down to nothing
+      halfOpenAfter: new DelegateBackoff(
+        ({ attempt }) =>
+          Math.min(limits.openMostMs, limits.openFirstMs * 2 ** (attempt - 1)) * (0.75 + random() / 4),
+      ),
     },
   );
   let told = false;

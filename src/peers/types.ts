@@ -105,7 +105,7 @@ export interface PeerLimits {
   maxAnswerBytes: number;
   /** failed attempts in a row that open the circuit */
   failuresToOpen: number;
-  /** how long it stays open at first, and at most */
+  /** how long it stays open at first, doubled each time up to the most; less up to a quarter */
   openFirstMs: number;
   openMostMs: number;
 }

@@ -13,7 +13,13 @@ import {
 import { startTekton, type TektonServer } from '../servers/index.js';
 
 /** Nothing is read again by itself, unless a test says so; what failed is tried again at once. */
-const TIMES: Partial<TektonTimes> = { rereadMs: 3_600_000, mergeMs: 20, retryFirstMs: 20, retryMostMs: 50 };
+const TIMES: Partial<TektonTimes> = {
+  startMs: 60_000,
+  rereadMs: 3_600_000,
+  mergeMs: 20,
+  retryFirstMs: 20,
+  retryMostMs: 50,
+};
 
 function createTexts() {
   const texts = new Map<string, string>();
@@ -58,7 +64,8 @@ async function start(
         retryMostMs: 5,
         openFirstMs: 20,
         openMostMs: 20,
-        attemptMs: 500,
+        attemptMs: 60_000,
+        callMs: 60_000,
       },
     },
     { log, metrics: createPeerMetrics(metrics) },
