@@ -53,6 +53,7 @@ function readOptions(args: string[]): Options | undefined {
       calmMs: 2500,
       awayMs: 1500,
       pauseMs: 7000,
+      writesBetween: 100,
       endpoints: 60,
       filters: Math.max(6, Math.ceil(kills / 2)),
       writeMs: 60,

@@ -20,6 +20,8 @@ export interface NemesisPlan {
   calmMs: number;
   awayMs: number;
   pauseMs: number;
+  /** writes that are acknowledged between two faults, so that a slow machine has something to lose, too */
+  writesBetween: number;
 }
 
 export interface Nemesis {
@@ -31,16 +33,23 @@ export interface Nemesis {
 
 const LEAST_CALM_MS = 100;
 const STARTS_AT_MOST = 5;
+const LOOK_MS = 20;
+/** Then it goes on without. */
+const WRITES_LIMIT_MS = 20_000;
+
+export interface NemesisDeps {
+  targets: readonly Target[];
+  random: Random;
+  /** writes acknowledged so far */
+  acknowledged: () => number;
+  /** is told of each fault as it begins */
+  tell: (text: string) => void;
+}
 
 /**
  * One fault after the other: a process is killed, or paused, or two at once; the service sometimes while it starts.
- * @param tell is told of each fault as it begins
  */
-export function createNemesis(
-  targets: readonly Target[],
-  random: Random,
-  tell: (text: string) => void,
-): Nemesis {
+export function createNemesis({ targets, random, acknowledged, tell }: NemesisDeps): Nemesis {
   const kills = new Map<TargetName, number>();
   const pauses = new Map<TargetName, number>();
   let left = 0;
@@ -88,6 +97,13 @@ export function createNemesis(
     }
   }
 
+  async function calm({ calmMs, writesBetween }: NemesisPlan): Promise<void> {
+    const before = acknowledged();
+    const deadline = performance.now() + WRITES_LIMIT_MS;
+    await sleep(LEAST_CALM_MS + random.below(calmMs));
+    while (acknowledged() - before < writesBetween && performance.now() < deadline) await sleep(LOOK_MS);
+  }
+
   const fault = (target: Target, plan: NemesisPlan) =>
     random.chance(70) ? killAndStart(target, plan) : pause(target, plan);
 
@@ -97,7 +113,7 @@ export function createNemesis(
     async run(plan) {
       left = plan.kills;
       while (left > 0) {
-        await sleep(LEAST_CALM_MS + random.below(plan.calmMs));
+        await calm(plan);
         const first = random.pick(targets);
         const second = random.pick(targets);
         const isTwo = left > 1 && first !== second && random.chance(25);

@@ -144,12 +144,19 @@ export async function runChaos(
       kill: () => database.kill(),
       restart: () => database.restart(),
     });
-  const nemesis = createNemesis(targets, random(91), (text) => listener.tell(text));
+  let acknowledged = 0;
+  const nemesis = createNemesis({
+    targets,
+    random: random(91),
+    acknowledged: () => acknowledged,
+    tell: (text) => listener.tell(text),
+  });
 
   const stop = new AbortController();
   const { signal: stopping } = stop;
+  const onAcknowledged = () => void acknowledged++;
   const lanes = steps.map((step, i) =>
-    runLane(step, { random: random(60 + i), mostMs: plan.writeMs, stopping }),
+    runLane(step, { random: random(60 + i), mostMs: plan.writeMs, onAcknowledged, stopping }),
   );
   const work = Promise.all([...lanes, filters.run(stopping)]);
   // a writer that fails ends the run at once
