@@ -16,8 +16,7 @@ import {
   type ServedDeps,
   type ServedRequests,
 } from './messaging/index.js';
-import type { Catalogue } from './model/catalogue.js';
-import type { Command } from './model/command.js';
+import type { Republishing } from './model/republishing.js';
 import { createPeerMetrics } from './peers/index.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
 import { openAccess } from './security/index.js';
@@ -89,6 +88,8 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       submit: (commands) => Promise.all(commands.map((command) => register.endpoints.submit(command))),
       catalogue,
       ...listeners(applications),
+      // the embedded store has one process
+      kept: { past: (sinceMs) => live.past(sinceMs), isShared: folder === undefined },
     });
     const register = await createRegister({
       store,
@@ -128,6 +129,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       },
       log,
       metrics,
+      republishing: broker.republishing,
       health: () => {
         const parts = { ...applications.health(), ...credentials.health(), ...broker.health() };
         return health(store, pool, parts, access.authenticates);
@@ -161,16 +163,14 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
 }
 
 interface Broker extends EventSink {
+  republishing: Republishing | undefined;
   start(): Promise<void>;
   serve(deps: ServedDeps): Pick<ServedRequests, 'stop'>;
   stop(): Promise<void>;
   health(): HealthReport['components'];
 }
 
-interface ConsumerDeps extends Pick<MessagingDeps, 'onConfiguration' | 'onTenant'> {
-  submit: (commands: Command[]) => ReturnType<Parameters<typeof createMessaging>[0]['submit']>;
-  catalogue: () => Catalogue;
-}
+type ConsumerDeps = Pick<MessagingDeps, 'submit' | 'catalogue' | 'kept' | 'onConfiguration' | 'onTenant'>;
 
 function createBroker(
   config: Config,
@@ -182,6 +182,7 @@ function createBroker(
   if (config.nats.urls.length === 0)
     return {
       ...createNoBroker(store, log),
+      republishing: undefined,
       serve: () => ({ stop: async () => undefined }),
       health: () => ({}),
     };
@@ -189,6 +190,7 @@ function createBroker(
   return {
     ...messaging.sink,
     start: () => messaging.start(),
+    republishing: messaging.republishing,
     serve: (served) => messaging.serve(served),
     stop: () => messaging.stop(),
     health: () => ({ nats: messaging.status() }),

@@ -3,6 +3,7 @@ import { addCompletion } from './commands/completion-command.js';
 import { addFilters } from './commands/filters-command.js';
 import { addExport, addImport } from './commands/fleet-commands.js';
 import { addDemo, addWatch } from './commands/other-commands.js';
+import { addRepublish } from './commands/republish-command.js';
 import { addConfig, addServe } from './commands/serve-commands.js';
 import { EXIT_CODES, type Exit } from './commands/shared.js';
 import { CliFailure, EXIT, messageOf } from './failure.js';
@@ -57,6 +58,7 @@ ${EXIT_CODES}`,
   addExport(program, exit);
   addFilters(program, exit);
   addWatch(program, exit);
+  addRepublish(program, exit);
   addDemo(program, exit);
   addCompletion(program);
   for (const command of program.commands) {

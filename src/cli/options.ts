@@ -36,6 +36,18 @@ export function parseDuration(text: string): number {
   return Number(match[1]) * units[match[2]!]!;
 }
 
+/** `2026-11-22T10:00:00Z`, or an age such as `90m`, to Unix ms. */
+export function parseSince(text: string): number {
+  if (/^\d+(\.\d+)?(ms|s|m|h)$/.test(text)) return Date.now() - parseDuration(text);
+  const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text);
+  const ms = isTime ? Date.parse(text) : NaN;
+  if (Number.isNaN(ms))
+    throw new InvalidArgumentError(
+      'It is a time with its zone, such as 2026-11-22T10:00:00Z, or an age: 90m, 6h.',
+    );
+  return ms;
+}
+
 export function parseUrl(text: string): URL {
   let url: URL;
   try {

@@ -47,7 +47,15 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   let port = options.port;
   const dispatcher = createDispatcher(
     routes,
-    { register, access: deps.access, limits: options.limits, events, streams, log },
+    {
+      register,
+      access: deps.access,
+      limits: options.limits,
+      events,
+      streams,
+      republishing: deps.republishing,
+      log,
+    },
     metrics,
     {
       pathPrefixes,

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Access } from '../security/index.js';
+import type { Republishing } from '../model/republishing.js';
 import type { Register } from '../register/index.js';
 
 /** Limits of what a request may hold, from `limits.*` and `server.max-body`. */
@@ -71,6 +72,8 @@ export interface GatewayDeps {
   options: GatewayOptions;
   log: Logger;
   metrics: Registry;
+  /** absent: there is no broker */
+  republishing?: Republishing | undefined;
   /** asked by `/health` and `/health/ready`; a rejection is shown as down */
   health: () => Promise<HealthReport>;
 }

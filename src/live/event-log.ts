@@ -60,6 +60,17 @@ export class EventLog {
     return this.#segments[0]?.first;
   }
 
+  /** From when on all is kept, Unix ms; undefined: nothing is. */
+  get sinceMs(): number | undefined {
+    return this.#segments[0]?.begunMs;
+  }
+
+  /** Where to begin to look for what was appended at a time, or later. Undefined: nothing was. */
+  start(sinceMs: number): LogPosition | undefined {
+    const segment = this.#segments.find((each) => each === this.#active || each.newestMs >= sinceMs);
+    return segment === undefined ? undefined : { segment, at: 0 };
+  }
+
   /** Begins a segment, so that its head is there before anything else. */
   begin(head: HeadState, nowMs: number): Promise<void> {
     return this.#open(head, nowMs);
@@ -168,8 +179,8 @@ export class EventLog {
   async #open({ next, mark, runs }: HeadState, nowMs: number): Promise<void> {
     const segment =
       this.folder === undefined
-        ? new MemorySegment(next)
-        : FileSegment.create(next, join(this.folder, fileName(next, nowMs)));
+        ? new MemorySegment(next, nowMs)
+        : FileSegment.create(next, nowMs, join(this.folder, fileName(next, nowMs)));
     this.#active = segment;
     this.#activeSinceMs = nowMs;
     this.#segments.push(segment);
@@ -196,4 +207,4 @@ function fileName(first: number, nowMs: number): string {
   return `${String(first).padStart(DIGITS, '0')}-${String(nowMs).padStart(DIGITS, '0')}.log`;
 }
 
-export const LOG_FILE = /^\d{15}-\d{15}\.log$/;
+export const LOG_FILE = /^(\d{15})-(\d{15})\.log$/;

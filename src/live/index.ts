@@ -6,6 +6,7 @@ export {
   openLiveEvents,
   outboxBehindLog,
 } from './live-events.js';
+export type { PastEvents } from './past-events.js';
 export { type Place, parsePlace, PLACE_EXAMPLE, PLACE_PATTERN, placeBehind, placeText } from './place.js';
 export type { LiveItem, Replay } from './replay.js';
 export type { GapReason } from './runs.js';

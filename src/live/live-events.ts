@@ -7,7 +7,8 @@ import { type LeftLog, openLogFolder } from './log-folder.js';
 import { createLiveMetrics } from './live-metrics.js';
 import { OrderTracker } from './order-tracker.js';
 import { type Place, placeText } from './place.js';
-import { createReplay, type LiveItem, type Replay } from './replay.js';
+import { type PastEvents, readPast } from './past-events.js';
+import { createReplay, type LiveItem, type Replay, type Sequence } from './replay.js';
 import { type GapReason, Runs } from './runs.js';
 import { findUnlogged, type OutboxToCompare } from './unlogged.js';
 
@@ -31,6 +32,8 @@ export interface LiveEventLog extends LiveEvents {
   doubt(): void;
   /** Resolves when all that was committed up to now outlives this process, or never will. */
   logged(): Promise<void>;
+  /** What was committed from a time on, Unix ms, up to now, as far as it is kept. */
+  past(sinceMs: number): Promise<PastEvents>;
   /** Ends after what is under way. */
   close(): Promise<void>;
 }
@@ -89,7 +92,7 @@ export async function openLiveEvents(options: LiveEventOptions): Promise<LiveEve
 }
 
 function createLiveEvents(
-  { bounds, log, metrics }: LiveEventOptions,
+  { store, bounds, log, metrics }: LiveEventOptions,
   folder: string | undefined,
   tracker: OrderTracker,
   left?: LeftLog & { complete: boolean },
@@ -241,12 +244,10 @@ function createLiveEvents(
   }, EXPIRE_MS).unref();
 
   // what is known of runs is in the folder before a place of this one is given out
-  if (isFile) {
-    work(async () => {
-      await append(() => events.begin(head(), Date.now()));
-      if (left?.spent !== undefined) rmSync(left.spent, { force: true });
-    });
-  }
+  work(async () => {
+    await append(() => events.begin(head(), Date.now()));
+    if (left?.spent !== undefined) rmSync(left.spent, { force: true });
+  });
 
   async function settled(): Promise<void> {
     while (pending.length > 0 || writing !== undefined) {
@@ -254,6 +255,22 @@ function createLiveEvents(
       await writing;
     }
   }
+
+  /** Resolves when what was given up to now is in the log. */
+  function taken(): Promise<void> {
+    if (given === written) return Promise.resolve();
+    return new Promise((resolve) => waiting.push({ upTo: given, resolve }));
+  }
+
+  const sequence: Sequence = {
+    get log() {
+      return events;
+    },
+    runs,
+    get next() {
+      return next;
+    },
+  };
 
   return {
     now: () => placeText(runs.current.id, next, 0),
@@ -264,19 +281,11 @@ function createLiveEvents(
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    replay: (from) =>
-      createReplay(
-        {
-          get log() {
-            return events;
-          },
-          runs,
-          get next() {
-            return next;
-          },
-        },
-        from,
-      ),
+    replay: (from) => createReplay(sequence, from),
+    async past(sinceMs) {
+      await taken();
+      return readPast(sequence, store.newestOrder !== undefined, sinceMs);
+    },
     committed(entries) {
       if (closed) return;
       for (const entry of entries) {
@@ -294,10 +303,7 @@ function createLiveEvents(
       given++;
       schedule();
     },
-    logged: () =>
-      !isFile || given === written
-        ? Promise.resolve()
-        : new Promise((resolve) => waiting.push({ upTo: given, resolve })),
+    logged: () => (isFile ? taken() : Promise.resolve()),
     settled,
     async close() {
       closed = true;

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { decodeFrame, type Frame, LOG_FORMAT, type OrderMark } from './frame.js';
 import { LOG_FILE } from './event-log.js';
 import type { Run } from './runs.js';
@@ -69,7 +69,13 @@ function readLast(path: string): LastFile | undefined {
     } else break;
     at = each.end;
   }
-  const segment = FileSegment.existing(first, path, { bytes: at, size: bytes.length, newestMs, marks });
+  const { begunMs } = named(path);
+  const segment = FileSegment.existing(first, begunMs, path, {
+    bytes: at,
+    size: bytes.length,
+    newestMs,
+    marks,
+  });
   return { segment, ...last, tornBytes: bytes.length - at };
 }
 
@@ -80,6 +86,11 @@ function frameAt(bytes: Buffer, at: number): { frame: Frame; end: number } | und
 
 function existing(path: string): Segment {
   const { size, mtimeMs } = statSync(path);
-  const first = Number(/(\d{15})-\d{15}\.log$/.exec(path)![1]);
-  return FileSegment.existing(first, path, { bytes: size, size, newestMs: mtimeMs });
+  const { first, begunMs } = named(path);
+  return FileSegment.existing(first, begunMs, path, { bytes: size, size, newestMs: mtimeMs });
+}
+
+function named(path: string): { first: number; begunMs: number } {
+  const [, first, begunMs] = LOG_FILE.exec(basename(path))!;
+  return { first: Number(first), begunMs: Number(begunMs) };
 }

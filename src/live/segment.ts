@@ -18,6 +18,8 @@ export function addMark(marks: Mark[], group: number, at: number): void {
 export interface Segment {
   /** number of its first group */
   readonly first: number;
+  /** when it was begun, Unix ms: what was committed later is in it, or in those behind it */
+  readonly begunMs: number;
   /** bytes that can be read */
   readonly bytes: number;
   /** when the newest of its groups was committed, Unix ms; 0: it has none */
@@ -41,7 +43,10 @@ export class MemorySegment implements Segment {
   readonly marks: Mark[];
   #buffer = Buffer.alloc(0);
 
-  constructor(readonly first: number) {
+  constructor(
+    readonly first: number,
+    readonly begunMs: number,
+  ) {
     this.marks = [{ group: first, at: 0 }];
   }
 
@@ -82,6 +87,7 @@ export class FileSegment implements Segment {
 
   constructor(
     readonly first: number,
+    readonly begunMs: number,
     readonly path: string,
     marks?: Mark[],
   ) {
@@ -89,8 +95,8 @@ export class FileSegment implements Segment {
   }
 
   /** Makes the file. Throws what the file system says. */
-  static create(first: number, path: string): FileSegment {
-    const segment = new FileSegment(first, path);
+  static create(first: number, begunMs: number, path: string): FileSegment {
+    const segment = new FileSegment(first, begunMs, path);
     segment.#descriptor = openSync(path, 'wx+');
     return segment;
   }
@@ -98,10 +104,11 @@ export class FileSegment implements Segment {
   /** A file of a former process, of which `bytes` are valid: what is behind them is cut off. */
   static existing(
     first: number,
+    begunMs: number,
     path: string,
     of: { bytes: number; size: number; newestMs: number; marks?: Mark[] },
   ): FileSegment {
-    const segment = new FileSegment(first, path, of.marks);
+    const segment = new FileSegment(first, begunMs, path, of.marks);
     segment.bytes = of.bytes;
     segment.newestMs = of.newestMs;
     if (of.size > of.bytes) {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { type StoredEvent, messageIdOf } from '../model/event.js';
 import type { OutboxPosition } from '../storage/index.js';
-import type { OutgoingMessage, Publisher, PublishFailure } from './publisher.js';
+import type { OutgoingMessage, Publisher, PublishFailure, Repeat } from './publisher.js';
 import type { Source, SourceQueues } from './source-queues.js';
 import type { Subjects } from './subjects.js';
 
@@ -19,10 +19,10 @@ export interface EventSender {
 
 /** What becomes of events. */
 export interface SenderCounts {
-  /** `repeated`: the stream had it before */
-  published(event: StoredEvent, repeated: boolean): void;
+  /** `repeat`: the stream has got it before */
+  published(event: StoredEvent, repeat: Repeat | undefined): void;
   failed(reason: PublishFailure['reason']): void;
-  dead(reason: 'too-large' | 'damaged'): void;
+  dead(reason: 'too-large' | 'damaged' | 'refused'): void;
 }
 
 export interface EventSenderDeps {
@@ -30,6 +30,8 @@ export interface EventSenderDeps {
   publisher: Publisher;
   subjects: Subjects;
   maxInFlight: number;
+  /** after so many refusals an event is given up, as `dead`; default: never */
+  maxAttempts?: number;
   counts: SenderCounts;
   log: Logger;
   /** whether there is room for what comes of it */
@@ -57,6 +59,7 @@ export function createEventSender({
   publisher,
   subjects,
   maxInFlight,
+  maxAttempts = Infinity,
   counts,
   log,
   mayTake,
@@ -105,9 +108,9 @@ export function createEventSender({
       return;
     }
     inFlight++;
-    publisher.publish(messageOf(source, event), (failure, repeated) => {
+    publisher.publish(messageOf(source, event), (failure, repeat) => {
       inFlight--;
-      if (failure === undefined) succeeded(source, event, repeated);
+      if (failure === undefined) succeeded(source, event, repeat);
       else failed(source, event, failure);
       if (inFlight === 0) for (const done of quiet.splice(0)) done();
       schedule();
@@ -125,9 +128,9 @@ export function createEventSender({
     };
   };
 
-  const succeeded = (source: Source, event: StoredEvent, repeated: boolean) => {
+  const succeeded = (source: Source, event: StoredEvent, repeat: Repeat | undefined) => {
     problem = undefined;
-    if (source.dead === undefined) counts.published(event, repeated);
+    if (source.dead === undefined) counts.published(event, repeat);
     advance(source);
   };
 
@@ -159,6 +162,14 @@ export function createEventSender({
     if (reason === 'disconnected') return queues.offer(source);
     problem = detail;
     source.attempts++;
+    if (source.attempts >= maxAttempts) {
+      log.error(
+        { ...about, attempts: source.attempts },
+        'An event is refused again and again; it was given up.',
+      );
+      counts.dead('refused');
+      return advance(source);
+    }
     if (source.attempts >= 2) tell(reason, { ...about, attempts: source.attempts });
     const delayMs =
       Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** (source.attempts - 1)) * (0.5 + Math.random() / 2);

@@ -74,3 +74,13 @@ export async function streamsOver(
     if (page.length === 0 || found.length >= answer.value.total) return { kind: 'ok', value: found };
   }
 }
+
+/** The sequence number of the oldest message that a stream has, or of the next one. Undefined: it can't be asked. */
+export async function firstSeqOf(
+  connection: NatsConnection | undefined,
+  stream: string,
+): Promise<number | undefined> {
+  if (connection === undefined) return undefined;
+  const info = await askJetStream<{ state: { first_seq: number } }>(connection, `STREAM.INFO.${stream}`, {});
+  return info.kind === 'ok' ? info.value.state.first_seq : undefined;
+}

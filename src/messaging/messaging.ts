@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
 import type { Outcome } from '../model/outcome.js';
+import type { Republishing } from '../model/republishing.js';
 import type { Store } from '../storage/index.js';
 import {
   type Broadcast,
@@ -19,9 +20,11 @@ import { createConnectivityConsumer } from './connectivity-consumer.js';
 import { createConnectivityMetrics } from './connectivity-metrics.js';
 import { type ConnectivityProcessor, createConnectivityProcessor } from './connectivity-processor.js';
 import { createDurabilityNotice } from './durability-notice.js';
+import { firstSeqOf } from './jetstream-api.js';
 import { createEventsStream } from './events-stream.js';
 import { CONNECTIVITY_DEFAULTS, type MessagingOptions, RELAY_DEFAULTS, SERVED_DEFAULTS } from './options.js';
 import { createOutboxRelay } from './outbox-relay.js';
+import { createRepublication, type RepublicationDeps } from './republication.js';
 import { createPublisher } from './publisher.js';
 import type { EventSink } from '../register/index.js';
 import type { ServedDeps } from './served/definition.js';
@@ -31,6 +34,8 @@ import { connectedSubject, createSubjects } from './subjects.js';
 export interface MessagingDeps {
   options: MessagingOptions;
   store: Pick<Store, 'readOutbox' | 'clearOutbox'>;
+  /** for sending again */
+  kept: Pick<RepublicationDeps, 'past' | 'isShared'>;
   /** Gives commands to the register; the outcomes in their places. Commands on one endpoint take effect in this order. */
   submit: (commands: Command[]) => Promise<readonly Outcome[]>;
   catalogue: () => Catalogue;
@@ -67,6 +72,7 @@ export interface Messaging {
   start(): Promise<void>;
   /** Answers requests of other services from now on, whenever there is a connection. To be called once. */
   serve(deps: ServedDeps): ServedRequests;
+  republishing: Republishing;
   status(): MessagingStatus;
   /** Publishes what is at hand while the broker takes it (5 s at the most), ends what is under way, closes the connection. */
   stop(): Promise<void>;
@@ -79,6 +85,7 @@ export interface Messaging {
 export function createMessaging({
   options,
   store,
+  kept,
   submit,
   catalogue,
   onConfiguration,
@@ -100,11 +107,25 @@ export function createMessaging({
     ackTimeoutMs: relayLimits.ackTimeoutMs,
     eventsStream,
     streamsFound: createDurabilityNotice(options.syncAlways === true, log),
-    onReady: () => relay.schedule(),
+    onReady() {
+      relay.schedule();
+      republication.schedule();
+    },
   });
   const relay = createOutboxRelay({
     publisher,
     store,
+    subjects,
+    limits: relayLimits,
+    log,
+    registry: metrics,
+  });
+
+  const republication = createRepublication({
+    ...kept,
+    publisher,
+    relay,
+    firstSeq: (stream) => firstSeqOf(link.current(), stream),
     subjects,
     limits: relayLimits,
     log,
@@ -154,6 +175,7 @@ export function createMessaging({
 
   return {
     sink: relay.sink,
+    republishing: republication,
     async start() {
       const papers = await readPapers(options);
       if (!papers.ok) throw new Error(`NATS can not be connected to as it is configured. ${papers.problem}`);
@@ -191,6 +213,7 @@ export function createMessaging({
     async stop() {
       announcements?.stop();
       await consumer?.stop();
+      await republication.cancel();
       await relay.stop();
       publisher.stop();
       await link.close();

@@ -74,8 +74,8 @@ export function createOutboxRelay({
     subjects,
     maxInFlight: limits.maxInFlight,
     counts: {
-      published({ kind }, repeated) {
-        if (repeated) metrics.repeated.inc();
+      published({ kind }, repeat) {
+        if (repeat !== undefined) metrics.repeated.inc();
         metrics.published.inc({ kind });
       },
       failed: (reason) => metrics.failed.inc({ reason }),

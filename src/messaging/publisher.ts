@@ -19,8 +19,15 @@ export interface PublishFailure {
   detail: string;
 }
 
-/** `undefined`: it is certain. `repeated`: the stream had it before. */
-export type PublishDone = (failure: PublishFailure | undefined, repeated: boolean) => void;
+/** That a stream dropped a message, as it has got its `Nats-Msg-Id` before. */
+export interface Repeat {
+  stream: string;
+  /** of the message that it got */
+  seq: number;
+}
+
+/** No failure: it is certain that it arrived, now or, where it is a repeat, before. */
+export type PublishDone = (failure: PublishFailure | undefined, repeat: Repeat | undefined) => void;
 
 /**
  * Publishes with certainty, thousands at a time: where a stream captures the subject, that is its acknowledgement;
@@ -104,7 +111,7 @@ export function createPublisher({
       reason: 'disconnected',
       detail: 'The connection ended before the answer.',
     };
-    for (const { done } of lost) done(failure, false);
+    for (const { done } of lost) done(failure, undefined);
   };
 
   const answered = (message: Msg) => {
@@ -115,7 +122,7 @@ export function createPublisher({
     if (answer === undefined) return; // not from a stream: somebody who listens answered
     awaited.delete(token);
     if (answer.failure?.reason === 'no-responders') captures.doubt();
-    inFlight.done(answer.failure, answer.repeated);
+    inFlight.done(answer.failure, answer.repeat);
   };
 
   const flush = async (connection: NatsConnection) => {
@@ -132,7 +139,7 @@ export function createPublisher({
       }
       if (flushing !== sent) return;
       flushing = undefined;
-      for (const { done } of sent) done(undefined, false);
+      for (const { done } of sent) done(undefined, undefined);
     }
   };
 
@@ -152,7 +159,7 @@ export function createPublisher({
       awaited.delete(token);
       refused.push(inFlight);
     }
-    for (const { done } of refused) done(failure, false);
+    for (const { done } of refused) done(failure, undefined);
   };
 
   const expire = () => {
@@ -164,7 +171,7 @@ export function createPublisher({
       expired = true;
       inFlight.done(
         { reason: 'timeout', detail: `No stream acknowledged it within ${ackTimeoutMs} ms.` },
-        false,
+        undefined,
       );
     }
     if (expired) captures.doubt();
@@ -181,7 +188,7 @@ export function createPublisher({
       const connection = link.current();
       const captured = captures.covers(message.subject);
       if (connection === undefined || captured === undefined) {
-        queueMicrotask(() => done({ reason: 'disconnected', detail: 'There is no connection.' }, false));
+        queueMicrotask(() => done({ reason: 'disconnected', detail: 'There is no connection.' }, undefined));
         return;
       }
       const headers = encodeHeaders(message.headers);
@@ -189,7 +196,7 @@ export function createPublisher({
       const size = message.payload.length + headers.length;
       if (size > limit) {
         const detail = `It has ${size} bytes with its headers; the server takes ${limit} (max_payload).`;
-        queueMicrotask(() => done({ reason: 'too-large', detail }, false));
+        queueMicrotask(() => done({ reason: 'too-large', detail }, undefined));
         return;
       }
       const token = captured ? (++lastToken).toString(36) : undefined;
@@ -198,7 +205,7 @@ export function createPublisher({
         connection.publish(message.subject, message.payload, { headers: asHeaders(headers), ...reply });
       } catch (error) {
         // it closed, and we were not told yet
-        queueMicrotask(() => done({ reason: 'disconnected', detail: (error as Error).message }, false));
+        queueMicrotask(() => done({ reason: 'disconnected', detail: (error as Error).message }, undefined));
         return;
       }
       const inFlight: InFlight = { message, done, sentMs: performance.now() };
@@ -229,15 +236,17 @@ function asHeaders(bytes: Buffer): MsgHdrs {
 /** Errors of JetStream that say that this very message will never fit: the size, or the headers. */
 const NEVER_FITS = [10054, 10097];
 
-function readAnswer(message: Msg): { failure: PublishFailure | undefined; repeated: boolean } | undefined {
+function readAnswer(message: Msg): { failure?: PublishFailure; repeat?: Repeat } | undefined {
   if (message.data.length === 0) {
     if (message.headers?.code !== 503) return undefined;
-    return {
-      failure: { reason: 'no-responders', detail: 'No stream captures the subject.' },
-      repeated: false,
-    };
+    return { failure: { reason: 'no-responders', detail: 'No stream captures the subject.' } };
   }
-  let answer: { stream?: unknown; duplicate?: boolean; error?: { err_code?: number; description?: string } };
+  let answer: {
+    stream?: unknown;
+    seq?: number;
+    duplicate?: boolean;
+    error?: { err_code?: number; description?: string };
+  };
   try {
     answer = message.json();
   } catch {
@@ -246,8 +255,9 @@ function readAnswer(message: Msg): { failure: PublishFailure | undefined; repeat
   if (answer.error !== undefined) {
     const { err_code: code = 0, description = 'unknown' } = answer.error;
     const reason = NEVER_FITS.includes(code) ? 'too-large' : 'stream-refused';
-    return { failure: { reason, detail: `${description} (${code})` }, repeated: false };
+    return { failure: { reason, detail: `${description} (${code})` } };
   }
-  if (typeof answer.stream !== 'string') return undefined;
-  return { failure: undefined, repeated: answer.duplicate === true };
+  const { stream, seq = 0 } = answer;
+  if (typeof stream !== 'string') return undefined;
+  return answer.duplicate === true ? { repeat: { stream, seq } } : {};
 }

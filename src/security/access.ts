@@ -11,7 +11,8 @@ export type Scope =
   | 'application:endpoint-filter:update'
   | 'application:endpoint-filter:delete'
   | 'application:endpoints-metadata-keys:read'
-  | 'application:read';
+  | 'application:read'
+  | 'application:events:republish';
 
 /** Who asks. */
 export interface Caller {

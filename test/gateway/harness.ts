@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { type Gateway, type GatewayDeps, type GatewayLimits, startGateway } from '../../src/gateway/index.js';
 import { type LiveEventLog, openLiveEvents } from '../../src/live/index.js';
+import { createMessaging } from '../../src/messaging/index.js';
 import { type Catalogue, createCatalogue } from '../../src/model/catalogue.js';
 import type { Command } from '../../src/model/command.js';
 import { type RunningRegister, createRegister } from '../../src/register/index.js';
@@ -119,6 +120,16 @@ export async function startHarness(
     log,
     metrics,
   });
+  // it is not started: what is to be sent again waits for a broker
+  const messaging = createMessaging({
+    options: { urls: ['nats://127.0.0.1:1'], instance: 'epr', replicaId: 'test' },
+    store,
+    kept: { past: (sinceMs) => live.past(sinceMs), isShared: false },
+    submit: async () => [],
+    catalogue: () => catalogue,
+    log,
+    metrics: new Registry(),
+  });
   const gateway = await startGateway({
     register: wrap(register),
     access,
@@ -133,12 +144,14 @@ export async function startHarness(
     },
     log,
     metrics,
+    republishing: messaging.republishing,
     health: async () => ({ components: { storage: { status: 'UP' } } }),
   });
   let stopped: Promise<void> | undefined;
   const stop = () =>
     (stopped ??= (async () => {
       await gateway.stop(2000);
+      await messaging.republishing.cancel();
       await register.stop();
       await live.close();
       await pool.close();

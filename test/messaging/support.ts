@@ -10,6 +10,7 @@ import {
   type MessagingOptions,
   createMessaging,
 } from '../../src/messaging/index.js';
+import type { PastEvents } from '../../src/live/index.js';
 import type { OutboxEntry, OutboxPosition } from '../../src/storage/index.js';
 
 export const silent = pino({ level: process.env['LOG_LEVEL'] ?? 'silent' });
@@ -70,6 +71,12 @@ export interface Started {
   count: (name: string, labels?: Record<string, string>) => Promise<number>;
 }
 
+const nothingKept = async (): Promise<PastEvents> => ({
+  total: 0,
+  keptSinceMs: undefined,
+  next: async () => [],
+});
+
 export async function startMessaging(
   t: Test,
   url: string,
@@ -83,6 +90,7 @@ export async function startMessaging(
   const messaging = createMessaging({
     options: { urls: [url], instance: 'epr', replicaId: 'r1', ...options },
     store,
+    kept: { past: nothingKept, isShared: false },
     submit,
     catalogue: () => catalogue,
     ...listeners,

@@ -10,6 +10,7 @@ import { eventRoutes } from './event-routes.js';
 import { filterRoutes } from './filter-routes.js';
 import { metadataRoutes } from './metadata-routes.js';
 import { relationRoutes } from './relation-routes.js';
+import { republishRoutes } from './republish-routes.js';
 
 /** The one table of routes. `describe` writes it as an OpenAPI document for the path prefix of a request. */
 export function createRoutes(describe: Describe): readonly Route[] {
@@ -44,6 +45,7 @@ export function createRoutes(describe: Describe): readonly Route[] {
     ...applicationRoutes,
     ...filterRoutes,
     ...eventRoutes,
+    ...republishRoutes,
     openApi,
   ];
   return routes;

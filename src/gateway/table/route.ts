@@ -1,6 +1,7 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox';
 import type { Logger } from 'pino';
 import type { ErrorCode } from '../../model/errors.js';
+import type { Republishing } from '../../model/republishing.js';
 import type { CallContext, Register } from '../../register/index.js';
 import type { Access, Caller, Scope } from '../../security/index.js';
 import type { EventHub } from '../streams/event-hub.js';
@@ -24,6 +25,8 @@ export interface RouteDeps {
   limits: () => GatewayLimits;
   events: EventHub;
   streams: OpenStreams;
+  /** undefined: there is no broker */
+  republishing: Republishing | undefined;
   log: Logger;
 }
 

@@ -78,7 +78,8 @@ async function readSource(
 function cut(entries: readonly OutboxEntry[], { limit, maxBytes }: OutboxPage): OutboxEntry[] {
   let bytes = 0;
   let count = 0;
-  while (count < Math.min(limit, entries.length) && bytes < maxBytes) bytes += entries[count++]!.events.length;
+  while (count < Math.min(limit, entries.length) && bytes < maxBytes)
+    bytes += entries[count++]!.events.length;
   return entries.slice(0, count);
 }
 

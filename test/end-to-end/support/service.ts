@@ -9,7 +9,8 @@ import { startChildServer } from '../../servers/child-server.js';
 import { createRest, type Rest } from './rest.js';
 
 export interface ServiceOptions {
-  natsUrl: string;
+  /** absent: no broker */
+  natsUrl?: string;
   /** absent: the embedded store, in a folder of this service */
   storageUrl?: string;
   /** lines of the configuration file */
@@ -52,7 +53,7 @@ export async function startService(
   const port = await quietPort();
   const settings = {
     'storage.url': storageUrl ?? `file:${join(folder, 'data')}`,
-    'nats.urls': natsUrl,
+    ...(natsUrl === undefined ? {} : { 'nats.urls': natsUrl }),
     'management.port': '0',
   };
   const child = await startChildServer({

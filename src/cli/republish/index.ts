@@ -1,0 +1,1 @@
+export { republish, type RepublishFlags } from './republish.js';

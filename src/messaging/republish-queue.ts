@@ -1,0 +1,110 @@
+import type { Logger } from 'pino';
+import { FrameReader } from '../model/frames.js';
+import { createEventSender } from './event-sender.js';
+import type { RelayLimits } from './options.js';
+import type { Publisher, Repeat } from './publisher.js';
+import { createSourceQueues } from './source-queues.js';
+import type { Subjects } from './subjects.js';
+
+/** Groups of events on their way to the broker once more. */
+export interface RepublishQueue {
+  /** `number` grows with each. */
+  add(number: number, events: Uint8Array): void;
+  /** Resolves when there is room for more, or when it is cancelled. */
+  room(): Promise<void>;
+  /** Resolves when all were sent or given up, or when it is cancelled. */
+  empty(): Promise<void>;
+  cancel(): void;
+  readonly isCancelled: boolean;
+  /** Something may be sent now. */
+  schedule(): void;
+  /** why nothing moves */
+  waiting(): string | undefined;
+  /** Sends no more; resolves when nothing is under way. */
+  stop(): Promise<void>;
+}
+
+export interface RepublishQueueDeps {
+  publisher: Publisher;
+  subjects: Subjects;
+  limits: RelayLimits;
+  log: Logger;
+  /** of each event that was sent */
+  onSent: (repeat: Repeat | undefined) => void;
+  /** of each that was given up */
+  onFailed: () => void;
+  /** of each group, when all of it was */
+  onGroup: () => void;
+}
+
+/** Three quarters of a minute or so. The relay waits for ever, but for this one the relay waits. */
+const MOST_ATTEMPTS = 12;
+
+export function createRepublishQueue({
+  publisher,
+  subjects,
+  limits,
+  log,
+  onSent,
+  onFailed,
+  onGroup,
+}: RepublishQueueDeps): RepublishQueue {
+  const queues = createSourceQueues();
+  let isCancelled = false;
+  let awaited: { isSo: () => boolean; resolve: () => void } | undefined;
+
+  const look = () => {
+    if (awaited === undefined || !(isCancelled || awaited.isSo())) return;
+    const { resolve } = awaited;
+    awaited = undefined;
+    resolve();
+  };
+  const until = (isSo: () => boolean) =>
+    new Promise<void>((resolve) => {
+      awaited = { isSo, resolve };
+      look();
+    });
+
+  const sender = createEventSender({
+    queues,
+    publisher,
+    subjects,
+    maxInFlight: limits.maxInFlight,
+    maxAttempts: MOST_ATTEMPTS,
+    counts: {
+      published: (_event, repeat) => onSent(repeat),
+      failed: () => undefined,
+      dead: onFailed,
+    },
+    log,
+    mayTake: () => true,
+    onFinished(position) {
+      queues.cleared(position);
+      onGroup();
+    },
+    onTurn: look,
+  });
+
+  return {
+    add(order, events) {
+      queues.take({ position: { source: new FrameReader(events).text(), order }, events });
+      sender.schedule();
+    },
+    room: () => until(() => queues.entries() * 2 < limits.maxEntries && queues.bytes() * 2 < limits.maxBytes),
+    empty: () => until(() => queues.entries() === 0),
+    cancel() {
+      isCancelled = true;
+      look();
+    },
+    get isCancelled() {
+      return isCancelled;
+    },
+    schedule: () => sender.schedule(),
+    waiting: () =>
+      publisher.ready() ? sender.problem() : 'There is no connection to a broker that takes events.',
+    async stop() {
+      await sender.pause();
+      sender.stop();
+    },
+  };
+}
