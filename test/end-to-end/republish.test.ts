@@ -158,7 +158,7 @@ void t.test('what a stream lost is there again: each event, its id, its bytes, i
       await nats.restart();
       await untilPublished(service);
       t.equal(
-        (await readEvents(connection)).filter(({ revision }) => revision === 7).length,
+        (await readEvents(await connectNats(t, nats.url))).filter(({ revision }) => revision === 7).length,
         STATIONS.length,
       );
     },
