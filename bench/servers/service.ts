@@ -29,6 +29,8 @@ export interface ServiceSetup {
   natsUrl?: string;
   /** names its profiles */
   name: string;
+  /** further settings */
+  settings?: Readonly<Record<string, string>>;
   /** saved beside the 24 filters, when the fleet is there */
   more?: MoreFilters;
 }
@@ -101,6 +103,7 @@ export async function launch(
     'storage.url': setup.storageUrl,
     ...(setup.more === undefined ? {} : { 'limits.filters-per-application': '1000000' }),
     ...(setup.natsUrl === undefined ? {} : { 'nats.urls': setup.natsUrl }),
+    ...setup.settings,
     ...Object.fromEntries(VERSIONS.map((name) => [`kaa.applications.${APPLICATION}.versions.${name}`, ''])),
   };
   const child = spawn(
