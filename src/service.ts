@@ -19,6 +19,7 @@ import {
 import type { Republishing } from './model/republishing.js';
 import { createPeerMetrics } from './peers/index.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
+import { createReplicas, fenceStore, type RunningReplicas } from './replicas/index.js';
 import { openAccess } from './security/index.js';
 import { dataFolder, openStore, type Store, type StoreOptions } from './storage/index.js';
 import { ownVersion } from './version.js';
@@ -49,8 +50,21 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     const metrics = new Registry();
     collectDefaultMetrics({ register: metrics });
 
-    const store = await openStore(storeOptions(config));
-    undo.push(() => store.close());
+    const opened = await openStore(storeOptions(config));
+    undo.push(() => opened.close());
+    const { replication } = opened;
+    const replicas =
+      replication === undefined
+        ? undefined
+        : await createReplicas({
+            replication,
+            id: config.service.replicaId,
+            validMs: config.service.replicaLeaseMs,
+            log,
+            metrics,
+          });
+    if (replicas !== undefined) undo.push(() => replicas.stop());
+    const store = replicas === undefined ? opened : fenceStore(opened, replicas);
     for (const { name, purpose } of store.indexes) log.debug({ index: name }, purpose);
     for (const note of store.notes) log.warn(note);
 
@@ -93,6 +107,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     });
     const register = await createRegister({
       store,
+      ...(replicas === undefined ? {} : { replicas }),
       pool,
       sink: broker,
       live,
@@ -131,7 +146,13 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       metrics,
       republishing: broker.republishing,
       health: () => {
-        const parts = { ...applications.health(), ...credentials.health(), ...broker.health() };
+        const replica = replicas === undefined ? {} : { replica: replicas.status() };
+        const parts = {
+          ...replica,
+          ...applications.health(),
+          ...credentials.health(),
+          ...broker.health(),
+        };
         return health(store, pool, parts, access.authenticates);
       },
     });

@@ -185,7 +185,12 @@ export const serviceSettings: readonly Setting[] = [
     type: token,
     default: ({ replicaId }) => replicaId,
     defaultText: 'random',
-    doc: 'What tells replicas apart; two that run at once must differ.',
+    doc: 'What tells replicas apart; two that run at once must differ: on MongoDB the second does not start.',
+  }),
+  setting('service.instance.replica.lease', 'service.replicaLeaseMs', {
+    type: types.duration(1_000, 300_000, '10s'),
+    default: 10_000,
+    doc: 'With MongoDB: how long a replica that can not say that it is alive goes on writing. Others take it for dead a fifth later, and take over what it did; changes of filters wait for it until then. A pause of the process that is longer costs it refused writes, no data.',
   }),
   setting('service.graceful-shutdown', 'service.gracefulShutdownMs', {
     type: types.duration(0, 3_600_000, '10s'),

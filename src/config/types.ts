@@ -95,6 +95,7 @@ export interface Config {
   readonly service: {
     readonly instanceName: string;
     readonly replicaId: string;
+    readonly replicaLeaseMs: number;
     readonly gracefulShutdownMs: number;
   };
   readonly workers: { readonly threads: number };

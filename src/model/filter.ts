@@ -23,4 +23,16 @@ export interface SavedFilter {
   retired: readonly number[];
   /** unregistered: kept until its events are published and its memberships dropped */
   deletedMs?: number;
+  /**
+   * With several replicas, the filter-set version of the application that brought this state of it, where `number` did not:
+   * whoever has written with that version knows it.
+   */
+  version?: number;
+  /** With several replicas: whoever writes tells of what flips it, though it is pending to callers still. */
+  told?: true;
+}
+
+/** The filter-set version that its application has at the least. */
+export function newestVersionOf({ number, version }: SavedFilter): number {
+  return Math.max(number, version ?? 0);
 }

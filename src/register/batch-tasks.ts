@@ -3,6 +3,7 @@ import { setMaxListeners } from 'node:events';
 import type { Catalogue } from '../model/catalogue.js';
 import { refuse } from '../model/errors.js';
 import { ok } from '../model/outcome.js';
+import type { Replicas } from '../replicas/index.js';
 import type { StoredTask, Store } from '../storage/index.js';
 import { type BatchRunDeps, runBatch, untilDone } from './batch-run.js';
 import {
@@ -19,6 +20,7 @@ import type { BatchTasks } from './types.js';
 
 export interface BatchTasksDeps extends BatchRunDeps {
   store: Store;
+  replicas: Pick<Replicas, 'takeLease' | 'releaseLease'>;
   catalogue: () => Catalogue;
   /** of tokens in what is stored of a task */
   seal: Seal;
@@ -33,6 +35,7 @@ export interface RunningBatchTasks extends BatchTasks {
 }
 
 const EXPIRE_EVERY_MS = 60_000;
+const LOOK_EVERY_MS = 5_000;
 
 /**
  * Registrations by the thousand, as durable tasks. A task is stored before it is answered and again when it is complete;
@@ -46,6 +49,7 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
   setMaxListeners(0, stopping.signal);
   const running = new Map<string, { task: StoredTask; body: TaskBody; done: Promise<void> }>();
   let timer: NodeJS.Timeout | undefined;
+  let looking: NodeJS.Timeout | undefined;
 
   const start: BatchTasks['start'] = (context, batch) =>
     guarded(async () => {
@@ -75,6 +79,7 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
         complete: false,
         body: writeBody(body, seal),
       };
+      await deps.replicas.takeLease(leaseOf(id));
       await store.putTask(task);
       run(task, body, context.correlationId);
       return ok({ taskId: task.id, application: task.application });
@@ -85,7 +90,11 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
       .catch((error: unknown) =>
         log.error({ err: error, taskId: task.id }, 'a batch task failed; it goes on after the next start'),
       )
-      .finally(() => running.delete(task.id));
+      .finally(() => {
+        running.delete(task.id);
+        // one that can't be released belongs to a session, and goes with it
+        deps.replicas.releaseLease(leaseOf(task.id)).catch(() => undefined);
+      });
     running.set(task.id, { task, body, done });
   }
 
@@ -111,10 +120,31 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
       return ok(statusOf(body));
     });
 
-  async function resume(): Promise<void> {
-    for (const task of await store.openTasks()) {
-      log.info({ taskId: task.id }, 'a batch task goes on');
+  /** Tasks that nobody works on: a process that did has died. */
+  async function takeUp(): Promise<void> {
+    for (const { id } of await store.openTasks()) {
+      if (running.has(id) || stopping.signal.aborted || !(await deps.replicas.takeLease(leaseOf(id))))
+        continue;
+      // it may have been completed between the two
+      const task = await store.getTask(id);
+      if (task === undefined || task.complete) {
+        await deps.replicas.releaseLease(leaseOf(id));
+        continue;
+      }
+      log.info({ taskId: id }, 'a batch task goes on');
       run(task, readBody(task.body, seal), randomUUID());
+    }
+  }
+
+  async function resume(): Promise<void> {
+    await takeUp();
+    if (store.replication !== undefined) {
+      const look = () =>
+        takeUp().catch((error: unknown) =>
+          log.warn({ err: error }, 'batch tasks of dead replicas could not be looked for; trying again'),
+        );
+      looking = setInterval(() => void look(), LOOK_EVERY_MS);
+      looking.unref();
     }
     const expire = () => {
       store
@@ -135,7 +165,12 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
     async stop() {
       stopping.abort();
       clearInterval(timer);
+      clearInterval(looking);
       await Promise.all([...running.values()].map(({ done }) => done));
     },
   };
+}
+
+function leaseOf(taskId: string): string {
+  return `task/${taskId}`;
 }

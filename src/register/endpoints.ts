@@ -5,6 +5,7 @@ import { headOf, isTombstone } from '../model/record.js';
 import type { RecordQuery, Scope, Store } from '../storage/index.js';
 import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
+import type { FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
 import { guarded, unavailable } from './guarded.js';
 import { conditionsOf } from './list-query.js';
@@ -17,6 +18,7 @@ export interface EndpointsDeps {
   pipeline: Pipeline;
   catalogue: () => Catalogue;
   filters: FilterIndex;
+  changes: Pick<FilterChanges, 'refresh'>;
   register: Endpoints['register'];
   relations: Pick<RunningRelations, 'drop'>;
   /** of queries and patterns in lists */
@@ -57,7 +59,8 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
       return ok(numbers.map((list, i) => deps.filters.activeIds(heads[i]!.application, list)));
     });
 
-  const list: Endpoints['list'] = (context, query) => {
+  const list: Endpoints['list'] = async (context, query) => {
+    await refreshFor(query);
     const scope = scopeOf(context, query);
     if ('kind' in scope) return Promise.resolve(scope);
     const conditions = conditionsOf(query, deps.limits());
@@ -86,6 +89,13 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     });
 
   /** What a list names must be there: an empty list would hide that a name is misspelt, or another tenant's. */
+  /** Another replica may have made the filter, or made it active, a moment ago. */
+  async function refreshFor({ filterId }: ListQuery): Promise<void> {
+    if (filterId === undefined || deps.filters.byId(filterId)?.status === 'active') return;
+    // when the storage is away, the list itself says so
+    await deps.changes.refresh().catch(() => undefined);
+  }
+
   function scopeOf(context: CallContext, query: ListQuery): Scope | ReturnType<typeof refuse> {
     const scope: Scope = {};
     const tenant = context.tenant ?? query.tenant;

@@ -6,6 +6,7 @@ import { SET_ASIDE } from './saved-queries.js';
 /** All saved filters in memory, as the storage holds them; deleted ones are not there. */
 export interface FilterIndex {
   byId(id: string): SavedFilter | undefined;
+  ids(): Iterable<string>;
   /**
    * By name, ascending, and how many there are in all. O(limit + log n); with `contains`, O(filters of the application).
    *
@@ -23,6 +24,8 @@ export interface FilterIndex {
   oldestPending(application: string): number | undefined;
   /** The greatest; as {@link FilterIndex.oldestPending}. */
   newestPending(application: string): number | undefined;
+  /** The newest number of an active filter, of those up to one. O(filters of the application). */
+  newestActive(application: string, upTo: number): number | undefined;
   /** of each application that has filters, or had some */
   counts(): { application: string; pending: number; active: number }[];
   /** ids of the active filters among these numbers; numbers of former queries are passed over */
@@ -78,6 +81,7 @@ export function createFilterIndex(): FilterIndex {
 
   return {
     byId: (id) => all.get(id),
+    ids: () => all.keys(),
     page(application, { offset, limit, contains }) {
       const entry = applications.get(application);
       if (entry === undefined) return { total: 0, filters: [] };
@@ -97,6 +101,12 @@ export function createFilterIndex(): FilterIndex {
     },
     oldestPending: (application) => applications.get(application)?.pending.least(),
     newestPending: (application) => applications.get(application)?.pending.greatest(),
+    newestActive(application, upTo) {
+      let newest: number | undefined;
+      for (const { number, status } of applications.get(application)?.byNumber.values() ?? [])
+        if (status === 'active' && number <= upTo && number > (newest ?? 0)) newest = number;
+      return newest;
+    },
     counts: () =>
       Array.from(applications, ([application, { count, active }]) => ({
         application,
@@ -136,9 +146,10 @@ export function createFilterIndex(): FilterIndex {
   };
 }
 
-/** All have one shape, whatever made them, and share with the filter that was there before what is the same. */
+/** All have one shape, or, with replicas, one of four, whatever made them, and share with the filter that was there before what is the same. */
 function heldOf(filter: SavedFilter, former: SavedFilter | undefined): SavedFilter {
-  const { tenant, application, status, number, revision, createdMs, updatedMs, retired } = filter;
+  const { tenant, application, status, number, revision, createdMs, updatedMs, retired, version, told } =
+    filter;
   const same = <K extends 'id' | 'name' | 'description' | 'queryText'>(key: K) =>
     former !== undefined && former[key] === filter[key] ? former[key] : filter[key];
   return {
@@ -154,5 +165,7 @@ function heldOf(filter: SavedFilter, former: SavedFilter | undefined): SavedFilt
     createdMs,
     updatedMs,
     retired: retired.length === 0 ? NONE : retired,
+    ...(version === undefined ? {} : { version }),
+    ...(told === undefined ? {} : { told }),
   };
 }

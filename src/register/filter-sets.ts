@@ -10,6 +10,8 @@ export interface FilterSets extends FilterSetSource {
   /** A filter as it now stands, with its query when the filter is new, and the application's filter-set version. */
   put(filter: SavedFilter, version: number, query: () => Query): void;
   remove(application: string, filterNumber: number, version: number): void;
+  /** The application's filter-set version, where no filter of it changes. */
+  reach(application: string, version: number): void;
   /** Every record of the application was evaluated with the filters up to a number, whatever the records carry. */
   settle(application: string, upTo: number, version: number): void;
   /** Lets each set look at so many queries for a better way to find them, as documents have shown. */
@@ -57,13 +59,17 @@ export function createFilterSets(): FilterSets {
     },
     of: (application) => entries.get(application)?.set ?? none,
     put(filter, version, query) {
-      const { id, name, number, status } = filter;
-      const named = { id, name, active: status === 'active' };
+      const { id, name, number, status, told } = filter;
+      const named = { id, name, active: status === 'active' || told === true };
       change(filter.application, version, (set) => {
         if (!set.rename(number, named)) set.add(number, query(), named);
       });
     },
     remove: (application, number, version) => change(application, version, (set) => set.remove(number)),
+    reach(application, version) {
+      if ((entries.get(application)?.set.version ?? 0) < version)
+        change(application, version, () => undefined);
+    },
     settle: (application, upTo, version) =>
       change(application, version, (set) => set.advance({ settled: upTo })),
     reconsider(queries) {

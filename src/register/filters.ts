@@ -5,6 +5,7 @@ import { type Refusal, refuse } from '../model/errors.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { JsonValue } from '../model/json.js';
 import { type Answer, ok, retry, type Retry } from '../model/outcome.js';
+import type { Replicas } from '../replicas/index.js';
 import type { Store } from '../storage/index.js';
 import { guarded } from './guarded.js';
 import type { Changed, Decision, FilterChange, FilterChanges } from './filter-changes.js';
@@ -20,11 +21,14 @@ export interface FiltersDeps {
   catalogue: () => Catalogue;
   index: FilterIndex;
   changes: FilterChanges;
+  replicas: Pick<Replicas, 'untilKnown'>;
   recalculation: Recalculation;
   limits: () => QueryLimits & { filtersPerApplication: number };
   now: () => number;
 }
 
+/** Longer than a replica that has died is taken for live. */
+const UNTIL_KNOWN_MS = 15_000;
 const MAX_NAME = 256;
 const MAX_DESCRIPTION = 4096;
 
@@ -44,14 +48,17 @@ export function createFilters(deps: FiltersDeps): Filters {
       const id = context.requestId ?? randomUUID();
       const own = index.byId(id);
       if (own !== undefined) return ok(await viewOf(own));
-      const early = taken(application, checked.name) ?? full(application, id);
-      if (early !== undefined) return early;
+      if (refusal(application, checked.name, id) !== undefined) {
+        await changes.refresh();
+        const early = refusal(application, checked.name, id);
+        if (early !== undefined) return early;
+      }
       const mates = creating.get(application) ?? new Set();
       creating.set(application, mates);
       const change: FilterChange<SavedFilter | Refusal> = {
         numberOf: application,
         decide: (number) => {
-          const late = taken(application, checked.name) ?? full(application, id);
+          const late = refusal(application, checked.name, id);
           if (late !== undefined) return { answer: late };
           mates.add(id);
           const timestampMs = deps.now();
@@ -77,7 +84,7 @@ export function createFilters(deps: FiltersDeps): Filters {
 
   const change: Filters['change'] = (context, application, id, wished, ifMatch) =>
     guarded(async () => {
-      const present = findFilter(context, application, id);
+      const present = await lookUp(context, application, id);
       if ('kind' in present) return present;
       const checked = check({ ...present, ...wished }, deps.limits());
       if ('kind' in checked) return checked;
@@ -105,8 +112,9 @@ export function createFilters(deps: FiltersDeps): Filters {
           };
           if (queryText === filter.queryText)
             return { write: base, expectedRevision: filter.revision, cause, answer: base };
+          const { told: _told, version: _version, ...former } = base;
           const write: SavedFilter = {
-            ...base,
+            ...former,
             queryText,
             number,
             status: 'pending',
@@ -118,14 +126,18 @@ export function createFilters(deps: FiltersDeps): Filters {
         },
       };
       if (checked.queryText !== undefined) change.numberOf = application;
-      return settled(await changes.make(change), checked.name);
+      const changed = await changes.make(change);
+      if (checked.queryText !== undefined) await untilKnown();
+      return settled(changed, checked.name);
     });
 
   const remove: Filters['remove'] = (context, application, id, ifMatch) =>
     guarded(async () => {
       let retired: SavedFilter | undefined;
+      await lookUp(context, application, id);
       const changed = await changes.make({
-        decide: (): Decision<null | Refusal> => {
+        ...(store.replication === undefined ? {} : { numberOf: application }),
+        decide: (version): Decision<null | Refusal> => {
           const filter = findFilter(context, application, id);
           if ('kind' in filter) return { answer: filter };
           const failed = precondition(filter, ifMatch);
@@ -137,6 +149,7 @@ export function createFilters(deps: FiltersDeps): Filters {
             updatedMs: timestampMs,
             deletedMs: timestampMs,
             retired: [...filter.retired, filter.number],
+            ...(version === 0 ? {} : { version }),
           };
           const cause = { correlationId: context.correlationId, timestampMs };
           retired = write;
@@ -146,12 +159,13 @@ export function createFilters(deps: FiltersDeps): Filters {
       if (changed.kind !== 'done') return raced();
       if (changed.answer !== null) return changed.answer;
       if (retired !== undefined) recalculation.cleanUp([retired]);
+      await untilKnown();
       return ok(null);
     });
 
   const get: Filters['get'] = (context, application, id) =>
     guarded(async () => {
-      const filter = findFilter(context, application, id);
+      const filter = await lookUp(context, application, id);
       return 'kind' in filter ? filter : ok(await viewOf(filter));
     });
 
@@ -204,6 +218,25 @@ export function createFilters(deps: FiltersDeps): Filters {
       return refuse('filter-not-found', `The application "${application}" has no filter "${id}".`);
     }
     return filter;
+  }
+
+  /** With what others have changed until now, where it is not known here. */
+  async function lookUp(
+    context: CallContext,
+    application: string,
+    id: string,
+  ): Promise<SavedFilter | Refusal> {
+    if (index.byId(id) === undefined) await changes.refresh();
+    return findFilter(context, application, id);
+  }
+
+  /** No replica goes by the former query any more. It is changed in any case, so an answer does not wait for ever. */
+  async function untilKnown(): Promise<void> {
+    await deps.replicas.untilKnown(changes.known, AbortSignal.timeout(UNTIL_KNOWN_MS)).catch(() => undefined);
+  }
+
+  function refusal(application: string, name: string, id: string): Refusal | undefined {
+    return taken(application, name) ?? full(application, id);
   }
 
   function taken(application: string, name: string): Refusal | undefined {

@@ -31,6 +31,10 @@ export interface PipelineDeps {
   store: Store;
   pool: WorkerPool;
   filters: FilterSetSource;
+  /** Where others write, too: whether a record was written by one that knows filters which are not known here yet. */
+  isAhead?: (record: Uint8Array) => boolean;
+  /** takes up the filters that others have changed */
+  catchUp?: () => Promise<void>;
   /** read for each batch, so that a change is taken up at once */
   settings: () => WorkerSettings;
   /** how many commands may wait */
@@ -53,6 +57,8 @@ const NOTHING_TO_CHECK = new Map<number, never>();
 interface Partition {
   queue: Pending[];
   running: boolean;
+  /** it met a record that is ahead */
+  behind: boolean;
 }
 
 /**
@@ -65,6 +71,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const partitions = Array.from({ length: pool.threads * 2 }, (): Partition => ({
     queue: [],
     running: false,
+    behind: false,
   }));
   let load = 0;
   let stopping = false;
@@ -105,19 +112,55 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         gate.leave();
         turns.end();
       }
+      if (partition.behind) await catchUp(partition);
     }
     partition.running = false;
   }
 
-  async function runBatch(partition: Partition, groups: Group[]): Promise<void> {
-    metrics.batchSize.observe(groups.length);
+  /** Not inside of a batch: filters change when none is under way. */
+  async function catchUp(partition: Partition): Promise<void> {
+    partition.behind = false;
+    try {
+      await deps.catchUp?.();
+    } catch (error) {
+      // the next batch finds out by itself
+      log.warn({ err: error }, 'filters that others have changed can not be read; trying again');
+    }
+  }
+
+  /** Takes out what can't be computed yet; it comes again when the filters are known. */
+  function takeOutAhead(
+    partition: Partition,
+    groups: Group[],
+    records: (Uint8Array | undefined)[],
+  ): { groups: Group[]; records: (Uint8Array | undefined)[] } {
+    const isAhead = records.map((record) => record !== undefined && deps.isAhead?.(record) === true);
+    if (!isAhead.includes(true)) return { groups, records };
+    partition.behind = true;
+    repeat(
+      partition,
+      groups.flatMap(({ pending }, i) => (isAhead[i] ? pending : [])),
+    );
+    return {
+      groups: groups.filter((_, i) => !isAhead[i]),
+      records: records.filter((_, i) => !isAhead[i]),
+    };
+  }
+
+  async function runBatch(partition: Partition, taken: Group[]): Promise<void> {
+    metrics.batchSize.observe(taken.length);
+    let groups = taken;
     try {
       // what met a change that a cache had not seen is not asked of the cache again
       const fresh = groups.some(({ pending }) => pending.some(({ conflicts }) => conflicts > 0));
-      const records = await store.load(
+      const loaded = await store.load(
         groups.map((group) => group.endpointId),
         { fresh },
       );
+      const ready = takeOutAhead(partition, groups, loaded);
+      groups = ready.groups;
+      if (groups.length === 0) return;
+      const { records } = ready;
       const evaluated = await evaluate(groups, records);
       await commit(partition, groups, { records, fresh }, evaluated);
     } catch (error) {

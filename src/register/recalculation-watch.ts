@@ -7,6 +7,8 @@ const REMEDIES = {
     'Look at the storage: a slow or failing disk, or a database that is overloaded or refuses writes.',
   'worker threads':
     'They are busy with other writes, or with filters that are much work: give the service more processors, or simplify those.',
+  'other replicas':
+    'Each has to say that it knows the filters; one that died is waited for until its time is up, some seconds.',
   'its turn':
     'Recalculations of other applications go on one step at a time, too. If they do not either, their lines say why.',
 } as const;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import type { SavedFilter } from '../model/filter.js';
+import type { Replicas } from '../replicas/index.js';
 import type { Store } from '../storage/index.js';
 import type { FilterSetSource, WorkerPool } from '../workers/index.js';
 import type { FilterChanges } from './filter-changes.js';
@@ -36,6 +37,7 @@ export interface RecalculationDeps {
   filters: FilterSetSource;
   index: FilterIndex;
   changes: FilterChanges;
+  replicas: Replicas;
   metrics: RecalculationMetrics;
   now: () => number;
   log: Logger;
@@ -46,6 +48,9 @@ const RETRY_MS = 500;
 const NOTE_EVERY_MS = 1000;
 const TELL_EVERY_MS = 30_000;
 const LOOK_EVERY_MS = 1000;
+/** How often it is tried to get what another replica has. */
+const LEASE_EVERY_MS = 1000;
+const CLEAN_UP = 'clean-up of filters';
 /** Filters that are made active by one write. */
 const AT_ONCE = 1000;
 /** So many of the filters that became active are named in the line that tells of them. */
@@ -59,6 +64,8 @@ interface Job {
   again: boolean;
   /** undefined: it is about to begin */
   pass: Pass | undefined;
+  /** The filters up to `target` begin when all replicas know so many changes. */
+  wanted: { target: number; changes: number } | undefined;
   /** endpoints, as they were counted last */
   total: number;
   speed: Speed;
@@ -78,7 +85,7 @@ interface Told {
 }
 
 export function createRecalculation(deps: RecalculationDeps): Recalculation {
-  const { store, pipeline, index, changes, metrics, log } = deps;
+  const { store, pipeline, index, changes, replicas, metrics, log } = deps;
   const jobs = new Map<string, Job>();
   const running = new Set<Promise<void>>();
   const stop = new AbortController();
@@ -121,6 +128,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       correlationId: randomUUID(),
       again: false,
       pass: undefined,
+      wanted: undefined,
       total: 0,
       speed: createSpeed(),
       watch,
@@ -135,22 +143,45 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     );
   }
 
-  /** Until no filter is pending: those that come meanwhile join the pass where it is. */
+  /**
+   * Until no filter is pending: those that come meanwhile join the pass where it is. Of several replicas, one does it; the others
+   * wait whether it lives to its end.
+   */
   async function recalculate(job: Job): Promise<void> {
     const { application, watch } = job;
+    const lease = leaseOf(application);
+    const isWanted = () => index.oldestPending(application) !== undefined;
     do {
       job.again = false;
+      if (!(await hold(lease, isWanted, watch))) return;
       const pass = (job.pass ??= await watch.during('reads of the storage', takeUp(job)));
       await walk(pass, job);
       if (stopping.aborted) return;
+      if (!replicas.holds(lease)) {
+        log.warn(headOfLines(job), 'another replica goes on with the recalculation');
+        job.pass = undefined;
+        job.wanted = undefined;
+        continue;
+      }
       await watch.during('writes to the storage', store.putPass(application, undefined));
       watch.gotOn();
-    } while (index.oldestPending(application) !== undefined);
+    } while (isWanted());
+    await replicas.releaseLease(lease);
     const { sinceMs, active, names, written } = job.told;
     log.info(
       { ...headOfLines(job), active, names, written, seconds: secondsSince(sinceMs) },
       'filters were recalculated',
     );
+  }
+
+  /** False: it is not wanted any more, or told to stop. */
+  async function hold(lease: string, isWanted: () => boolean, watch?: Watch): Promise<boolean> {
+    while (!stopping.aborted && isWanted()) {
+      if (replicas.holds(lease) || (await replicas.takeLease(lease))) return true;
+      watch?.gotOn();
+      await pause(LEASE_EVERY_MS, stopping);
+    }
+    return false;
   }
 
   /** A new pass, or the one that a former process left. */
@@ -174,7 +205,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     let lineMs = notedMs;
     for (;;) {
       await settleRounds(pass, job);
-      if (stopping.aborted || pass.rounds.length === 0) return;
+      if (stopping.aborted || pass.rounds.length === 0 || !replicas.holds(leaseOf(application))) return;
       const step = await pace.step(async (size) => {
         const { target, after } = pass;
         const made = await makeStep({ application, target, after, correlationId }, size, {
@@ -216,7 +247,13 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       pass.end();
     }
     const newest = index.newestPending(application);
-    if (newest !== undefined && newest > pass.target && pass.mayBegin(total)) pass.begin(newest);
+    if (newest === undefined || newest <= pass.target || !pass.mayBegin(total)) return;
+    job.wanted ??= { target: newest, changes: changes.known };
+    if (pass.rounds.length === 0)
+      await watch.during('other replicas', replicas.untilKnown(job.wanted.changes, stopping));
+    if (!replicas.allKnow(job.wanted.changes)) return;
+    if (job.wanted.target > pass.target) pass.begin(job.wanted.target);
+    job.wanted = undefined;
   }
 
   function tellOf({ walked, rounds }: Pass, job: Job): void {
@@ -244,9 +281,10 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     const waiting = index.pendingOf(application, target);
     for (let from = 0; from < waiting.length && !stopping.aborted; from += AT_ONCE) {
       const some = waiting.slice(from, from + AT_ONCE);
-      const made = await Promise.all(some.map((filter) => activate(filter, correlationId)));
+      const ready = await tellAll(some, correlationId, watch);
+      const made = await Promise.all(ready.map((filter) => activate(filter, correlationId)));
       watch.gotOn();
-      for (const [i, filter] of some.entries()) {
+      for (const [i, filter] of ready.entries()) {
         if (!made[i]) continue;
         told.active++;
         if (told.names.length < NAMED) told.names.push(filter.name);
@@ -258,6 +296,38 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     metrics.seconds.observe(secondsSince(sinceMs));
   }
 
+  /** From then on, whoever writes tells of what flips them, whichever replica it is. Answers those of which that is so. */
+  async function tellAll(
+    some: readonly SavedFilter[],
+    correlationId: string,
+    watch: Watch,
+  ): Promise<readonly SavedFilter[]> {
+    if (store.replication === undefined) return some;
+    const made = await Promise.all(
+      some.map(({ id, application, number }) =>
+        changes.make<boolean>({
+          numberOf: application,
+          decide: (version) => {
+            const filter = index.byId(id);
+            if (filter === undefined || filter.number !== number || filter.status === 'active')
+              return { answer: false };
+            if (filter.told) return { answer: true };
+            // not a change that anybody sees: the revision stays
+            const write: SavedFilter = { ...filter, told: true, version };
+            const cause = { correlationId, timestampMs: deps.now() };
+            return { write, expectedRevision: filter.revision, cause, answer: true };
+          },
+        }),
+      ),
+    );
+    watch.gotOn();
+    await watch.during('other replicas', replicas.untilKnown(changes.known, stopping));
+    return some.filter((_, i) => {
+      const changed = made[i]!;
+      return changed.kind === 'done' && changed.answer;
+    });
+  }
+
   /** Whether it was this that made it active. */
   async function activate(pending: SavedFilter, correlationId: string): Promise<boolean> {
     while (!stopping.aborted) {
@@ -267,7 +337,8 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
           // deleted, or its query changed meanwhile: then it has another number, and another round
           if (filter === undefined || filter.number !== pending.number || filter.status === 'active')
             return { answer: false };
-          const write: SavedFilter = { ...filter, status: 'active', revision: filter.revision + 1 };
+          const { told: _told, ...rest } = filter;
+          const write: SavedFilter = { ...rest, status: 'active', revision: filter.revision + 1 };
           const cause = { correlationId, timestampMs: deps.now() };
           return { write, expectedRevision: filter.revision, event: 'filter-activated', cause, answer: true };
         },
@@ -283,11 +354,19 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     if (cleaning || stopping.aborted || retired.size === 0) return;
     cleaning = true;
     track(
-      persist('clean-up of filters', () => retired.drop(stopping)).finally(() => {
+      persist(CLEAN_UP, dropRetired).finally(() => {
         cleaning = false;
         cleanUp([]);
       }),
     );
+  }
+
+  /** When no replica goes by a former query any more: else it could make members under it again. */
+  async function dropRetired(): Promise<void> {
+    if (!(await hold(CLEAN_UP, () => retired.size > 0))) return;
+    await replicas.untilKnown(changes.known, stopping);
+    await retired.drop(stopping);
+    await replicas.releaseLease(CLEAN_UP);
   }
 
   /** Repeats work that fails, until it succeeds or the service stops: the storage may be away. */
@@ -338,6 +417,10 @@ function shareOf(round: Round | undefined, job: Job): { evaluated: number; total
 
 function headOfLines({ application, correlationId, total }: Job) {
   return { application, correlationId, endpoints: total };
+}
+
+function leaseOf(application: string): string {
+  return `recalculation of ${application}`;
 }
 
 function secondsSince(startMs: number): number {

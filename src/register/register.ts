@@ -4,7 +4,9 @@ import { parseSavedQuery, type QueryLimits } from '../filters/index.js';
 import type { LiveEventLog } from '../live/index.js';
 import type { Catalogue } from '../model/catalogue.js';
 import type { SavedFilter } from '../model/filter.js';
-import type { OutboxEntry, Store } from '../storage/index.js';
+import { guardOf, headOf } from '../model/record.js';
+import { ALONE, type RunningReplicas } from '../replicas/index.js';
+import type { FilterNews, OutboxEntry, Store } from '../storage/index.js';
 import type { WorkerPool, WorkerSettings } from '../workers/index.js';
 import { createBatchTasks } from './batch-tasks.js';
 import { createEndpoints } from './endpoints.js';
@@ -14,6 +16,7 @@ import { createFilterSets } from './filter-sets.js';
 import { createFilters } from './filters.js';
 import { createKeyedRequests } from './keyed-requests.js';
 import { createPipelineMetrics, watchFilterSets, watchRelations, watchWorkers } from './metrics.js';
+import { createOutdatedRecords } from './outdated-records.js';
 import { createOwnTokens } from './own-tokens.js';
 import { createPipeline, type Pipeline } from './pipeline.js';
 import { createRecalculation } from './recalculation.js';
@@ -34,6 +37,8 @@ const RECONSIDER_FROM_BYTES = 1024 * 1024;
 
 export interface RegisterDeps {
   store: Store;
+  /** where several processes share the storage; `store` refuses writes when this one must not write */
+  replicas?: RunningReplicas;
   pool: WorkerPool;
   /** publishes what is committed */
   sink: EventSink;
@@ -84,13 +89,14 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
 
   const index = createFilterIndex();
   const sets = createFilterSets();
-  const versions = await store.filterSetVersions();
+  const replicas = deps.replicas ?? ALONE;
+  const stored = await readFilters(store);
+  const { versions, filters: saved } = stored;
   const version = (application: string, atLeast: number) => {
     const raised = Math.max(versions.get(application) ?? 0, atLeast);
     versions.set(application, raised);
     return raised;
   };
-  const saved = await store.loadFilters();
   const unreadable = new Map<SavedFilter, string>();
   const readableAgain: SavedFilter[] = [];
   for (const filter of saved) {
@@ -109,7 +115,10 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     const newest = versions.get(application) ?? 0;
     sets.settle(application, (index.oldestPending(application) ?? newest + 1) - 1, newest);
   };
-  for (const application of versions.keys()) settle(application);
+  for (const [application, newest] of versions) {
+    sets.reach(application, newest);
+    settle(application);
+  }
   const retired = saved.filter((filter) => filter.retired.length > 0 || unreadable.has(filter));
 
   const metrics = createPipelineMetrics(deps.metrics, () => pipeline.load);
@@ -117,6 +126,9 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     store,
     pool,
     filters: sets,
+    ...(store.replication === undefined
+      ? {}
+      : { isAhead: (record) => isAhead(record, version), catchUp: () => changes.refresh() }),
     settings,
     queueLimit: () => settings().queueLimit,
     committed,
@@ -135,15 +147,18 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
   const { originatorReplicaId } = settings();
   const changes = createFilterChanges({
     store,
+    replicas,
     pipeline,
     index,
     sets,
     version,
+    known: stored.changes,
     settle,
     originatorReplicaId,
     committed,
     doubt,
-    recovered: (filter) => {
+    log,
+    learned: (filter) => {
       recalculation.wake(filter.application);
       recalculation.cleanUp([filter]);
     },
@@ -155,11 +170,17 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     filters: sets,
     index,
     changes,
+    replicas,
     metrics: createRecalculationMetrics(deps.metrics),
     now,
     log,
   });
   const savedQueries = { index, changes, now, log };
+  await deps.replicas?.begin(changes.known, async () => {
+    // one that is under way may have begun too early
+    await changes.refresh();
+    await changes.refresh();
+  });
   // before any write: it must not look as if it had been evaluated with them
   await Promise.all([
     ...Array.from(unreadable, ([filter, reason]) => setAside(filter, reason, savedQueries)),
@@ -180,6 +201,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
   const relations = createRelations({ store, rounds, catalogue, now, log });
   const batches = createBatchTasks({
     store,
+    replicas,
     pipeline,
     catalogue,
     issuer,
@@ -189,6 +211,8 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     retentionMs: () => settings().batchTaskRetentionMs,
     log,
   });
+
+  const outdated = createOutdatedRecords({ store, replicas, pipeline, index, versions, now, log });
 
   const requests = createKeyedRequests({ store, secret: await store.secret('requests'), now, log });
 
@@ -200,6 +224,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       pipeline,
       catalogue,
       filters: index,
+      changes,
       register: createRegistrations({ store, pipeline, catalogue, issuer, relations, limits, now, log }),
       relations,
       limits: () => settings().filters,
@@ -209,6 +234,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       catalogue,
       index,
       changes,
+      replicas,
       recalculation,
       limits: () => settings().filters,
       now,
@@ -217,6 +243,8 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     batches,
     live,
     async resume() {
+      changes.start();
+      outdated.start();
       for (const application of versions.keys()) recalculation.wake(application);
       recalculation.cleanUp(retired.map((filter) => index.byId(filter.id) ?? filter));
       requests.resume();
@@ -225,7 +253,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     },
     async stop() {
       clearInterval(reconsidering);
-      const stopped = Promise.all([batches.stop(), recalculation.stop()]);
+      const stopped = Promise.all([batches.stop(), recalculation.stop(), outdated.stop()]);
       requests.stop();
       changes.stop();
       await pipeline.stop();
@@ -234,4 +262,16 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       await stopped;
     },
   };
+}
+
+/** All of one moment, where others change them, too. */
+async function readFilters(store: Store): Promise<Pick<FilterNews, 'changes' | 'versions' | 'filters'>> {
+  if (store.replication !== undefined) return store.replication.readFilterChanges();
+  const versions = await store.filterSetVersions();
+  return { changes: 0, versions, filters: await store.loadFilters() };
+}
+
+function isAhead(record: Uint8Array, version: (application: string, atLeast: number) => number): boolean {
+  const { filterSet } = guardOf(record);
+  return filterSet > 0 && filterSet > version(headOf(record).application, 0);
 }

@@ -1,2 +1,3 @@
 export * from './port.js';
+export type * from './replication.js';
 export { dataFolder, openStore, type StoreOptions } from './open-store.js';

@@ -3,6 +3,7 @@ import type { Guard } from '../model/record.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { Relation, RelationDirection, RelationEnd } from '../model/relation.js';
 import type { Query } from '../filters/index.js';
+import type { Replication } from './replication.js';
 
 /**
  * What a keeper of the register promises. Two keep it: `embedded/` (LMDB) and `mongodb/`; one contract test holds both
@@ -21,6 +22,8 @@ export interface Store {
    * this process changes it, and that it was needs no note in the record.
    */
   readonly soleWriter: boolean;
+  /** How several processes on this storage know of each other; absent where there is but one. */
+  readonly replication?: Replication;
   /** Things an operator should know: an index option that the server lacks, say. Logged at start as warnings. */
   readonly notes: readonly string[];
 
@@ -139,21 +142,18 @@ export interface Store {
   /** All filters of all applications, deleted ones that still have work to do included. */
   loadFilters(): Promise<SavedFilter[]>;
 
-  /**
-   * The next so many filter numbers of an application, of 1, 2, ...: answers the first of them. They are taken durably
-   * before it does, and never again.
-   */
-  takeFilterNumbers(application: string, count: number): Promise<number>;
-
-  /** The newest filter number given out for each application. */
+  /** The newest filter-set version (`newestVersionOf`) that a filter of each application ever had. */
   filterSetVersions(): Promise<Map<string, number>>;
 
   /**
    * Writes filters, each with its outbox entry in one atomic step. Results in their places: `conflict` when the stored
    * filter has not the expected revision (0: no such filter), `name-taken` when another filter of the application that is
    * not deleted has the name.
+   *
+   * @param after of a store with {@link replication}: how many changes the caller knows; where there were more, nothing is
+   *   written any more, and the results are `behind`
    */
-  commitFilters(writes: readonly FilterWrite[]): Promise<FilterCommitResult[]>;
+  commitFilters(writes: readonly FilterWrite[], after?: number): Promise<FilterCommitResult[]>;
 
   /** Removes a deleted filter for good, but not its outbox entries. Unknown: nothing happens. */
   removeFilter(application: string, id: string): Promise<void>;
@@ -229,7 +229,15 @@ export interface FilterWrite {
 }
 
 export type FilterCommitResult =
-  { kind: 'written'; outbox?: OutboxPosition } | { kind: 'conflict' } | { kind: 'name-taken' };
+  | {
+      kind: 'written';
+      outbox?: OutboxPosition;
+      /** with {@link Store.replication}: the change that it became a part of */
+      change?: number;
+    }
+  | { kind: 'conflict' }
+  | { kind: 'name-taken' }
+  | { kind: 'behind' };
 
 export interface RelationsWrite {
   tenant: string;

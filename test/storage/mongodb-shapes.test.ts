@@ -236,7 +236,9 @@ if (mongo !== undefined) {
       await store.findRelations(relations);
       await store.findRelations({ ...relations, after: to! });
     }
-    await store.takeFilterNumbers('app', 1);
+    const { replication } = store;
+    await replication!.readFilterChanges(0);
+    await replication!.findOutdated('app', 2, 10);
     await store.putTask({ id: 'task', application: 'app', createdMs: 1, complete: false, body: '{}' });
     await store.getTask('task');
     await store.openTasks();
@@ -249,13 +251,12 @@ if (mongo !== undefined) {
       names.add(shape.collection);
       // what is small, and read as a whole at the start or by housekeeping
       if (shape.collection === 'filters' && 'removed' in shape.filter) continue;
+      if (shape.collection === 'counters') continue;
       if (shape.collection === 'relationGuards' && 'pending' in shape.filter) continue;
       if (indexesFor(shape).length === 0) t.fail(text);
     }
     t.ok(
-      ['endpoints', 'filters', 'tasks', 'counters', 'metadata-keys', 'relations'].every((name) =>
-        names.has(name),
-      ),
+      ['endpoints', 'filters', 'tasks', 'metadata-keys', 'relations'].every((name) => names.has(name)),
       [...names].join(),
     );
     t.ok(sent.some((command) => command['aggregate'] !== undefined || command['find'] === 'endpoints'));

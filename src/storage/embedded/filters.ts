@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SavedFilter } from '../../model/filter.js';
+import { newestVersionOf, type SavedFilter } from '../../model/filter.js';
 import { createdOf, headOf } from '../../model/record.js';
 import type { FilterCommitResult, FilterWrite, PagePlace } from '../port.js';
 import type { Changes } from './draft.js';
@@ -49,6 +49,7 @@ export function commitFilters(
       if (old !== undefined && old.deletedMs === undefined) releaseName(tables, old);
     }
     tables.filters.put(key, Buffer.from(JSON.stringify(filter)));
+    raiseVersion(tables, filter);
     return events === undefined
       ? { kind: 'written' }
       : { kind: 'written', outbox: outbox.add(changes, filter.id, events) };
@@ -68,11 +69,11 @@ function releaseName(tables: Tables, filter: SavedFilter): void {
   if (tables.filterNames.getBinary(key)?.toString() === filter.id) tables.filterNames.remove(key);
 }
 
-/** Inside of a write transaction. */
-export function takeFilterNumbers(tables: Tables, application: string, count: number): number {
+function raiseVersion(tables: Tables, filter: SavedFilter): void {
+  const { application } = filter;
+  const version = newestVersionOf(filter);
   const newest = tables.filterNumbers.getBinary(application)?.readDoubleLE(0) ?? 0;
-  tables.filterNumbers.put(application, bytesOfNumber(newest + count));
-  return newest + 1;
+  if (version > newest) tables.filterNumbers.put(application, bytesOfNumber(version));
 }
 
 export function filterSetVersions(tables: Tables): Map<string, number> {

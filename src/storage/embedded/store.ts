@@ -8,14 +8,7 @@ import {
 } from '../port.js';
 import { expireSomeAnswers, getAnswer, putAnswer } from './answers.js';
 import { commitRecords } from './commit-records.js';
-import {
-  allFilters,
-  commitFilters,
-  dropMembers,
-  filterSetVersions,
-  removeFilter,
-  takeFilterNumbers,
-} from './filters.js';
+import { allFilters, commitFilters, dropMembers, filterSetVersions, removeFilter } from './filters.js';
 import type { Moment } from './fill-page.js';
 import { countIndexed, countRecords, findRecords } from './find-records.js';
 import { readMetadataKeys } from './key-counts.js';
@@ -199,8 +192,6 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         : writer.draft((changes) => outbox.remove(changes, positions)),
 
     loadFilters: () => read(() => allFilters(tables)),
-    takeFilterNumbers: (application, count) =>
-      writer.transact(() => takeFilterNumbers(tables, application, count)),
     filterSetVersions: () => read(() => filterSetVersions(tables)),
     commitFilters: (writes) => writer.transact((changes) => commitFilters(tables, changes, outbox, writes)),
     removeFilter: (application, id) => writer.transact(() => removeFilter(tables, application, id)),

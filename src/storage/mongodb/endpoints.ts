@@ -161,6 +161,20 @@ export async function readRegistered(
   return ids.map((id) => created.get(id));
 }
 
+export async function findOutdated(
+  endpoints: Endpoints,
+  application: string,
+  filterSet: number,
+  limit: number,
+): Promise<string[]> {
+  const found = await endpoints
+    .find({ application, filterSet: { $lt: filterSet } })
+    .project<Pick<EndpointDocument, '_id'>>({ _id: 1 })
+    .limit(limit)
+    .toArray();
+  return found.map(({ _id }) => _id);
+}
+
 export async function scanTombstones(
   endpoints: Endpoints,
   limit: number,

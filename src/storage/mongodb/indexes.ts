@@ -79,6 +79,12 @@ export const PLANNED_INDEXES: readonly IndexPlan[] = [
   },
   {
     collection: 'endpoints',
+    name: 'outdated',
+    purpose: 'whether a record was not evaluated with the active filters',
+    keys: { application: 1, filterSet: 1 },
+  },
+  {
+    collection: 'endpoints',
     name: 'metadata',
     purpose: 'queries on the values of metadata keys',
     keys: { application: 1, 'metadata.key': 1, 'metadata.value': 1 },
@@ -118,14 +124,17 @@ export const PLANNED_INDEXES: readonly IndexPlan[] = [
   },
   {
     collection: 'filters',
-    name: 'name',
-    purpose: 'a name belongs to one filter of an application',
+    name: 'changes',
+    purpose: 'filters that another replica has changed',
+    keys: { change: 1 },
+  },
+  {
+    collection: 'filters',
+    name: 'names',
+    purpose: 'whose a name of a filter is',
     keys: { name: 1 },
-    options: { unique: true, sparse: true },
-    instead: [{ unique: true, partialFilterExpression: { name: { $exists: true } } }],
-    without:
-      'Two filters of an application that are made at the same moment by two replicas could get the same name. ' +
-      'Remedy: a server with sparse unique indexes and an unsharded collection, and no two filters with the same "name" in it.',
+    options: { sparse: true },
+    without: SPARSE_ONLY_SMALLER,
   },
   {
     collection: 'filters',
@@ -180,9 +189,8 @@ export const PLANNED_INDEXES: readonly IndexPlan[] = [
 export interface MadeIndexes {
   indexes: { name: string; purpose: string }[];
   notes: string[];
-  /** whether tokens and filter names are kept apart by the server */
+  /** whether tokens are kept apart by the server */
   tokensUnique: boolean;
-  namesUnique: boolean;
 }
 
 /**
@@ -192,20 +200,26 @@ export interface MadeIndexes {
  * @throws the driver's error when the server is away
  */
 export async function makeIndexes(db: Db): Promise<MadeIndexes> {
+  // a unique one, of before there was a log: in the middle of a change two filters may have one name
+  await db
+    .collection('filters')
+    .dropIndex('name')
+    .catch((error: unknown) => {
+      if (!(error instanceof MongoServerError) || isUnavailable(error)) throw error;
+    });
   const results: MadeIndex[] = [];
   for (const plan of PLANNED_INDEXES) results.push(await makeIndex(db.collection(plan.collection), plan));
-  const isUnique = (collection: string): boolean =>
-    PLANNED_INDEXES.every(
-      (plan, i) => plan.collection !== collection || plan.options?.unique !== true || results[i]!.asPlanned,
-    );
+  const tokensUnique = PLANNED_INDEXES.every(
+    ({ collection, options }, i) =>
+      collection !== 'endpoints' || options?.unique !== true || results[i]!.asPlanned,
+  );
   return {
     indexes: PLANNED_INDEXES.map(({ collection, name, purpose }) => ({
       name: `${collection}.${name}`,
       purpose,
     })),
     notes: results.flatMap((result) => result.note ?? []),
-    tokensUnique: isUnique('endpoints'),
-    namesUnique: isUnique('filters'),
+    tokensUnique,
   };
 }
 

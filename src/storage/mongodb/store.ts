@@ -19,6 +19,7 @@ import {
 } from './metadata-keys.js';
 import { clearOutbox, readOutbox, unmarkEmpty } from './outbox.js';
 import { RecordCache } from './record-cache.js';
+import { createMongoReplicas } from './replicas.js';
 import { createMongoRelations, relationGuards } from './relations.js';
 import * as taskStore from './tasks.js';
 
@@ -35,12 +36,17 @@ const PURGE_EVERY_MS = 60 * 60 * 1000;
 export async function openMongoStore(options: MongoStoreOptions): Promise<Store> {
   const { client, db, settledReads, notes } = await connect(options);
   const endpoints = db.collection<EndpointDocument>('endpoints');
-  const filters = db.collection<filterStore.FilterDocument>('filters');
+  const filters = filterStore.createMongoFilters(db, settledReads);
   const keys = db.collection<KeyDocument>('metadata-keys');
   const cache = new RecordCache();
   const cleared = createClearedEntries(options.clearIdleMs);
   const relations = createMongoRelations(db, cleared);
-  const outboxes = [endpoints, filters, relationGuards(db)] as unknown as Collection<GuardedDocument>[];
+  const outboxes = [
+    endpoints,
+    db.collection('filters'),
+    relationGuards(db),
+  ] as unknown as Collection<GuardedDocument>[];
+  const replicas = createMongoReplicas(db);
   const calls = trackCalls();
 
   const closeAndThrow = async (error: unknown): Promise<never> => {
@@ -79,6 +85,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
         await endpointStore.purgeTombstones(endpoints, Date.now());
         await purgeKeys(keys, endpoints, Date.now());
         await relations.purge(Date.now());
+        await filters.purge(Date.now());
       })
       .catch(() => undefined);
   };
@@ -88,6 +95,18 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
   return {
     indexes: made.indexes,
     soleWriter: false,
+    replication: {
+      join: (replica, replaces) => calls.run(() => replicas.join(replica, replaces)),
+      renew: (replica) => calls.run(() => replicas.renew(replica)),
+      leave: (replica) => calls.run(() => replicas.leave(replica)),
+      replicas: () => calls.run(() => replicas.replicas()),
+      takeLease: (name, session, isDead) => calls.run(() => replicas.takeLease(name, session, isDead)),
+      releaseLease: (name, session) => calls.run(() => replicas.releaseLease(name, session)),
+      filterChanges: () => calls.run(() => filters.changes()),
+      readFilterChanges: (since) => calls.run(() => filters.readChanges(since)),
+      findOutdated: (application, filterSet, limit) =>
+        calls.run(() => endpointStore.findOutdated(endpoints, application, filterSet, limit)),
+    },
     notes: [...notes, ...made.notes],
     load: (ids, { fresh = true } = {}) =>
       calls.run(async () => endpointStore.loadRecords(endpoints, cache, ids, fresh)),
@@ -116,13 +135,10 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
         cleared.add(positions, Date.now());
         if (cleared.size > MAX_ENTRIES) clearOverdue();
       }),
-    loadFilters: () => calls.run(() => filterStore.loadFilters(filters)),
-    takeFilterNumbers: (application, count) =>
-      calls.run(() => filterStore.takeFilterNumbers(db, application, count)),
-    filterSetVersions: () => calls.run(() => filterStore.filterSetVersions(db)),
-    commitFilters: (writes) =>
-      calls.run(() => filterStore.commitFilters(filters, made.namesUnique, newCommitId(), writes)),
-    removeFilter: (application, id) => calls.run(() => filterStore.removeFilter(filters, application, id)),
+    loadFilters: () => calls.run(() => filters.load()),
+    filterSetVersions: () => calls.run(() => filters.versions()),
+    commitFilters: (writes, after) => calls.run(() => filters.commit(newCommitId, writes, after)),
+    removeFilter: (application, id) => calls.run(() => filters.remove(application, id)),
     dropMemberships: (application, filterNumber) =>
       calls.run(() => endpointStore.dropMemberships(endpoints, application, filterNumber)),
     getTask: (id) => calls.run(() => taskStore.getTask(db, id)),

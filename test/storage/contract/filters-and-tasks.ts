@@ -21,12 +21,15 @@ export function filterContract(t: Test, open: OpenStore): void {
       number: 3,
     });
     const b = filterOf({ name: 'b', application: 'other', status: 'active' });
-    t.same(
+    t.match(
       await store.commitFilters([
         { filter: a, expectedRevision: 0 },
         { filter: b, expectedRevision: 0 },
       ]),
-      [{ kind: 'written' }, { kind: 'written' }],
+      [
+        { kind: 'written', outbox: undefined },
+        { kind: 'written', outbox: undefined },
+      ],
     );
     t.same(sorted(await store.loadFilters()), sorted([a, b]));
     const changed = { ...a, revision: 2, name: 'a2' };
@@ -144,32 +147,36 @@ export function filterContract(t: Test, open: OpenStore): void {
     );
   });
 
-  void t.test('filter numbers grow by one in each application and are never given twice', async (t) => {
+  void t.test('the newest filter-set version of each application outlives its filters', async (t) => {
     const { store, reopen } = await open(t);
     t.same(await store.filterSetVersions(), new Map());
-    t.same(
-      [
-        await store.takeFilterNumbers('app', 1),
-        await store.takeFilterNumbers('app', 1),
-        await store.takeFilterNumbers('other', 1),
-      ],
-      [1, 2, 1],
-    );
-    const many = await Promise.all(Array.from({ length: 20 }, () => store.takeFilterNumbers('app', 3)));
-    t.same(
-      many.sort((a, b) => a - b),
-      Array.from({ length: 20 }, (_, i) => i * 3 + 3),
-      'the first of three each',
-    );
+    const a = filterOf({ name: 'a', number: 2 });
+    await store.commitFilters([
+      { filter: a, expectedRevision: 0 },
+      { filter: filterOf({ name: 'b', number: 3 }), expectedRevision: 0 },
+      { filter: filterOf({ name: 'c', number: 1, application: 'other' }), expectedRevision: 0 },
+    ]);
+    const versions = () => new Map([...versionsNow].sort());
+    let versionsNow = await store.filterSetVersions();
+    t.same(versions(), new Map(Object.entries({ app: 3, other: 1 })));
+    const gone = { ...a, revision: 2, deletedMs: 7, version: 4 };
+    t.same(kindsOf(await store.commitFilters([{ filter: gone, expectedRevision: 1 }])), ['written']);
+    await store.removeFilter('app', a.id);
     const again = await reopen();
+    versionsNow = await again.filterSetVersions();
     t.same(
-      await again.filterSetVersions(),
-      new Map([
-        ['app', 62],
-        ['other', 1],
-      ]),
+      versions(),
+      new Map(Object.entries({ app: 4, other: 1 })),
+      'a version that is not a number counts',
     );
-    t.equal(await again.takeFilterNumbers('app', 5), 63);
+    t.same(
+      kindsOf(
+        await again.commitFilters([{ filter: filterOf({ name: 'd', number: 9 }), expectedRevision: 5 }]),
+      ),
+      ['conflict'],
+    );
+    versionsNow = await again.filterSetVersions();
+    t.same(versions(), new Map(Object.entries({ app: 4, other: 1 })), 'of what is not written, none');
   });
 
   void t.test('tasks are written, read, listed while open, and expire when complete', async (t) => {
