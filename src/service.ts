@@ -13,6 +13,7 @@ import {
   createNoBroker,
   type MessagingDeps,
   type MessagingOptions,
+  type RelayMates,
   type ServedDeps,
   type ServedRequests,
 } from './messaging/index.js';
@@ -98,7 +99,16 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     const pool = createWorkerPool(config.workers.threads, { log });
     undo.push(() => pool.close());
 
-    const broker = createBroker(config, outboxBehindLog(store, live), log, metrics, {
+    const mates =
+      replicas === undefined || replication === undefined
+        ? undefined
+        : {
+            id: config.service.replicaId,
+            live: replicas.live,
+            onLive: replicas.onLive,
+            readOutboxOf: replication.readOutboxOf,
+          };
+    const broker = createBroker(config, outboxBehindLog(store, live), mates, log, metrics, {
       submit: (commands) => Promise.all(commands.map((command) => register.endpoints.submit(command))),
       catalogue,
       ...listeners(applications),
@@ -196,6 +206,7 @@ type ConsumerDeps = Pick<MessagingDeps, 'submit' | 'catalogue' | 'kept' | 'onCon
 function createBroker(
   config: Config,
   store: Pick<Store, 'readOutbox' | 'clearOutbox'>,
+  mates: RelayMates | undefined,
   log: Logger,
   metrics: Registry,
   deps: ConsumerDeps,
@@ -207,7 +218,14 @@ function createBroker(
       serve: () => ({ stop: async () => undefined }),
       health: () => ({}),
     };
-  const messaging = createMessaging({ options: messagingOptions(config), store, log, metrics, ...deps });
+  const messaging = createMessaging({
+    options: messagingOptions(config),
+    store,
+    ...(mates === undefined ? {} : { mates }),
+    log,
+    metrics,
+    ...deps,
+  });
   return {
     ...messaging.sink,
     start: () => messaging.start(),

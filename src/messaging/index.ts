@@ -4,3 +4,4 @@ export { createNoBroker, type NoBroker } from './no-broker.js';
 export type { MessagingOptions } from './options.js';
 export type { ServedDeps } from './served/definition.js';
 export type { ServedRequests } from './served/served-requests.js';
+export type { RelayMates } from './outbox-owners.js';

@@ -23,6 +23,7 @@ import { createDurabilityNotice } from './durability-notice.js';
 import { firstSeqOf } from './jetstream-api.js';
 import { createEventsStream } from './events-stream.js';
 import { CONNECTIVITY_DEFAULTS, type MessagingOptions, RELAY_DEFAULTS, SERVED_DEFAULTS } from './options.js';
+import { createOutboxOwners, type RelayMates } from './outbox-owners.js';
 import { createOutboxRelay } from './outbox-relay.js';
 import { createRepublication, type RepublicationDeps } from './republication.js';
 import { createPublisher } from './publisher.js';
@@ -31,11 +32,16 @@ import type { ServedDeps } from './served/definition.js';
 import { createServedRequests, type ServedRequests } from './served/served-requests.js';
 import { connectedSubject, createSubjects } from './subjects.js';
 
+/** How often an outbox that is shared is looked through: what is handed over can be lost. */
+const SHARED_SWEEP_MS = 15_000;
+
 export interface MessagingDeps {
   options: MessagingOptions;
   store: Pick<Store, 'readOutbox' | 'clearOutbox'>;
   /** for sending again */
   kept: Pick<RepublicationDeps, 'past' | 'isShared'>;
+  /** where several replicas share the store's outbox */
+  mates?: RelayMates;
   /** Gives commands to the register; the outcomes in their places. Commands on one endpoint take effect in this order. */
   submit: (commands: Command[]) => Promise<readonly Outcome[]>;
   catalogue: () => Catalogue;
@@ -86,6 +92,7 @@ export function createMessaging({
   options,
   store,
   kept,
+  mates,
   submit,
   catalogue,
   onConfiguration,
@@ -99,7 +106,8 @@ export function createMessaging({
     options.eventsStream === undefined
       ? undefined
       : createEventsStream(options.eventsStream, subjects.allEvents, log);
-  const relayLimits = { ...RELAY_DEFAULTS, ...options.relay };
+  const sweepMs = mates === undefined ? RELAY_DEFAULTS.sweepMs : SHARED_SWEEP_MS;
+  const relayLimits = { ...RELAY_DEFAULTS, sweepMs, ...options.relay };
   const publisher = createPublisher({
     link,
     log,
@@ -116,6 +124,7 @@ export function createMessaging({
     publisher,
     store,
     subjects,
+    ...(mates === undefined ? {} : { owns: (source) => owners!.owns(source) }),
     limits: relayLimits,
     log,
     registry: metrics,
@@ -131,6 +140,11 @@ export function createMessaging({
     log,
     registry: metrics,
   });
+
+  const owners =
+    mates === undefined
+      ? undefined
+      : createOutboxOwners({ mates, link, subjectOf: subjects.ofReplica, sink: relay.sink, log });
 
   const limits = { ...CONNECTIVITY_DEFAULTS, ...options.connectivity };
   const consumer =
@@ -174,13 +188,14 @@ export function createMessaging({
   }
 
   return {
-    sink: relay.sink,
+    sink: owners?.sink ?? relay.sink,
     republishing: republication,
     async start() {
       const papers = await readPapers(options);
       if (!papers.ok) throw new Error(`NATS can not be connected to as it is configured. ${papers.problem}`);
       publisher.start();
       relay.start();
+      owners?.start();
       consumer?.start();
       announcements?.start();
       link.start();
@@ -214,6 +229,7 @@ export function createMessaging({
       announcements?.stop();
       await consumer?.stop();
       await republication.cancel();
+      await owners?.stop();
       await relay.stop();
       publisher.stop();
       await link.close();

@@ -24,6 +24,8 @@ export interface OutboxFeedDeps {
   queues: SourceQueues;
   log: Logger;
   limits: { maxEntries: number; maxBytes: number; sweepMs: number };
+  /** Whether entries of a source are to be taken from the store, where others publish, too; absent: all. */
+  owns?: (source: string) => boolean;
   /** something was taken */
   onTaken: () => void;
 }
@@ -37,7 +39,14 @@ const PAGE = 1_000;
  * that are both are known by their order. If too much came to be put aside, it is dropped (the store has it) and the next
  * pass begins. So nothing is skipped, and no source's entries are taken out of order.
  */
-export function createOutboxFeed({ store, queues, log, limits, onTaken }: OutboxFeedDeps): OutboxFeed {
+export function createOutboxFeed({
+  store,
+  queues,
+  log,
+  limits,
+  owns = () => true,
+  onTaken,
+}: OutboxFeedDeps): OutboxFeed {
   const stopping = new AbortController();
   const page = Math.max(1, Math.min(PAGE, Math.floor(limits.maxEntries / 2)));
   const pageBytes = Math.max(1, Math.floor(limits.maxBytes / 2));
@@ -87,6 +96,7 @@ export function createOutboxFeed({ store, queues, log, limits, onTaken }: Outbox
       let bytes = 0;
       for (const entry of entries) {
         bytes += entry.events.length;
+        if (!owns(entry.position.source)) continue;
         queues.take(entry);
         const key = keyOf(entry);
         const twice = aside?.get(key);

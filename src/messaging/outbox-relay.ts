@@ -30,6 +30,8 @@ export interface OutboxRelayDeps {
   publisher: Publisher;
   store: Pick<Store, 'readOutbox' | 'clearOutbox'>;
   subjects: Subjects;
+  /** where several replicas publish: whether a source is this one's; absent: all are */
+  owns?: (source: string) => boolean;
   limits: RelayLimits;
   log: Logger;
   registry: Registry;
@@ -40,6 +42,7 @@ export function createOutboxRelay({
   publisher,
   store,
   subjects,
+  owns,
   limits,
   log,
   registry,
@@ -47,7 +50,14 @@ export function createOutboxRelay({
   const queues = createSourceQueues();
   let idle: (() => void) | undefined;
 
-  const feed = createOutboxFeed({ store, queues, log, limits, onTaken: () => sender.schedule() });
+  const feed = createOutboxFeed({
+    store,
+    queues,
+    log,
+    limits,
+    ...(owns === undefined ? {} : { owns }),
+    onTaken: () => sender.schedule(),
+  });
   const clearer = createOutboxClearer({
     store,
     log,

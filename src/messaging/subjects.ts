@@ -8,6 +8,8 @@ export interface Subjects {
   allEvents: string;
   /** where a request is served */
   ofRequest: (protocol: string, name: string) => string;
+  /** where a replica is handed events to publish by others */
+  ofReplica: (replicaId: string) => string;
   deadEvents: string;
   deadConnectivity: string;
 }
@@ -42,6 +44,7 @@ export function createSubjects(instance: string): Subjects {
     },
     allEvents: `${events}.>`,
     ofRequest: (protocol, name) => `kaa.v1.service.${instance}.${protocol}.${name}`,
+    ofReplica: (replicaId) => `kaa.v1.service.${instance}.replica.${replicaId}.outbox`,
     deadEvents: `kaa.v1.dead-letter.${instance}.events`,
     deadConnectivity: `kaa.v1.dead-letter.${instance}.connectivity`,
   };

@@ -243,7 +243,11 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         log.error({ endpointId, reason: result.message }, 'the storage can not hold what a write would make');
         rejected.set(i, retry('storage-unavailable', result.message));
       } else if (result.outbox !== undefined)
-        entries.push({ position: result.outbox, events: writes[k]!.events! });
+        entries.push({
+          position: result.outbox,
+          events: writes[k]!.events!,
+          ...(result.previous === undefined ? {} : { previous: result.previous }),
+        });
     });
     if (entries.length > 0) deps.committed(entries);
     const checked = await checking;

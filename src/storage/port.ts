@@ -217,7 +217,7 @@ export interface RecordWrite {
 }
 
 export type CommitResult =
-  | { kind: 'written'; outbox?: OutboxPosition }
+  | { kind: 'written'; outbox?: OutboxPosition; previous?: number }
   | { kind: 'conflict' }
   | { kind: 'token-taken' }
   | { kind: 'rejected'; message: string };
@@ -287,6 +287,8 @@ export interface OutboxEntry {
   position: OutboxPosition;
   /** `decodeEvents` reads it */
   events: Uint8Array;
+  /** Whoever has an entry of the source of this order, or a later one, has all before this one; 0: there is none before it. */
+  previous?: number;
 }
 
 /** Which records: all that fit every part that is given. */

@@ -1,4 +1,5 @@
 import type { SavedFilter } from '../model/filter.js';
+import type { OutboxEntry } from './port.js';
 
 /**
  * What several processes on one storage need to know of each other. Ages are by the clock of the storage, so that those
@@ -36,6 +37,9 @@ export interface Replication {
    * Cost: O(filters that changed).
    */
   readFilterChanges(since?: number): Promise<FilterNews>;
+
+  /** Entries of these sources that were committed and not cleared, each source's in its order. One read for all. */
+  readOutboxOf(sources: readonly string[]): Promise<OutboxEntry[]>;
 
   /** Ids of live records of an application whose filter-set version is below one; some of them. O(limit + log n). */
   findOutdated(application: string, filterSet: number, limit: number): Promise<string[]>;

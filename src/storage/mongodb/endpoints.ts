@@ -90,7 +90,12 @@ export async function commitRecords(
     if (takenOut[i]!.length > 0) cleared.removed(write.endpointId, takenOut[i]!);
     if (write.events === undefined) return { kind: 'written' };
     cleared.wrote(write.endpointId, write.events.length);
-    return { kind: 'written', outbox: { source: write.endpointId, order: orderOf(guardOf(write.record)) } };
+    const { revision } = write.expected;
+    return {
+      kind: 'written',
+      outbox: { source: write.endpointId, order: orderOf(guardOf(write.record)) },
+      previous: orderOf({ revision, filterSet: 0 }),
+    };
   });
 }
 

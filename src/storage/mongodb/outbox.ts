@@ -1,4 +1,4 @@
-import type { Collection, ReadConcernLevel } from 'mongodb';
+import type { Collection, Condition, ReadConcernLevel } from 'mongodb';
 import type { OutboxEntry, OutboxPosition } from '../port.js';
 import type { ClearedEntries } from './cleared-entries.js';
 import { entryField, type GuardedDocument, orderOfField } from './documents.js';
@@ -40,6 +40,26 @@ export async function readOutbox(
   return cut(entries, page);
 }
 
+/** All of some sources, each source's in its order. */
+export async function readOutboxOf(
+  collections: readonly Source[],
+  level: ReadConcernLevel,
+  cleared: ClearedEntries,
+  sources: readonly string[],
+): Promise<OutboxEntry[]> {
+  const reading = cleared.hide();
+  const all: OutboxPage = { limit: Infinity, maxBytes: Infinity };
+  const due = { $in: [...sources] };
+  try {
+    const found = await Promise.all(
+      collections.map((source) => readDue(source, level, reading.hides, all, due)),
+    );
+    return found.flat();
+  } finally {
+    reading.end();
+  }
+}
+
 async function readSource(
   collection: Source,
   level: ReadConcernLevel,
@@ -47,10 +67,22 @@ async function readSource(
   page: OutboxPage,
   after: OutboxPosition | undefined,
 ): Promise<OutboxEntry[]> {
+  const due = after === undefined ? { $gt: '' } : { $gte: after.source };
+  return readDue(collection, level, hides, page, due, after);
+}
+
+async function readDue(
+  collection: Source,
+  level: ReadConcernLevel,
+  hides: (source: string, order: number) => boolean,
+  page: OutboxPage,
+  due: Condition<string>,
+  after?: OutboxPosition,
+): Promise<OutboxEntry[]> {
   const entries: OutboxEntry[] = [];
   let bytes = 0;
   const cursor = collection
-    .find({ due: after === undefined ? { $gt: '' } : { $gte: after.source } }, { readConcern: { level } })
+    .find({ due }, { readConcern: { level } })
     .project<Pick<GuardedDocument, '_id' | 'unpublished'>>({ unpublished: 1 })
     .sort({ due: 1 })
     .batchSize(Math.min(page.limit, BATCH));

@@ -17,7 +17,7 @@ import {
   purgeKeys,
   readMetadataKeys,
 } from './metadata-keys.js';
-import { clearOutbox, readOutbox, unmarkEmpty } from './outbox.js';
+import { clearOutbox, readOutbox, readOutboxOf, unmarkEmpty } from './outbox.js';
 import { RecordCache } from './record-cache.js';
 import { createMongoReplicas } from './replicas.js';
 import { createMongoRelations, relationGuards } from './relations.js';
@@ -104,6 +104,7 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
       releaseLease: (name, session) => calls.run(() => replicas.releaseLease(name, session)),
       filterChanges: () => calls.run(() => filters.changes()),
       readFilterChanges: (since) => calls.run(() => filters.readChanges(since)),
+      readOutboxOf: (sources) => calls.run(() => readOutboxOf(outboxes, settledReads, cleared, sources)),
       findOutdated: (application, filterSet, limit) =>
         calls.run(() => endpointStore.findOutdated(endpoints, application, filterSet, limit)),
     },

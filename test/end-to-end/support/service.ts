@@ -15,6 +15,8 @@ export interface ServiceOptions {
   storageUrl?: string;
   /** lines of the configuration file */
   config: string;
+  /** by key, beside the file's */
+  settings?: Readonly<Record<string, string>>;
 }
 
 /** The service as a process of its own, as `epr serve` runs it. */
@@ -26,6 +28,8 @@ export interface Service {
   pid(): number;
   /** what it has printed since its start */
   output(): string;
+  /** SIGSTOP or SIGCONT */
+  signal(name: NodeJS.Signals): void;
   /** SIGKILL, and wait for the end */
   kill(): Promise<void>;
   /** SIGTERM, and wait for the end */
@@ -45,7 +49,7 @@ logging: { format: json }
 
 export async function startService(
   t: Test,
-  { natsUrl, storageUrl, config }: ServiceOptions,
+  { natsUrl, storageUrl, config, settings: given }: ServiceOptions,
 ): Promise<Service> {
   const folder = mkdtempSync(join(tmpdir(), 'epr-end-to-end-'));
   const configFile = join(folder, 'epr.yml');
@@ -55,6 +59,7 @@ export async function startService(
     'storage.url': storageUrl ?? `file:${join(folder, 'data')}`,
     ...(natsUrl === undefined ? {} : { 'nats.urls': natsUrl }),
     'management.port': '0',
+    ...given,
   };
   const child = await startChildServer({
     name: 'the endpoint register',
@@ -85,6 +90,7 @@ export async function startService(
     managementUrl: () => managementUrl,
     pid: () => child.pid,
     output: () => child.output,
+    signal: (name) => process.kill(child.pid, name),
     kill: () => child.kill(),
     stop: () => child.stop(),
     async restart() {
