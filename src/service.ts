@@ -20,7 +20,7 @@ import {
 import type { Republishing } from './model/republishing.js';
 import { createPeerMetrics } from './peers/index.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
-import { createReplicas, fenceStore, type RunningReplicas } from './replicas/index.js';
+import { createReplicas, fenceStore } from './replicas/index.js';
 import { openAccess } from './security/index.js';
 import { dataFolder, openStore, type Store, type StoreOptions } from './storage/index.js';
 import { ownVersion } from './version.js';
@@ -104,9 +104,9 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
         ? undefined
         : {
             id: config.service.replicaId,
-            live: replicas.live,
-            onLive: replicas.onLive,
-            readOutboxOf: replication.readOutboxOf,
+            live: () => replicas.live(),
+            onLive: (listener: () => void) => replicas.onLive(listener),
+            readOutboxOf: (sources: readonly string[]) => replication.readOutboxOf(sources),
           };
     const broker = createBroker(config, outboxBehindLog(store, live), mates, log, metrics, {
       submit: (commands) => Promise.all(commands.map((command) => register.endpoints.submit(command))),

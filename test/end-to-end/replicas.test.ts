@@ -37,7 +37,7 @@ void t.test('three replicas: filters come, change and go while one dies and one 
   const connection = await connectNats(t, nats.url);
   await createEventsStream(connection);
   const storageUrl = mongo.freshUrl();
-  const database = (await new MongoClient(storageUrl).connect()) as MongoClient;
+  const database = await new MongoClient(storageUrl).connect();
   t.teardown(() => database.close());
 
   const start = (id: string): Promise<Service> =>
