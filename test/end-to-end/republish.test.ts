@@ -6,7 +6,7 @@ import {
   connectNats,
   EVENTS_STREAM,
   type KeptMessage,
-  readEvents,
+  readEventsOneByOne,
   untilPublished,
 } from './support/event-stream.js';
 import { findGaps } from './support/order.js';
@@ -45,7 +45,7 @@ async function prepare(t: Test, nats: NatsServer, storageUrl?: string) {
   await service.rest.untilActive(filters);
   for (const temperature of [-10, 20, 45]) await putAll(service, 'temp_c', temperature);
   await untilPublished(service);
-  return { connection, service, before: await readEvents(connection) };
+  return { connection, service, before: await readEventsOneByOne(connection) };
 }
 
 /** The stream goes with all that it knows, and the register makes it again. */
@@ -85,14 +85,14 @@ void t.test('what a stream lost is there again: each event, its id, its bytes, i
     const { code, stdout, stderr } = await republish(service, '--since', '1h');
     t.equal(code, 0, stderr);
     t.match(stdout, /events of [\d,]+ changes since .* sent again in .*; the stream had 0 of them/);
-    t.same(bySource(await readEvents(connection)), bySource(before));
+    t.same(bySource(await readEventsOneByOne(connection)), bySource(before));
   });
 
   await t.test('what the stream has is not there twice', async (t) => {
     const { code, stdout } = await republish(service, '--since', '1h');
     t.equal(code, 0);
     t.match(stdout, `the stream had ${before.length} of them`);
-    t.equal((await readEvents(connection)).length, before.length);
+    t.equal((await readEventsOneByOne(connection)).length, before.length);
   });
 
   await t.test(
@@ -102,7 +102,7 @@ void t.test('what a stream lost is there again: each event, its id, its bytes, i
       const { code, stderr } = await republish(service, '--since', '1h');
       t.equal(code, 3);
       t.match(stderr, `dropped ${before.length} events as repeats, though it has them no more`);
-      t.equal((await readEvents(connection)).length, 0);
+      t.equal((await readEventsOneByOne(connection)).length, 0);
     },
   );
 
@@ -116,7 +116,7 @@ void t.test('what a stream lost is there again: each event, its id, its bytes, i
     process.kill(nats.pid, 'SIGCONT');
     await untilPublished(service);
     t.match(await republish(service, '--status'), { code: 0, stdout: /sent again/ });
-    const events = await readEvents(connection);
+    const events = await readEventsOneByOne(connection);
     t.same(findGaps(events, new Map([...ALL.keys()].map((id) => [id, 5]))), []);
     const newest = new Map<string, number>();
     for (const { source, revision } of events) {
@@ -132,7 +132,7 @@ void t.test('what a stream lost is there again: each event, its id, its bytes, i
     await untilPublished(service);
     await lose(connection);
     t.equal((await republish(service, '--since', since)).code, 0);
-    t.same(new Set((await readEvents(connection)).map(({ revision }) => revision)), new Set([6]));
+    t.same(new Set((await readEventsOneByOne(connection)).map(({ revision }) => revision)), new Set([6]));
   });
 
   await t.test(
@@ -158,7 +158,8 @@ void t.test('what a stream lost is there again: each event, its id, its bytes, i
       await nats.restart();
       await untilPublished(service);
       t.equal(
-        (await readEvents(await connectNats(t, nats.url))).filter(({ revision }) => revision === 7).length,
+        (await readEventsOneByOne(await connectNats(t, nats.url))).filter(({ revision }) => revision === 7)
+          .length,
         STATIONS.length,
       );
     },
@@ -175,7 +176,7 @@ void t.test('with MongoDB: what this process has committed; the rest is said to 
   t.equal(all.code, 3);
   t.match(all.stderr, /Events before .* are not kept: with MongoDB/);
   t.match(all.stderr, /send again at each of them/);
-  t.same(bySource(await readEvents(connection)), bySource(before));
+  t.same(bySource(await readEventsOneByOne(connection)), bySource(before));
 
   await service.stop();
   await service.restart();
