@@ -121,7 +121,8 @@ void t.test('a flag that is wrong is told, with what is right', async (t) => {
   const run = (...args: string[]) => promisify(execFile)(process.execPath, [main, ...args]);
   await t.rejects(run('--only=pust'), {
     code: 1,
-    stderr: /no contest "pust"[^]*puts, mongo, gets, connected, connected-same, connected-many, connected-many-same, batches, ndjson, readings/,
+    stderr:
+      /no contest "pust"[^]*puts, mongo, gets, connected, connected-same, connected-many, connected-many-same, batches, ndjson, readings/,
   });
   await t.rejects(run('--seconds=0'), { code: 1, stderr: /--seconds is a whole number from 1, not "0"/ });
 });
