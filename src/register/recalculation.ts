@@ -7,6 +7,7 @@ import type { Store } from '../storage/index.js';
 import type { FilterSetSource, WorkerPool } from '../workers/index.js';
 import type { FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
+import { createActivation } from './filter-activation.js';
 import { createPace, pause } from './pace.js';
 import type { Pipeline } from './pipeline.js';
 import { createSpeed, type Speed } from './recalculation-speed.js';
@@ -51,8 +52,6 @@ const LOOK_EVERY_MS = 1000;
 /** How often it is tried to get what another replica has. */
 const LEASE_EVERY_MS = 1000;
 const CLEAN_UP = 'clean-up of filters';
-/** Filters that are made active by one write. */
-const AT_ONCE = 1000;
 /** So many of the filters that became active are named in the line that tells of them. */
 const NAMED = 10;
 
@@ -94,6 +93,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   setMaxListeners(0, stopping);
   const pace = createPace(() => pipeline.load, stopping);
   const stepDeps = { ...deps, stopping };
+  const activation = createActivation({ ...deps, stopping });
   const retired = createRetiredFilters(deps);
   let cleaning = false;
 
@@ -242,7 +242,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   async function settleRounds(pass: Pass, job: Job): Promise<void> {
     const { application, total, watch } = job;
     for (let oldest = pass.rounds[0]; oldest !== undefined; oldest = pass.rounds[0]) {
-      if (oldest.isDone) await watch.during('writes to the storage', activateAll(oldest, job));
+      if (oldest.isDone) await watch.during('writes to the storage', end(oldest, job));
       if (stopping.aborted || (index.oldestPending(application) ?? Infinity) <= oldest.target) break;
       pass.end();
     }
@@ -273,80 +273,22 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     );
   }
 
-  /** Some at a time: changes that callers make meanwhile come between them. */
-  async function activateAll(
+  async function end(
     { target, sinceMs }: Round,
     { application, correlationId, watch, told }: Job,
   ): Promise<void> {
-    const waiting = index.pendingOf(application, target);
-    for (let from = 0; from < waiting.length && !stopping.aborted; from += AT_ONCE) {
-      const some = waiting.slice(from, from + AT_ONCE);
-      const ready = await tellAll(some, correlationId, watch);
-      const made = await Promise.all(ready.map((filter) => activate(filter, correlationId)));
-      watch.gotOn();
-      for (const [i, filter] of ready.entries()) {
-        if (!made[i]) continue;
-        told.active++;
-        if (told.names.length < NAMED) told.names.push(filter.name);
-        log.debug({ filter: filter.name, filterId: filter.id }, 'a filter is active');
-      }
+    for await (const filter of activation.activate(
+      index.pendingOf(application, target),
+      correlationId,
+      watch,
+    )) {
+      told.active++;
+      if (told.names.length < NAMED) told.names.push(filter.name);
+      log.debug({ filter: filter.name, filterId: filter.id }, 'a filter is active');
     }
     if (stopping.aborted) return;
     metrics.rounds.inc({ application });
     metrics.seconds.observe(secondsSince(sinceMs));
-  }
-
-  /** From then on, whoever writes tells of what flips them, whichever replica it is. Answers those of which that is so. */
-  async function tellAll(
-    some: readonly SavedFilter[],
-    correlationId: string,
-    watch: Watch,
-  ): Promise<readonly SavedFilter[]> {
-    if (store.replication === undefined) return some;
-    const made = await Promise.all(
-      some.map(({ id, application, number }) =>
-        changes.make<boolean>({
-          numberOf: application,
-          decide: (version) => {
-            const filter = index.byId(id);
-            if (filter === undefined || filter.number !== number || filter.status === 'active')
-              return { answer: false };
-            if (filter.told) return { answer: true };
-            // not a change that anybody sees: the revision stays
-            const write: SavedFilter = { ...filter, told: true, version };
-            const cause = { correlationId, timestampMs: deps.now() };
-            return { write, expectedRevision: filter.revision, cause, answer: true };
-          },
-        }),
-      ),
-    );
-    watch.gotOn();
-    await watch.during('other replicas', replicas.untilKnown(changes.known, stopping));
-    return some.filter((_, i) => {
-      const changed = made[i]!;
-      return changed.kind === 'done' && changed.answer;
-    });
-  }
-
-  /** Whether it was this that made it active. */
-  async function activate(pending: SavedFilter, correlationId: string): Promise<boolean> {
-    while (!stopping.aborted) {
-      const changed = await changes.make<boolean>({
-        decide: () => {
-          const filter = index.byId(pending.id);
-          // deleted, or its query changed meanwhile: then it has another number, and another round
-          if (filter === undefined || filter.number !== pending.number || filter.status === 'active')
-            return { answer: false };
-          const { told: _told, ...rest } = filter;
-          const write: SavedFilter = { ...rest, status: 'active', revision: filter.revision + 1 };
-          const cause = { correlationId, timestampMs: deps.now() };
-          return { write, expectedRevision: filter.revision, event: 'filter-activated', cause, answer: true };
-        },
-      });
-      if (changed.kind === 'done') return changed.answer;
-      await pause(RETRY_MS, stopping);
-    }
-    return false;
   }
 
   function cleanUp(filters: readonly SavedFilter[]): void {
