@@ -10,6 +10,7 @@ import { keyBatches } from './contests/key-batches.js';
 import { metadataGets } from './contests/metadata-gets.js';
 import { mongoPuts } from './contests/mongo-puts.js';
 import { ndjsonObservations, ndjsonReadings } from './contests/ndjson.js';
+import { relay } from './contests/relay.js';
 import { tokenImports } from './contests/token-imports.js';
 import { readFleet, type Station } from './fleet.js';
 import { readOptions, UsageError, type BenchOptions } from './options.js';
@@ -29,6 +30,7 @@ const CONTESTS = [
   filterPutsAlone,
   filterPutsCalm,
   tokenImports,
+  relay,
 ];
 
 const PACKAGES = ['uWebSockets.js', 'fastify', 'lmdb', 'mongodb', 'nats', 'piscina', 'autocannon'];

@@ -19,7 +19,7 @@ const USAGE = `npm run bench -- [options]
   --only a,b       contests: CONTESTS (all)
   --endpoints N    weather stations that are registered, at most 30533 (30533)
   --connections N  of the client of single writes (64)
-  --messages N     connected events of a run (20000)
+  --messages N     connected events, or changes whose events the relay publishes, of a run (20000)
   --alerts N       generated alerts of the contests of filters (100000)
   --results DIR    where bench.md, bench.svg and bench.json go (bench/results;
                    bench/results/parts when not all contests are run)
