@@ -313,6 +313,7 @@ function messagingOptions(config: Config): MessagingOptions {
     instance: config.service.instanceName,
     replicaId: config.service.replicaId,
     communicationService: config.kaa.epr.communicationInstanceName,
+    connectivityMetadata: config.kaa.epr.connectivityMetadata,
     ...(tekton.enabled ? { configurationProvider: scmp.providerInstanceName } : {}),
     ...(tenantManager.enabled ? { tenantManager: tenantManager.instanceName } : {}),
     ...credentials,

@@ -77,7 +77,7 @@ export const platformSettings: readonly Setting[] = [
   setting('kaa.epr.connectivity-metadata', 'kaa.epr.connectivityMetadata', {
     type: types.boolean,
     default: false,
-    doc: 'Keeps the metadata keys `connected` and `connectivity_ts` from connectivity events: a durable write for each of them.',
+    doc: 'Keeps the metadata keys `connected` and `connectivity_ts` from connectivity events, a durable write for each of them ([messaging.md](messaging.md#connectivity-events)). The same on all replicas.',
   }),
   namedSetting('kaa.security.role-grants.<role>', {
     type: types.list(scope),

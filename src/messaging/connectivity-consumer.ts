@@ -25,21 +25,28 @@ export interface ConnectivityConsumerDeps {
   processor: ConnectivityProcessor;
   /** also the queue group and the head of the consumer's name */
   instance: string;
-  subject: string;
+  /** `all`: that endpoints are gone, too */
+  subjects: { connected: string; all: string };
+  consumesAll: boolean;
   deadLetters: string;
   limits: ConnectivityLimits;
+}
+
+interface ConsumerFound {
+  config: { filter_subject?: string };
 }
 
 const LOOK_AGAIN_SOON_MS = 1_000;
 const BACK_PRESSURE_MS = 20;
 
 /**
- * Brings `connected` messages to the processor: from the stream that captures their subject, by the durable pull consumer
+ * Brings connectivity messages to the processor: from the stream that captures their subject, by the durable pull consumer
  * `<instance>-connectivity`, or by a plain queue subscription where JetStream is off. All is looked up anew at each
  * connection and when the consumer or its stream goes. A new consumer begins with the oldest message that the stream has.
  */
 export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): ConnectivityConsumer {
-  const { link, log, processor, instance, subject, deadLetters, limits } = deps;
+  const { link, log, processor, instance, subjects, consumesAll, deadLetters, limits } = deps;
+  const subject = consumesAll ? subjects.all : subjects.connected;
   const durable = `${instance}-connectivity`;
   let stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
@@ -53,9 +60,13 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     log[level]({ subject }, `Connected events: ${text}.`);
   };
 
-  const bury = async (connection: NatsConnection, data: Uint8Array, error: string) => {
+  const bury = async (
+    connection: NatsConnection,
+    { subject: from, data }: { subject: string; data: Uint8Array },
+    error: string,
+  ) => {
     const headers = createHeaders();
-    headers.set('Original-Subject', subject);
+    headers.set('Original-Subject', from);
     headers.set('Error', error.replace(/[^\x20-\x7e]/g, '?'));
     connection.publish(deadLetters, data, { headers });
     await flushed(link, connection);
@@ -84,13 +95,16 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
   };
 
   const prepareConsumer = async (connection: NatsConnection, stream: string): Promise<boolean> => {
-    const info = await askJetStream(connection, `CONSUMER.INFO.${stream}.${durable}`, {});
-    if (info.kind === 'ok') return true;
+    const info = await askJetStream<ConsumerFound>(connection, `CONSUMER.INFO.${stream}.${durable}`, {});
+    if (info.kind === 'ok') {
+      await adjustConsumer(connection, stream, info.value.config);
+      return true;
+    }
     const created = await askJetStream(connection, `CONSUMER.DURABLE.CREATE.${stream}.${durable}`, {
       stream_name: stream,
       config: {
         durable_name: durable,
-        description: 'Application versions of endpoints that connect',
+        description: 'Endpoints that connect',
         filter_subject: subject,
         deliver_policy: 'all',
         ack_policy: 'explicit',
@@ -103,6 +117,26 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     const why = created.kind === 'off' ? 'JetStream is gone' : created.message;
     say(`the consumer ${durable} of stream ${stream} can not be created: ${why}`, 'warn');
     return false;
+  };
+
+  /** One of ours, from before the setting was changed. A filter that somebody else chose is left alone. */
+  const adjustConsumer = async (
+    connection: NatsConnection,
+    stream: string,
+    config: ConsumerFound['config'],
+  ) => {
+    const other = consumesAll ? subjects.connected : subjects.all;
+    if (config.filter_subject !== other) return;
+    const adjusted = await askJetStream(connection, `CONSUMER.DURABLE.CREATE.${stream}.${durable}`, {
+      stream_name: stream,
+      config: { ...config, filter_subject: subject },
+    });
+    if (adjusted.kind === 'ok') return;
+    const why = adjusted.kind === 'off' ? 'JetStream is gone' : adjusted.message;
+    log.warn(
+      { subject, stream },
+      `The consumer ${durable} of stream ${stream} goes on with its filter ${other}, for it can not be changed to ${subject}: ${why}.`,
+    );
   };
 
   /**
@@ -146,7 +180,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     mayBeRepeat: message.redelivered || message.seq <= lastSequence,
     acknowledge: () => answer(() => message.ack()),
     extend: () => answer(() => message.working()),
-    bury: (error) => bury(connection, message.data, error),
+    bury: (error) => bury(connection, message, error),
   });
 
   /** Without a stream nobody keeps what is not read: it waits in the client, and is not read faster than it is worked on. */
@@ -165,7 +199,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
         mayBeRepeat: false,
         acknowledge: ignore,
         extend: ignore,
-        bury: (error) => bury(connection, message.data, error),
+        bury: (error) => bury(connection, message, error),
       });
     }
     signal.removeEventListener('abort', end);

@@ -18,7 +18,7 @@ export function createConnectivityMetrics(registry: Registry, inFlight: () => nu
   return {
     messages: new Counter({
       name: 'epr_connectivity_messages_total',
-      help: 'Messages of the communication service: done, expired, undecodable.',
+      help: 'Messages of the communication service: done, expired, undecodable, ignored.',
       labelNames: ['result'],
       registers,
     }),

@@ -7,7 +7,7 @@ import { type Outcome, retry, type Retry } from '../model/outcome.js';
 import type { ConnectivityMetrics } from './connectivity-metrics.js';
 import { isExpired } from './expiry.js';
 
-/** A `connected` message as it came, and the ways to answer for it. */
+/** A connectivity message as it came, and the ways to answer for it. */
 export interface IncomingMessage {
   subject: string;
   data: Uint8Array;
@@ -37,13 +37,15 @@ export interface ConnectivityProcessorDeps {
   catalogue: () => Catalogue;
   metrics: ConnectivityMetrics;
   log: Logger;
+  /** whether metadata of endpoints says if they are connected; otherwise only `connected` messages mean something */
+  keepsMetadata: boolean;
   maxCommands: number;
 }
 
-type VersionCommand = Extract<Command, { type: 'set-version' }>;
+type ConnectivityCommand = Extract<Command, { type: 'set-version' | 'set-connectivity' }>;
 
 interface Task {
-  command: VersionCommand;
+  command: ConnectivityCommand;
   message: Open;
   attempts: number;
 }
@@ -65,11 +67,12 @@ const REMEMBERED = 100_000;
  * wait; what must be tried again is tried here, not given back. A message that the broker gives a second time (its
  * acknowledgement was lost, or we died, or it did) must not undo a later one: the last place in the stream that each endpoint was
  * given is remembered for the 100,000 latest, and what is older is `stale`; so is what is older than the endpoint's
- * present version by the times of both, which holds over a restart. Replicas that share a consumer have no such
+ * present version by the times of both, which holds over a restart. With the metadata kept, what is older than the stored
+ * time changes nothing either, given again or not. Replicas that share a consumer have no such
  * order between them.
  */
 export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): ConnectivityProcessor {
-  const { submit, catalogue, metrics, log, maxCommands } = deps;
+  const { submit, catalogue, metrics, log, keepsMetadata, maxCommands } = deps;
   const open = new Set<Open>();
   const openSequences = new Set<number>();
   /** by endpoint with a command under way: those that wait for it */
@@ -191,13 +194,11 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
       }
       if (sequence !== undefined) lastSequence.set(endpointId, sequence);
       const { correlationId, timestamp: timestampMs } = event;
-      const command: VersionCommand = {
-        type: 'set-version',
-        endpointId,
-        version,
-        correlationId,
-        timestampMs,
-      };
+      const head = { endpointId, version, correlationId, timestampMs };
+      const connected = isConnected(message.incoming);
+      const command: ConnectivityCommand = keepsMetadata
+        ? { type: 'set-connectivity', connected, ...head }
+        : { type: 'set-version', ...head };
       if (message.incoming.mayBeRepeat) command.unlessNewer = true;
       const task: Task = { command, message, attempts: 0 };
       const behind = waiting.get(endpointId);
@@ -213,6 +214,11 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
   return {
     take(incoming) {
       if (stopped || (incoming.sequence !== undefined && openSequences.has(incoming.sequence))) return;
+      if (!isConnected(incoming) && !(keepsMetadata && incoming.subject.endsWith('.disconnected'))) {
+        metrics.messages.inc({ result: 'ignored' });
+        incoming.acknowledge();
+        return;
+      }
       let event: ConnectivityEvent;
       try {
         event = decodeConnectivity(incoming.data);
@@ -241,10 +247,15 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
   };
 }
 
-function nameOf(outcome: Exclude<Outcome, Retry>, command: VersionCommand): string {
+function isConnected({ subject }: IncomingMessage): boolean {
+  return subject.endsWith('.connected');
+}
+
+function nameOf(outcome: Exclude<Outcome, Retry>, command: ConnectivityCommand): string {
   if (outcome.kind === 'refused') return outcome.code;
   const stale =
     outcome.kind === 'unchanged' &&
+    command.type === 'set-version' &&
     command.unlessNewer === true &&
     outcome.versionSinceMs > command.timestampMs;
   return stale ? 'stale' : outcome.kind;

@@ -30,7 +30,7 @@ import { createPublisher } from './publisher.js';
 import type { EventSink } from '../register/index.js';
 import type { ServedDeps } from './served/definition.js';
 import { createServedRequests, type ServedRequests } from './served/served-requests.js';
-import { connectedSubject, createSubjects } from './subjects.js';
+import { connectedSubject, connectivitySubjects, createSubjects } from './subjects.js';
 
 /** How often an outbox that is shared is looked through: what is handed over can be lost. */
 const SHARED_SWEEP_MS = 15_000;
@@ -173,6 +173,7 @@ export function createMessaging({
       submit,
       catalogue,
       log,
+      keepsMetadata: options.connectivityMetadata === true,
       maxCommands: limits.maxCommands,
       metrics: createConnectivityMetrics(metrics, () => processor.inFlight()),
     });
@@ -181,7 +182,11 @@ export function createMessaging({
       log,
       processor,
       instance: options.instance,
-      subject: connectedSubject(communicationService),
+      subjects: {
+        connected: connectedSubject(communicationService),
+        all: connectivitySubjects(communicationService),
+      },
+      consumesAll: options.connectivityMetadata === true,
       deadLetters: subjects.deadConnectivity,
       limits,
     });

@@ -7,6 +7,8 @@ export interface MessagingOptions {
   replicaId: string;
   /** instance name of the communication service, whose `connected` events are consumed; absent: none are */
   communicationService?: string;
+  /** keep from its events, in the metadata of endpoints, whether they are connected; all replicas alike */
+  connectivityMetadata?: boolean;
   /** instance name of the service that keeps the configuration (17/SCMP); absent: its announcements are not heard */
   configurationProvider?: string;
   /** instance name of the tenant manager (21/TLE); absent: its announcements are not heard */

@@ -55,6 +55,11 @@ export function connectedSubject(communicationService: string): string {
   return `kaa.v1.events.${communicationService}.endpoint.connectivity.connected`;
 }
 
+/** Those, and that endpoints are gone; in one pattern, so that both come in their order. */
+export function connectivitySubjects(communicationService: string): string {
+  return `kaa.v1.events.${communicationService}.endpoint.connectivity.*`;
+}
+
 /** 17/SCMP: what the provider tells every service, and what it tells this one. */
 export function configurationSubjects(provider: string, instance: string) {
   const of = (head: string) => ['upsert', 'delete'].map((change) => `${head}.${change}`);

@@ -45,12 +45,20 @@ export type Wish =
   | { type: 'change-keys'; setText: string; unset: readonly string[] }
   /** `unlessNewer`: left as it is when the present version was set later than `timestampMs` */
   | { type: 'set-version'; version: VersionRef; unlessNewer?: true }
+  /**
+   * Sets the metadata keys of {@link CONNECTIVITY_KEYS} and, of a connected endpoint, its version as `set-version` does.
+   * Left as it is when the stored time is later than `timestampMs`. Restricted keys are no hindrance: it comes from no caller.
+   */
+  | { type: 'set-connectivity'; connected: boolean; version: VersionRef; unlessNewer?: true }
   | { type: 'unregister' }
   /** bring the memberships of pending filters up to date (recalculation); changes nothing else */
   | { type: 'evaluate' };
 
 /** One wished change of one endpoint, from whatever side. */
 export type Command = CommandHead & Wish;
+
+/** Metadata that says whether an endpoint is connected, and since when by the event that said so (Unix ms). */
+export const CONNECTIVITY_KEYS = { connected: 'connected', timestampMs: 'connectivity_ts' } as const;
 
 const TYPES = [
   'register',
@@ -63,6 +71,7 @@ const TYPES = [
   'set-version',
   'unregister',
   'evaluate',
+  'set-connectivity',
 ] as const satisfies readonly Wish['type'][];
 
 const SAME_ORIGIN = 1;
@@ -108,6 +117,10 @@ export function writeCommand(frame: FrameWriter, command: Command, before: Comma
     case 'set-version':
       writeVersion(frame, command.version);
       frame.u8(command.unlessNewer === true ? 1 : 0);
+      break;
+    case 'set-connectivity':
+      writeVersion(frame, command.version);
+      frame.u8(command.connected ? 1 : 0).u8(command.unlessNewer === true ? 1 : 0);
       break;
     case 'unregister':
     case 'evaluate':
@@ -170,6 +183,10 @@ function readWish(frame: FrameReader, type: Wish['type']): Wish {
       const wish: Wish = { type, version: readVersion(frame) };
       return frame.u8() === 1 ? { ...wish, unlessNewer: true } : wish;
     }
+    case 'set-connectivity': {
+      const wish: Wish = { type, version: readVersion(frame), connected: frame.u8() === 1 };
+      return frame.u8() === 1 ? { ...wish, unlessNewer: true } : wish;
+    }
     case 'unregister':
     case 'evaluate':
       return { type };
@@ -192,6 +209,7 @@ export function textLengthOf(command: Command): number {
       return command.unset.reduce((sum, key) => sum + key.length, command.setText.length);
     case 'delete-key':
     case 'set-version':
+    case 'set-connectivity':
     case 'unregister':
     case 'evaluate':
       return 0;

@@ -1,7 +1,7 @@
-import type { Command } from '../model/command.js';
+import { type Command, CONNECTIVITY_KEYS, type VersionRef } from '../model/command.js';
 import type { MetadataDiff } from '../model/diff.js';
 import { isEmptyDiff, sumOfDiffs } from '../model/diff.js';
-import { refuse } from '../model/errors.js';
+import { type Refusal, refuse } from '../model/errors.js';
 import { encodeEvents } from '../model/event.js';
 import type { FilterDocument, FilterReader } from '../filters/index.js';
 import type { JsonObject, JsonValue } from '../model/json.js';
@@ -147,6 +147,8 @@ class EndpointChange {
     switch (command.type) {
       case 'set-version':
         return this.setVersion(live, command);
+      case 'set-connectivity':
+        return this.setConnectivity(live, command);
       case 'unregister':
         return this.unregister(live, command);
       case 'evaluate':
@@ -198,8 +200,9 @@ class EndpointChange {
   private changeMetadata(
     live: LiveEndpoint,
     command: Parameters<typeof changeMetadata>[1],
+    limits = this.settings.limits,
   ): EvaluatedOutcome {
-    const change = changeMetadata(live.metadata, command, this.settings.limits);
+    const change = changeMetadata(live.metadata, command, limits);
     if (change.kind === 'refused') return change;
     const answersMetadata =
       command.type === 'replace-metadata' || command.type === 'json-patch' || command.type === 'merge-patch';
@@ -224,18 +227,11 @@ class EndpointChange {
     return this.done('applied', after, answersMetadata);
   }
 
-  private setVersion(
-    live: LiveEndpoint,
-    command: Extract<Command, { type: 'set-version' }>,
-  ): EvaluatedOutcome {
+  private setVersion(live: LiveEndpoint, command: VersionCommand): EvaluatedOutcome {
     const { version } = command;
-    const { application, versionSinceMs } = live.head;
-    if (version.application !== application || version.tenant !== live.head.tenant) {
-      return refuse(
-        'other-application',
-        `The version "${version.version}" is not one of the application "${application}", to which the endpoint belongs.`,
-      );
-    }
+    const foreign = refuseForeign(live, version);
+    if (foreign !== undefined) return foreign;
+    const { versionSinceMs } = live.head;
     if (command.unlessNewer === true && versionSinceMs > command.timestampMs)
       return this.done('unchanged', live);
     if (version.version === live.head.version) return this.done('unchanged', live);
@@ -250,6 +246,28 @@ class EndpointChange {
     this.events.versionUpdated(command, after.head, this.revision, live.head.version);
     this.follow(command, filters, live, after, NO_KEYS);
     return this.done('applied', after);
+  }
+
+  private setConnectivity(
+    live: LiveEndpoint,
+    command: Extract<Command, { type: 'set-connectivity' }>,
+  ): EvaluatedOutcome {
+    const { endpointId, correlationId, timestampMs, connected, version } = command;
+    const foreign = refuseForeign(live, version);
+    if (foreign !== undefined) return foreign;
+    const knownMs = live.metadata.value(CONNECTIVITY_KEYS.timestampMs);
+    if (typeof knownMs === 'number' && knownMs > timestampMs) return this.done('unchanged', live);
+    const moved = connected ? this.setVersion(live, command) : undefined;
+    const setText = JSON.stringify({
+      [CONNECTIVITY_KEYS.connected]: connected,
+      [CONNECTIVITY_KEYS.timestampMs]: timestampMs,
+    });
+    const kept = this.changeMetadata(
+      this.live!,
+      { type: 'change-keys', setText, unset: [], endpointId, correlationId, timestampMs },
+      { ...this.settings.limits, restricted: NO_RESTRICTIONS },
+    );
+    return kept.kind === 'unchanged' && moved !== undefined ? moved : kept;
   }
 
   private unregister(live: LiveEndpoint, command: Command): EvaluatedOutcome {
@@ -335,6 +353,18 @@ class EndpointChange {
   }
 }
 
+type VersionCommand = Extract<Command, { type: 'set-version' | 'set-connectivity' }>;
+
+/** A version of another application than the endpoint's is none that it can have. */
+function refuseForeign({ head }: LiveEndpoint, version: VersionRef): Refusal | undefined {
+  if (version.application === head.application && version.tenant === head.tenant) return undefined;
+  return refuse(
+    'other-application',
+    `The version "${version.version}" is not one of the application "${head.application}", to which the endpoint belongs.`,
+  );
+}
+
+const NO_RESTRICTIONS: ReadonlySet<string> = new Set();
 const NO_KEYS: MetadataDiff = { added: [], updated: [], removed: [] };
 
 /** An endpoint as filters see it. */

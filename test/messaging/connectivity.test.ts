@@ -1,16 +1,19 @@
-import type { NatsConnection } from 'nats';
-import t, { type Test } from 'tap';
-import { encodeConnectivity } from '../../src/avro/index.js';
+import t from 'tap';
 import type { Command } from '../../src/model/command.js';
 import { refuse } from '../../src/model/errors.js';
 import type { Outcome } from '../../src/model/outcome.js';
-import { headOf } from '../../src/model/record.js';
-import { type Running, start } from '../register/support.js';
 import { startNats } from '../servers/index.js';
-import { catalogue, connectTo, createMemoryOutbox, startMessaging, until } from './support.js';
+import {
+  communicationService,
+  connected,
+  connectedSubject as subject,
+  makeStream,
+  startRegister,
+  submitTo,
+  versionOf,
+} from './connectivity-support.js';
+import { connectTo, createMemoryOutbox, startMessaging, until } from './support.js';
 
-const subject = 'kaa.v1.events.kpc.endpoint.connectivity.connected';
-const communicationService = 'kpc';
 /** Long beside any pause of a busy machine: what is given again is only what was left. */
 const ackWaitMs = 3000;
 
@@ -38,29 +41,6 @@ function createVersions(known: (endpointId: string) => boolean = () => true) {
       return outcomes;
     },
   };
-}
-
-function connected(endpoints: Record<string, string>, more: { timestamp?: number; timeout?: number } = {}) {
-  const event = {
-    correlationId: 'c',
-    timestamp: Date.now(),
-    timeout: 0,
-    endpoints,
-    originatorReplicaId: 'k',
-    ...more,
-  };
-  return encodeConnectivity(event);
-}
-
-async function makeStream(connection: NatsConnection) {
-  const manager = await connection.jetstreamManager();
-  await manager.streams.add({ name: 'KPC', subjects: ['kaa.v1.events.kpc.>'] });
-  const state = () => manager.consumers.info('KPC', 'epr-connectivity');
-  const settled = async () => {
-    const info = await state().catch(() => undefined);
-    return info !== undefined && info.num_pending === 0 && info.num_ack_pending === 0;
-  };
-  return { manager, state, settled };
 }
 
 void t.test('20,000 connected events: every version is set, every message acknowledged', async (t) => {
@@ -190,34 +170,6 @@ void t.test(
     );
   },
 );
-
-/** A register with endpoints of the version `app-v1` since that time. */
-async function startRegister(t: Test, endpointIds: readonly string[], timestampMs: number): Promise<Running> {
-  const running = await start(t);
-  for (const endpointId of endpointIds) {
-    const version = catalogue.version('app-v1')!;
-    const wish = { type: 'register' as const, version, metadataText: '{}', tokenHash: endpointId };
-    const command = { ...wish, endpointId, correlationId: 'c', timestampMs };
-    t.equal((await running.register.endpoints.submit(command)).kind, 'applied');
-  }
-  return running;
-}
-
-async function versionOf({ register }: Running, endpointId: string): Promise<string> {
-  const answer = await register.endpoints.get({ correlationId: 'c' }, endpointId);
-  return answer.kind === 'ok' ? headOf(answer.value).version : answer.code;
-}
-
-/** @param stuck an endpoint for which the register has no room */
-function submitTo({ register }: Running, stuck?: string) {
-  return (commands: Command[]): Promise<Outcome[]> =>
-    Promise.all(
-      commands.map(async (command): Promise<Outcome> => {
-        if (command.endpointId === stuck) return { kind: 'retry', code: 'overloaded', message: 'full' };
-        return register.endpoints.submit(command);
-      }),
-    );
-}
 
 void t.test('a message given again after a restart undoes no later one that was acknowledged', async (t) => {
   const nats = await startNats(t, { jetstream: true });

@@ -123,6 +123,15 @@ const wish: fc.Arbitrary<Wish> = fc.oneof(
     { type: fc.constant('set-version' as const), version, unlessNewer: fc.constant(true as const) },
     { requiredKeys: ['type', 'version'] },
   ) as fc.Arbitrary<Wish>,
+  fc.record(
+    {
+      type: fc.constant('set-connectivity' as const),
+      version,
+      connected: fc.boolean(),
+      unlessNewer: fc.constant(true as const),
+    },
+    { requiredKeys: ['type', 'version', 'connected'] },
+  ) as fc.Arbitrary<Wish>,
   fc.record({ type: fc.constantFrom('unregister' as const, 'evaluate' as const) }),
 );
 const head = fc.record(
@@ -158,7 +167,7 @@ void t.test('commands of every type come back as they were', async (t) => {
     }),
     { numRuns: 1000 },
   );
-  t.equal(seen.size, 10, 'all types were tried');
+  t.equal(seen.size, 11, 'all types were tried');
 });
 
 const recordHead = fc.record(

@@ -9,10 +9,12 @@ import {
   eventsOf,
   outcomesOf,
   payloadsOf,
+  put,
   recordAfter,
   register,
   setKey,
   settingsOf,
+  source,
   V1,
   V2,
   WORKER_SETTINGS,
@@ -229,6 +231,53 @@ void t.test('a version that is set unless the present one is newer', async (t) =
   t.match(decodeRecord(group.write!.record).head, { version: 'v2', versionSinceMs: 3500 });
   const other = evaluate([command({ type: 'set-version', version: V1 }, { timestampMs: 1000 })], { record });
   t.same(outcomesOf(other), ['applied'], 'others are set whatever their time is');
+});
+
+void t.test('connectivity', async (t) => {
+  const at = (timestampMs: number, connected: boolean, version = V1) =>
+    command({ type: 'set-connectivity', connected, version }, { timestampMs });
+  const metadataAfter = (group: ReturnType<typeof evaluate>) => metadataOf(group.write!.record);
+  const held = source(put(1, { metadata: { $elemMatch: { key: 'connected', value: true } } }));
+  const restricted = settingsOf({
+    limits: { ...WORKER_SETTINGS.limits, restrictedKeys: ['connected', 'connectivity_ts'] },
+  });
+  const record = recordAfter([register({ a: 1 })]);
+  const group = evaluate([at(2000, true, V2), at(3000, false)], { record, held, settings: restricted });
+  t.same(outcomesOf(group), ['applied', 'applied'], 'though callers may not write these keys');
+  t.same(metadataAfter(group), { a: 1, connected: false, connectivity_ts: 3000 });
+  t.equal(decodeRecord(group.write!.record).head.version, 'v2', 'the version of one that is gone stays');
+  t.same(eventsOf(group), [
+    'appversion-updated 2',
+    'metadata-updated 3',
+    'ep-matched 3 f1',
+    'metadata-updated 4',
+    'ep-unmatched 4 f1',
+  ]);
+
+  const known = recordAfter([register({ connected: true, connectivity_ts: 5000 })]);
+  const stale = evaluate([at(4999, false), at(4999, true, V2), at(5000, true)], { record: known });
+  t.same(outcomesOf(stale), ['unchanged', 'unchanged', 'unchanged'], 'older ones, and the same again');
+  t.equal(stale.write, undefined);
+  t.same(metadataAfter(evaluate([at(5000, false)], { record: known })), {
+    connected: false,
+    connectivity_ts: 5000,
+  });
+  const foreign = { ...V1, application: 'other' };
+  t.same(outcomesOf(evaluate([at(9000, true, foreign), at(9000, false, foreign)], { record: known })), [
+    'other-application',
+    'other-application',
+  ]);
+  const odd = recordAfter([register({ connectivity_ts: 'long ago' })]);
+  t.same(metadataAfter(evaluate([at(1, true)], { record: odd })), { connectivity_ts: 1, connected: true });
+
+  const full = recordAfter([register({ a: 1, b: 2, c: 3, d: 4, e: 5 })]);
+  const refused = evaluate([at(2000, true, V2)], { record: full });
+  t.same(outcomesOf(refused), ['too-many-keys']);
+  t.equal(
+    decodeRecord(refused.write!.record).head.version,
+    'v2',
+    'where there is no room, the version is set',
+  );
 });
 
 void t.test('what is not there, or of another tenant, is not found', async (t) => {

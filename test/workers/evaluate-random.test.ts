@@ -71,6 +71,14 @@ const wish: fc.Arbitrary<Command> = fc.oneof(
     weight: 2,
     arbitrary: fc.constantFrom(V1, V2).map((version) => command({ type: 'set-version', version })),
   },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom(V1, V2), fc.boolean(), fc.integer({ min: 0, max: 3 }))
+      .map(([version, connected, timestampMs]) =>
+        command({ type: 'set-connectivity', version, connected }, { timestampMs }),
+      ),
+  },
   { weight: 1, arbitrary: fc.constant(command({ type: 'unregister' })) },
   { weight: 1, arbitrary: fc.constant(command({ type: 'evaluate' })) },
 );
