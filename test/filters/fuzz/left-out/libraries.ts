@@ -2,6 +2,7 @@ import type { JsonValue } from '../../../../src/model/json.js';
 import {
   ALL_OF_ARRAYS,
   ALL_OF_NOTHING,
+  ALL_OF_NULL,
   comparesWith,
   comparesWithNull,
   comparesWithNullInside,
@@ -114,16 +115,7 @@ export const MINGO_LEFT_OUT: readonly LeftOut[] = [
     on: isOn('$all'),
     where: (value, condition) => goesInside(condition) || !Array.isArray(value),
   },
-  {
-    // the manual: $all: [null] is $and of an equality with null, which a missing field has
-    reason: '$all of null does not find a field that is missing',
-    example: [{ other: { $all: [null] } }, {}, true],
-    on: (condition) =>
-      condition.operator === '$all' &&
-      condition.level === 'document' &&
-      condition.path[0] !== 'metadata' &&
-      comparesWithNull(condition),
-  },
+  ALL_OF_NULL,
 ];
 
 export const SIFT_LEFT_OUT: readonly LeftOut[] = [

@@ -3,6 +3,7 @@ import { isElemMatch } from '../conditions.js';
 import {
   ALL_OF_ARRAYS,
   ALL_OF_NOTHING,
+  ALL_OF_NULL,
   comparesWith,
   comparesWithNull,
   comparesWithNullInside,
@@ -48,6 +49,7 @@ export const SERVER_LEFT_OUT: readonly LeftOut[] = [
     on: isOn('$all'),
     where: (value, condition) => goesInside(condition) || !Array.isArray(value),
   },
+  ALL_OF_NULL,
   {
     reason: 'arrays have another order',
     example: [onValue({ $lt: [] }), { k: [] }, false],

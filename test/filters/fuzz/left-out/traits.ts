@@ -112,3 +112,14 @@ export const ALL_OF_NOTHING: LeftOut = {
   example: [onValue({ $all: [] }, 'value.a'), { k: [{}] }, false],
   on: ({ operator, operand }) => operator === '$all' && (operand as JsonValue[]).length === 0,
 };
+
+/** The manual: `$all: [null]` is `$and` of an equality with null, which a missing field has. */
+export const ALL_OF_NULL: LeftOut = {
+  reason: '$all of null does not find a field that is missing',
+  example: [{ other: { $all: [null] } }, {}, true],
+  on: (condition) =>
+    condition.operator === '$all' &&
+    condition.level === 'document' &&
+    condition.path[0] !== 'metadata' &&
+    comparesWithNull(condition),
+};
