@@ -38,6 +38,9 @@ interface ConsumerFound {
 
 const LOOK_AGAIN_SOON_MS = 1_000;
 const BACK_PRESSURE_MS = 20;
+/** Of the headers of a dead letter: characters of the reason, and bytes of all but that and the subject. */
+const LONGEST_REASON = 500;
+const OTHER_HEADER_BYTES = 128;
 
 /**
  * Brings connectivity messages to the processor: from the stream that captures their subject, by the durable pull consumer
@@ -66,9 +69,14 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     error: string,
   ) => {
     const headers = createHeaders();
+    const reason = error.replace(/[^\x20-\x7e]/g, '?').slice(0, LONGEST_REASON);
+    const most =
+      (connection.info?.max_payload ?? Infinity) - from.length - LONGEST_REASON - OTHER_HEADER_BYTES;
+    const fits = data.length <= most;
     headers.set('Original-Subject', from);
-    headers.set('Error', error.replace(/[^\x20-\x7e]/g, '?'));
-    connection.publish(deadLetters, data, { headers });
+    headers.set('Error', fits ? reason : `${reason} (its ${data.length} bytes do not fit beside headers)`);
+    // with its bytes it would be refused, come again and again, and be in the way of others
+    connection.publish(deadLetters, fits ? data : new Uint8Array(), { headers });
     await flushed(link, connection);
   };
 

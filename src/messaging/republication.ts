@@ -94,7 +94,11 @@ export function createRepublication(deps: RepublicationDeps): Republication {
     relay.resume();
     const { state, changes, events, missing } = status;
     const isWhole = state === 'done' && missing.length === 0 && events.failed === 0;
-    log[isWhole ? 'info' : 'warn']({ state, changes, events, missing }, 'Sending events again has ended.');
+    // who cancels it knows
+    log[isWhole || state === 'cancelled' ? 'info' : 'warn'](
+      { state, changes, events, missing },
+      'Sending events again has ended.',
+    );
   };
 
   const sendAll = async (status: RepublishStatus, queue: RepublishQueue) => {

@@ -84,7 +84,9 @@ export function createCredentialManagement(deps: CredentialManagementDeps): Toke
       case 'refused': {
         const message = withoutToken(answer.message, given);
         if (answer.status === 409) return refuse('token-taken', takenMessage(given !== undefined, message));
-        if (answer.status < 400 || NOT_OF_THE_CALLER.has(answer.status)) return fail(message);
+        // what it says of our credentials is not for callers, nor for the log
+        if (answer.status < 400 || NOT_OF_THE_CALLER.has(answer.status))
+          return fail(`status ${answer.status}`);
         return refuse('token-refused', `Credential management refuses it: ${message}`);
       }
       case 'malformed':

@@ -87,6 +87,7 @@ void t.test(
         }),
     });
     connection.publish(subject, 'not Avro');
+    connection.publish(subject, 'x'.repeat(connection.info!.max_payload));
     connection.publish(
       subject,
       connected({ 'ep-1': 'app-v1' }, { timestamp: Date.now() - 2000, timeout: 1000 }),
@@ -101,12 +102,17 @@ void t.test(
       { communicationService },
       register.submit,
     );
-    await until(() => dead.length === 1 && register.history.length === 1);
+    await until(() => dead.length === 2 && register.history.length === 1);
     await until(settled);
     t.match(dead[0], { data: 'not Avro', from: subject, error: /ConnectedEvent/ });
+    t.match(
+      dead[1],
+      { data: '', error: /1048576 bytes do not fit/ },
+      'headers make it too large for the broker',
+    );
     t.same(register.history, ['ep-2 app-v1']);
     t.equal(await count('epr_connectivity_messages_total', { result: 'expired' }), 1);
-    t.equal(await count('epr_connectivity_messages_total', { result: 'undecodable' }), 1);
+    t.equal(await count('epr_connectivity_messages_total', { result: 'undecodable' }), 2);
   },
 );
 

@@ -74,16 +74,16 @@ void t.test('what it refuses', async (t) => {
     t.notMatch(JSON.stringify(refused), /en-2/, 'messages do not show the token');
   }
   for (const status of [302, 401, 403, 404, 405]) {
-    server.behave(answer(status, { message: 'given-3 is not for you' }, { location: 'http://127.0.0.1:1/' }));
-    t.match(await issue({ token: 'given-3' }), {
-      kind: 'unissued',
-      cause: 'failed',
-      message: String(status),
-    });
+    server.behave(
+      answer(status, { message: 'given-3, Basic c2VjcmV0' }, { location: 'http://127.0.0.1:1/' }),
+    );
+    const failed = await issue({ token: 'given-3' });
+    t.match(failed, { kind: 'unissued', cause: 'failed', message: String(status) });
+    t.notMatch(JSON.stringify(failed), /c2VjcmV0/, 'what it says of our credentials is not for callers');
   }
   const errors = logged().filter((line) => line.includes('does not answer as it should'));
   t.equal(errors.length, 1, 'an operator is told, and not with every request');
-  t.notMatch(logged().join('\n'), /given-/);
+  t.notMatch(logged().join('\n'), /given-|c2VjcmV0/);
 });
 
 void t.test('answers that are none', async (t) => {
