@@ -26,7 +26,7 @@ for (const [way, reason] of [
   ['memory', /memory/],
 ] as const) {
   void t.test(`a thread that dies: ${way}`, async (t) => {
-    const thread = { file: fileOf('dying-worker'), resourceLimits: { maxOldGenerationSizeMb: 32 } };
+    const thread = { file: fileOf('dying-worker'), resourceLimits: { maxOldGenerationSizeMb: 192 } };
     const pool = poolOf(t, 1, { thread });
     const filters = source();
     await t.rejects(pool.evaluate(large(`die-of-${way}!`), filters, SETTINGS), reason);
