@@ -9,9 +9,12 @@ export type KeyMatch =
   | { readonly kind: 'bad-name'; readonly name: string; readonly allowed: string }
   | { readonly kind: 'unknown' };
 
+/** What the name of an application or a version is to be. */
+export const NAME = 'a name of a-z, 0-9, _ and -, of at most 256 characters';
+
 const nameRules: Readonly<Record<string, { pattern: RegExp; allowed: string }>> = {
-  '<app>': { pattern: /^[a-z0-9_-]+$/, allowed: 'a name of a-z, 0-9, _ and -' },
-  '<version>': { pattern: /^[a-z0-9_-]+$/, allowed: 'a name of a-z, 0-9, _ and -' },
+  '<app>': { pattern: /^[a-z0-9_-]{1,256}$/, allowed: NAME },
+  '<version>': { pattern: /^[a-z0-9_-]{1,256}$/, allowed: NAME },
   '<tenant>': { pattern: /^[A-Za-z0-9_-]+$/, allowed: 'a name of letters, digits, _ and -' },
   '<role>': { pattern: /^\S+$/, allowed: 'a name without white space' },
 };

@@ -1,5 +1,5 @@
 /** Applications out of JSON that another service gives: read by the rows of the table, as those of the file are. */
-import { matchKey } from './keys.js';
+import { matchKey, NAME } from './keys.js';
 import { badName, badValue, notAGroup } from './problems.js';
 import { settings } from './settings.js';
 import type { ApplicationConfig } from './types.js';
@@ -69,7 +69,9 @@ export function readApplications(kaa: unknown, where: string): ReadApplications 
   for (const [app, value] of Object.entries(applications)) {
     values.set(app, new Map());
     versions.set(app, []);
-    walk(`${ROOT}.${app}`, value, app);
+    // as a key it would be one within another application
+    if (app.includes('.')) fault(app, badName(`${ROOT}.${app}`, where, app, NAME).message);
+    else walk(`${ROOT}.${app}`, value, app);
   }
   for (const [name, value] of Object.entries(others)) walk(`kaa.${name}`, value, undefined);
 

@@ -91,10 +91,10 @@ void t.test('what is wrong with applications', async (t) => {
   ]);
   t.same(messages(t, yml('kaa.applications:\n  Smart Kettle: {versions: {v1: }}\n')), [
     'config/epr.yml:2:3: kaa.applications.Smart Kettle: found the name "Smart Kettle"; ' +
-      'allowed: a name of a-z, 0-9, _ and -',
+      'allowed: a name of a-z, 0-9, _ and -, of at most 256 characters',
   ]);
   t.same(messages(t, yml('kaa.applications.a.versions: {v.1: }')), [
-    'config/epr.yml:1:31: kaa.applications.a.versions.v.1: found the name "v.1"; allowed: a name of a-z, 0-9, _ and -',
+    'config/epr.yml:1:31: kaa.applications.a.versions.v.1: found the name "v.1"; allowed: a name of a-z, 0-9, _ and -, of at most 256 characters',
   ]);
   t.same(messages(t, yml('kaa.applications.a.versions: {v1: on}')), [
     'config/epr.yml:1:35: kaa.applications.a.versions.v1: found "on"; allowed: nothing: leave the value empty',

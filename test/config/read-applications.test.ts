@@ -39,6 +39,8 @@ void t.test('what is wrong with one is no fault of the others, and is said', (t)
         'bad-tenant': { tenant: 'a b' },
         'bad-version': { versions: { 'V 1': {} } },
         'bad-flag': { 'metadata-inheritance': { enabled: 'perhaps' } },
+        'dot.ted': { versions: { v1: {} } },
+        ['long'.repeat(65)]: {},
         'bad-shape': [1],
         'bad-versions': { versions: ['v9'] },
         other: { versions: { v2: {} }, dashboards: { a: 1 }, 'auto-provisioning': true },
@@ -51,13 +53,24 @@ void t.test('what is wrong with one is no fault of the others, and is said', (t)
   t.same([...read.applications.keys()], ['good', 'other']);
   t.same(
     [...read.faulty],
-    ['Bad Name', 'bad-tenant', 'bad-version', 'bad-flag', 'bad-shape', 'bad-versions'],
+    [
+      'Bad Name',
+      'bad-tenant',
+      'bad-version',
+      'bad-flag',
+      'dot.ted',
+      'long'.repeat(65),
+      'bad-shape',
+      'bad-versions',
+    ],
   );
   t.same(read.problems, [
-    'here: kaa.applications.Bad Name: found the name "Bad Name"; allowed: a name of a-z, 0-9, _ and -',
+    'here: kaa.applications.Bad Name: found the name "Bad Name"; allowed: a name of a-z, 0-9, _ and -, of at most 256 characters',
     'here: kaa.applications.bad-tenant.tenant: found "a b"; allowed: letters, digits, _ and -',
-    'here: kaa.applications.bad-version.versions.V 1: found the name "V 1"; allowed: a name of a-z, 0-9, _ and -',
+    'here: kaa.applications.bad-version.versions.V 1: found the name "V 1"; allowed: a name of a-z, 0-9, _ and -, of at most 256 characters',
     'here: kaa.applications.bad-flag.metadata-inheritance.enabled: found "perhaps"; allowed: true or false',
+    'here: kaa.applications.dot.ted: found the name "dot.ted"; allowed: a name of a-z, 0-9, _ and -, of at most 256 characters',
+    read.problems.find((problem) => problem.includes('longlong'))!,
     'here: kaa.applications.bad-shape: found a list; allowed: a mapping of kaa.applications.bad-shape.versions, kaa.applications.bad-shape.tenant, kaa.applications.bad-shape.metadata-inheritance',
     'here: kaa.applications.bad-versions.versions: found a list; allowed: a mapping of kaa.applications.bad-versions.versions.<version>',
   ]);
