@@ -113,7 +113,8 @@ export const MINGO_LEFT_OUT: readonly LeftOut[] = [
     reason: '$all asks for an array',
     example: [onValue({ $all: ['b'] }), { k: 'b' }, true],
     on: isOn('$all'),
-    where: (value, condition) => goesInside(condition) || !Array.isArray(value),
+    where: (value, condition) =>
+      goesInside(condition) || condition.level === 'element' || !Array.isArray(value),
   },
   ALL_OF_NULL,
 ];

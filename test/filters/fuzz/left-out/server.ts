@@ -47,7 +47,8 @@ export const SERVER_LEFT_OUT: readonly LeftOut[] = [
     reason: '$all asks for an array',
     example: [onValue({ $all: [2] }), { k: 2 }, true],
     on: isOn('$all'),
-    where: (value, condition) => goesInside(condition) || !Array.isArray(value),
+    where: (value, condition) =>
+      goesInside(condition) || condition.level === 'element' || !Array.isArray(value),
   },
   ALL_OF_NULL,
   {
