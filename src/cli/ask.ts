@@ -1,12 +1,30 @@
 import { CliFailure } from './failure.js';
-import { errorOf, retryAfterMs, type HttpAnswer, type HttpClient, type HttpRequest } from './http.js';
-import type { Patience } from './patience.js';
+import {
+  addressOf,
+  createHttpClient,
+  errorOf,
+  retryAfterMs,
+  type HttpAnswer,
+  type HttpClient,
+  type HttpRequest,
+} from './http.js';
+import { createPatience, type Patience, type PatienceOptions } from './patience.js';
 
 /** What a request to the register needs. */
 export interface AskDeps {
   client: HttpClient;
   patience: Patience;
   signal: AbortSignal;
+}
+
+/** @param register where it is asked, and how long it may be away */
+export function askDepsOf(
+  register: { url: URL; token?: string | undefined; retryForMs: number },
+  { signal, onNotice }: Pick<PatienceOptions, 'signal' | 'onNotice'>,
+): AskDeps {
+  const { url, token, retryForMs } = register;
+  const patience = createPatience({ server: addressOf(url), retryForMs, signal, onNotice });
+  return { client: createHttpClient(url, token), patience, signal };
 }
 
 /** An answer that no other request would fare better with: a wrong token, a wrong address. */

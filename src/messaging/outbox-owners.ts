@@ -1,6 +1,7 @@
 import type { NatsConnection } from 'nats';
 import type { Logger } from 'pino';
 import { FrameReader, FrameWriter } from '../model/frames.js';
+import { hashText, mix } from '../model/hash.js';
 import type { EventSink } from '../register/index.js';
 import type { OutboxEntry } from '../storage/index.js';
 import type { NatsLink } from './connection.js';
@@ -65,7 +66,8 @@ export function createOutboxOwners({ mates, link, subjectOf, sink, log }: Outbox
     let owner = mates.id;
     let most = -1;
     for (const id of mates.live()) {
-      const weight = hashOf(`${id}/${source}`);
+      // mixed, as names that differ in one letter are to be far apart
+      const weight = mix(hashText(`${id}/${source}`)) >>> 0;
       if (weight <= most) continue;
       most = weight;
       owner = id;
@@ -200,13 +202,4 @@ function readMessage(data: Uint8Array): OutboxEntry[] {
     entries.push(previous < 0 ? { position, events } : { position, events, previous });
   }
   return entries;
-}
-
-/** FNV-1a over UTF-16 units, and mixed once more: names that differ in one letter are to be far apart. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -83,7 +83,7 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
     const ready: Ready[] = [];
     const again: TaskItem[] = [];
     let isAway = false;
-    await each(items, ASKED_AT_ONCE, async (item) => {
+    const issue = async (item: TaskItem) => {
       const issued: Issued = isAway ? AWAY : await askFor(item);
       if (issued.kind === 'issued') {
         item.token = issued.token;
@@ -94,7 +94,12 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
         isAway ||= issued.cause !== 'failed';
         again.push(item);
       }
-    });
+    };
+    await each(
+      items,
+      ASKED_AT_ONCE,
+      inTurn((item) => item, issue),
+    );
     if (isAway !== isWaiting && !stopping.aborted) {
       isWaiting = isAway;
       if (isAway) log.warn({ taskId: task.id }, 'a batch task waits for tokens');
@@ -156,7 +161,11 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
       for (const { item } of ready) item.issued = true;
       await run.save();
     }
-    await each(ready, WINDOW, register);
+    await each(
+      ready,
+      WINDOW,
+      inTurn(({ item }) => item, register),
+    );
     open = [...later, ...again];
     if (again.length > 0 && (ready.length === 0 || later.length === 0)) await pause(RETRY_MS);
   }
@@ -176,7 +185,23 @@ export async function untilDone<T>(work: () => Promise<T>, stopping: AbortSignal
 
 const AWAY: Issued = { kind: 'unissued', cause: 'away', message: '' };
 
-/** So many at a time. */
+/** Those that were given one token one after the other: the first of them gets it, not whichever is faster. */
+function inTurn<T>(
+  itemOf: (work: T) => TaskItem,
+  work: (one: T) => Promise<void>,
+): (one: T) => Promise<void> {
+  const last = new Map<string, Promise<void>>();
+  return (one) => {
+    const { tokenGiven, token } = itemOf(one);
+    if (!tokenGiven) return work(one);
+    const before = last.get(token!);
+    const done = before === undefined ? work(one) : before.then(() => work(one));
+    last.set(token!, done);
+    return done;
+  };
+}
+
+/** So many at a time, begun in their order. */
 async function each<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
   const rest = items.values();
   const some = async () => {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Command } from '../model/command.js';
 import { refuse } from '../model/errors.js';
+import { hashText } from '../model/hash.js';
 import { type Outcome, retry, type Retry } from '../model/outcome.js';
 import { ABSENT, guardOf } from '../model/record.js';
 import { type OutboxEntry, type RecordWrite, StorageUnavailable, type Store } from '../storage/index.js';
@@ -88,7 +89,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     }
     load++;
     return new Promise((resolve) => {
-      const partition = partitions[hashOf(command.endpointId) % partitions.length]!;
+      const partition = partitions[hashText(command.endpointId) % partitions.length]!;
       partition.queue.push({ command, resolve, conflicts: 0 });
       turns.grown(partition.queue);
       start(partition);
@@ -352,11 +353,4 @@ export function retryFor(error: unknown): Retry {
 function isSameState(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
   const [one, other] = [a, b].map((record) => (record === undefined ? ABSENT : guardOf(record)));
   return one!.revision === other!.revision && one!.filterSet === other!.filterSet;
-}
-
-/** FNV-1a over UTF-16 units. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }

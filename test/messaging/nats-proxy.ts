@@ -1,6 +1,5 @@
-import { once } from 'node:events';
-import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 import type { Test } from 'tap';
+import { startProxy } from '../servers/proxy.js';
 
 /** Stands between a client and a NATS server, and loses acknowledgements of JetStream: the server has the message. */
 export interface NatsProxy {
@@ -18,19 +17,8 @@ export async function startNatsProxy(t: Test, serverPort: number): Promise<NatsP
   let cutting = false;
   let seen = 0;
   let lost = 0;
-  const sockets = new Set<Socket>();
 
-  const server = createServer((client) => {
-    const upstream = connect(serverPort, '127.0.0.1');
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        sockets.delete(socket);
-        client.destroy();
-        upstream.destroy();
-      });
-    }
+  const port = await startProxy(t, { host: '127.0.0.1', port: serverPort }, (client, upstream) => {
     client.pipe(upstream);
     let rest = Buffer.alloc(0);
     upstream.on('data', (data: Buffer) => {
@@ -51,14 +39,9 @@ export async function startNatsProxy(t: Test, serverPort: number): Promise<NatsP
         else lost++;
       }
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
   });
   return {
-    url: `nats://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `nats://127.0.0.1:${port}`,
     loseAllBut: (each) => (oneIn = each),
     cut: () => (cutting = true),
     get lost() {

@@ -75,6 +75,21 @@ void t.test('every item is created, or fails with its reason', async (t) => {
   t.same(await status(next, taskId), done, 'it is kept over a restart');
 });
 
+void t.test('of endpoints that are given one token, the first is created', async (t) => {
+  const running = await start(t);
+  const names = Array.from({ length: 300 }, (_, i) => `e${i}`);
+  const endpoints = names.flatMap((name) =>
+    ['first', 'second', 'third'].map((place) => ({ endpointId: `${name}-${place}`, endpointToken: name })),
+  );
+  const { taskId } = valueOf(await running.register.batches.start(CONTEXT, { versionName: 'v1', endpoints }));
+  const done = await complete(running, taskId, endpoints.length);
+  t.same(
+    done.created.map(({ endpointId }) => endpointId),
+    names.map((name) => `${name}-first`),
+  );
+  t.same(new Set(done.failed.map(({ code }) => code)), new Set(['token-taken']));
+});
+
 void t.test('an empty batch is complete', async (t) => {
   const running = await start(t);
   const { taskId } = valueOf(

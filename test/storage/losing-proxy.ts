@@ -1,5 +1,5 @@
-import { connect, createServer, type Socket } from 'node:net';
 import type { Test } from 'tap';
+import { startProxy } from '../servers/proxy.js';
 
 export interface LosingProxy {
   url: string;
@@ -18,25 +18,14 @@ export async function startLosingProxy(
   collection = 'endpoints',
 ): Promise<LosingProxy> {
   const target = new URL(serverUrl);
-  const serverPort = Number(target.port);
   let toLose = 0;
   let lost = 0;
   let beforeLoss: (() => Promise<void>) | undefined;
   let holding: (() => Promise<'send' | 'cut'>) | undefined;
-  const sockets = new Set<Socket>();
 
-  const server = createServer((client) => {
-    const upstream = connect(serverPort, target.hostname);
+  const address = { host: target.hostname, port: Number(target.port) };
+  const port = await startProxy(t, address, (client, upstream) => {
     let losing = false;
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        sockets.delete(socket);
-        client.destroy();
-        upstream.destroy();
-      });
-    }
     client.on('data', (data) => {
       if (holding !== undefined && isWrite(data, collection)) {
         const held = holding();
@@ -55,12 +44,7 @@ export async function startLosingProxy(
       void Promise.resolve(beforeLoss?.()).finally(() => client.destroy());
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  target.port = String((server.address() as { port: number }).port);
+  target.port = String(port);
   return {
     url: target.href,
     lose: (answers, before) => {

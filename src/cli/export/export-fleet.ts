@@ -1,7 +1,6 @@
+import { askDepsOf } from '../ask.js';
 import { CliFailure, EXIT } from '../failure.js';
-import { addressOf, createHttpClient } from '../http.js';
 import { onInterrupt } from '../interrupt.js';
-import { createPatience } from '../patience.js';
 import { createProgressView, type Progress } from '../progress-view.js';
 import { duration, grouped } from '../text.js';
 import { openFile, openStream, removePart, type Output } from './output.js';
@@ -89,13 +88,10 @@ async function exportWithDisplay(run: Run): Promise<void> {
   const over = new AbortController();
   const signal = AbortSignal.any([run.signal, over.signal]);
   const view = createProgressView(process.stderr);
-  const client = createHttpClient(flags.url, flags.token);
-  const patience = createPatience({
-    server: addressOf(flags.url),
-    retryForMs: flags.retryFor,
-    signal,
-    onNotice: (text) => view.notice(text),
-  });
+  const { client, patience } = askDepsOf(
+    { ...flags, retryForMs: flags.retryFor },
+    { signal, onNotice: (text) => view.notice(text) },
+  );
   if (before > 0) view.notice(`going on after ${grouped(before)} endpoints of an earlier export`);
   view.start(() => progressOf(state, before, patience.waitingFor()));
   let savedMs = startedMs;

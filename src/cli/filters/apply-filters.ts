@@ -1,9 +1,8 @@
 import { hintsOf } from '../../filters/index.js';
-import type { AskDeps } from '../ask.js';
+import { askDepsOf } from '../ask.js';
 import { CliFailure, EXIT } from '../failure.js';
-import { addressOf, createHttpClient } from '../http.js';
+import { addressOf } from '../http.js';
 import { onInterrupt } from '../interrupt.js';
-import { createPatience } from '../patience.js';
 import { createProgressView } from '../progress-view.js';
 import { duration, grouped, printable } from '../text.js';
 import { applyChanges, summaryOf } from './apply-changes.js';
@@ -36,14 +35,10 @@ export async function applyFilters(file: string, flags: FiltersFlags): Promise<n
   const prune = flags.prune === true;
   const interrupt = onInterrupt();
   const view = createProgressView(process.stderr);
-  const client = createHttpClient(flags.url, flags.token);
-  const patience = createPatience({
-    server: addressOf(flags.url),
-    retryForMs: flags.retryFor,
-    signal: interrupt.first,
-    onNotice: (text) => view.notice(text),
-  });
-  const deps: AskDeps = { client, patience, signal: interrupt.first };
+  const deps = askDepsOf(
+    { ...flags, retryForMs: flags.retryFor },
+    { signal: interrupt.first, onNotice: (text) => view.notice(text) },
+  );
   let stage = 'Nothing was changed.';
   try {
     const filters = createRegisterFilters(deps, wanted.application);
@@ -72,7 +67,7 @@ export async function applyFilters(file: string, flags: FiltersFlags): Promise<n
     return EXIT.interrupted;
   } finally {
     view.stop();
-    client.close();
+    deps.client.close();
     interrupt.forget();
   }
 
@@ -86,7 +81,7 @@ export async function applyFilters(file: string, flags: FiltersFlags): Promise<n
     const startedMs = Date.now();
     const waiting = untilActive(filters, all, {
       signal: interrupt.first,
-      waitingFor: () => patience.waitingFor(),
+      waitingFor: () => deps.patience.waitingFor(),
     });
     view.start(() => waiting.progress());
     await waiting.done;

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { askDepsOf } from '../ask.js';
 import { CliFailure, EXIT } from '../failure.js';
-import { addressOf, createHttpClient } from '../http.js';
 import { aborted } from '../interrupt.js';
-import { createPatience, type Patience } from '../patience.js';
+import type { Patience } from '../patience.js';
 import { checkLine, type CheckedLine, type ImportKind } from './check-line.js';
 import { openFailuresFile } from './failures-file.js';
 import { NO_COUNTS, createLedger, type Counts, type Ledger } from './ledger.js';
@@ -102,14 +102,8 @@ export async function runImport(
   const ledger = createLedger({ line: earlier?.line ?? 0, counts: earlier?.counts ?? NO_COUNTS }, (failure) =>
     failures.add(failure),
   );
-  const client = createHttpClient(options.url, options.token);
-  const patience = createPatience({
-    server: addressOf(options.url),
-    retryForMs: options.retryForMs,
-    signal: abort,
-    onNotice: (text) => watcher.onNotice(text),
-  });
-  const deps = { client, patience, signal: abort };
+  const deps = askDepsOf(options, { signal: abort, onNotice: (text) => watcher.onNotice(text) });
+  const { client, patience } = deps;
   const senders: Senders = {
     registration: createRegisterBatches(deps, {
       concurrency: options.concurrency,

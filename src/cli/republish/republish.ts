@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask, type AskDeps, endingFailure } from '../ask.js';
+import { ask, type AskDeps, askDepsOf, endingFailure } from '../ask.js';
 import { CliFailure, EXIT } from '../failure.js';
-import { addressOf, createHttpClient, errorOf, type HttpAnswer } from '../http.js';
+import { errorOf, type HttpAnswer } from '../http.js';
 import { onInterrupt } from '../interrupt.js';
-import { createPatience } from '../patience.js';
 import { createProgressView, type Progress } from '../progress-view.js';
 import { duration, grouped } from '../text.js';
 
@@ -38,14 +37,10 @@ const POLL_MS = 250;
 export async function republish(flags: RepublishFlags): Promise<number> {
   const interrupt = onInterrupt();
   const view = createProgressView(process.stderr);
-  const client = createHttpClient(flags.url, flags.token);
-  const patience = createPatience({
-    server: addressOf(flags.url),
-    retryForMs: flags.retryFor,
-    signal: interrupt.first,
-    onNotice: (text) => view.notice(text),
-  });
-  const deps: AskDeps = { client, patience, signal: interrupt.first };
+  const deps: AskDeps = askDepsOf(
+    { ...flags, retryForMs: flags.retryFor },
+    { signal: interrupt.first, onNotice: (text) => view.notice(text) },
+  );
   let isBegun = false;
   try {
     if (flags.cancel === true) {
@@ -57,7 +52,7 @@ export async function republish(flags: RepublishFlags): Promise<number> {
     isBegun = true;
     if (!flags.wait || flags.status === true) return report(begun);
     let status = begun;
-    view.start(() => progressOf(status, patience.waitingFor()));
+    view.start(() => progressOf(status, deps.patience.waitingFor()));
     while (status.state === 'running') {
       await sleep(POLL_MS, undefined, { signal: interrupt.first });
       status = await look(begun.id);
@@ -75,7 +70,7 @@ export async function republish(flags: RepublishFlags): Promise<number> {
     return EXIT.interrupted;
   } finally {
     view.stop();
-    client.close();
+    deps.client.close();
     interrupt.forget();
   }
 

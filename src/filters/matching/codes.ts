@@ -1,4 +1,4 @@
-import { mix } from './tables.js';
+import { mix } from '../../model/hash.js';
 
 // What is looked up in the dictionary, as numbers.
 

@@ -1,3 +1,4 @@
+import { mix } from '../../model/hash.js';
 import type { Query } from '../query.js';
 import { Dictionary } from './dictionary.js';
 import { type FilterName, FilterTable } from './filter-table.js';
@@ -10,7 +11,7 @@ import { GO_FALSE, GO_TRUE, LeafKind, LeafWords, QueryRecord, TraitRecord } from
 import { listAdd, listItem, listLength, listPop, listRemove } from './lists.js';
 import { Postings, type SectionLimits } from './postings.js';
 import { type HeldTree, Leaves, type Program, programOf } from './programs.js';
-import { mix, RecordTable } from './tables.js';
+import { RecordTable } from './tables.js';
 import { takeApart } from './take-apart.js';
 
 /** Adds filters to an image and takes them out, in place. While it does, nobody may read. */

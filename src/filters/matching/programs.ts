@@ -1,3 +1,4 @@
+import { mix } from '../../model/hash.js';
 import { CHANCE_OF_BOUND, chanceOf, chanceOfSet } from './chances.js';
 import type { Dictionary } from './dictionary.js';
 import { Header, type Image } from './image.js';
@@ -12,7 +13,7 @@ import {
   TraitSet,
 } from './layout.js';
 import { listItem, listLength } from './lists.js';
-import { mix, RecordTable } from './tables.js';
+import { RecordTable } from './tables.js';
 import { type Leaf, type Need, needsOfLeaf, type Trait, type Tree } from './take-apart.js';
 
 /** A leaf with all that it names in the image. */

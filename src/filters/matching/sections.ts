@@ -1,7 +1,8 @@
+import { mix } from '../../model/hash.js';
 import { type Guard, NOT_THERE } from './guards.js';
 import { Header, type Image } from './image.js';
 import { LeafKind, SectionedPlace, SectionRecord, SECTIONS, TraitRecord } from './layout.js';
-import { mix, RecordTable } from './tables.js';
+import { RecordTable } from './tables.js';
 
 /** Where the places of guards begin behind the head of a block of them. */
 export const FIRST_SECTIONED = 4;

@@ -79,11 +79,3 @@ function put(i32: Int32Array, base: number, mask: number, record: number): void 
   while (i32[base + i] !== 0) i = (i + 1) & mask;
   i32[base + i] = record;
 }
-
-/** Spreads the bits of a word over all of it (the finalizer of MurmurHash3). */
-export function mix(word: number): number {
-  let h = word;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
-}
