@@ -1,5 +1,5 @@
 import avro from 'avsc';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import {
   type RecordSchema,

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import { type RecordSchema, createCodec, encodeMetadataUpdated, schemas } from '../../src/avro/index.js';
 import { EVENT_KINDS } from '../../src/model/event.js';

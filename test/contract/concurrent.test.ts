@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { type Answered, ask, type Wish } from './ask.js';
 import { changesOf, readingsOf } from './endpoint-wishes.js';
 import { fill } from './fill.js';

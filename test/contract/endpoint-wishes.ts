@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import type { JsonObject } from '../../src/model/json.js';
 import type { Wish } from './ask.js';
 import {

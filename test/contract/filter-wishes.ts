@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import type { Wish } from './ask.js';
 import { app, type Arb, filter, keyed, matching, type Part, query, some } from './names.js';
 

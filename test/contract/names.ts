@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import type { JsonObject, JsonValue } from '../../src/model/json.js';
 import { query as anyQuery, value as anyValue } from '../filters/random-queries.js';
 import type { Wish } from './ask.js';

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import fc from 'fast-check';
+import fc, { SEED } from '../fast-check.js';
 import t, { type Test } from 'tap';
 import { type ContractService, type Keeper, startContractService } from './service.js';
 
@@ -56,7 +56,8 @@ export function tryOnKeepers<T>(
         fc.asyncProperty(arbitrary, (value) => property(service, value)),
         {
           numRuns: settings.runs ?? runs[keeper],
-          ...(settings.seed === undefined ? {} : { seed: settings.seed }),
+          // a long run looks for what is new
+          seed: settings.seed ?? (isLong ? Math.floor(Math.random() * 2 ** 31) : SEED),
           ...(settings.path === undefined ? {} : { path: settings.path }),
           ...(isLong ? {} : { interruptAfterTimeLimit: TIME_LIMIT_MS }),
         },

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import type { Wish } from './ask.js';
 import { endpoint, type Part, reading, some } from './names.js';
 

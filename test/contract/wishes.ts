@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import type { Wish } from './ask.js';
 import { changesOf, readingsOf, registrations } from './endpoint-wishes.js';
 import { filterPath, filters } from './filter-wishes.js';

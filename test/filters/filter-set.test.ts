@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import { createFilterSet, parseQuery, type FilterDocument, type Query } from '../../src/filters/index.js';
 import type { JsonObject } from '../../src/model/json.js';

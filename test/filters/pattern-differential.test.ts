@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import { compilePattern, type CompiledPattern } from '../../src/filters/pattern/pattern.js';
 import {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import { createAutomaton, type Automaton } from '../../src/filters/pattern/automaton.js';
 import { createEngineStore } from '../../src/filters/pattern/engine-store.js';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 
 /** A pattern as PCRE reads it, and one for JavaScript (flag u) that means the same. */
 export interface PatternPair {

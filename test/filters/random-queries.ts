@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import type { JsonObject, JsonValue } from '../../src/model/json.js';
 import type { FilterDocument } from '../../src/filters/index.js';
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import { follow, PROTOCOLS, type Protocol, type Told } from './event-clients.js';
 import { type Harness, registerKettle, startHarness } from './harness.js';

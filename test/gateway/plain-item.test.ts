@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import { readPlainItem } from '../../src/gateway/streams/plain-item.js';
 import { type JsonObject, isJsonObject } from '../../src/model/json.js';

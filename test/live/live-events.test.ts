@@ -1,7 +1,7 @@
 import { cpSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import { CountingOutbox, open, readFrom, type Seen, seenOf, whats } from './support.js';
 

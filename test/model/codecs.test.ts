@@ -1,5 +1,5 @@
 import t from 'tap';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { type Command, readCommand, type Wish, writeCommand } from '../../src/model/command.js';
 import { diffMetadata, isEmptyDiff } from '../../src/model/diff.js';
 import {

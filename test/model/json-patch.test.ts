@@ -1,5 +1,5 @@
 import t from 'tap';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import fastJsonPatch from 'fast-json-patch';
 import { type JsonObject, type JsonValue, jsonEquals } from '../../src/model/json.js';
 import { applyJsonPatch, applyMergePatch } from '../../src/model/json-patch.js';

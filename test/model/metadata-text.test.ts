@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import type { JsonObject, JsonValue } from '../../src/model/json.js';
 import { MetadataText } from '../../src/model/metadata-text.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import type { JsonValue } from '../../src/model/json.js';
 import { jsonEquals } from '../../src/model/json.js';
 import { parseStrictJson, parseStrictText } from '../../src/model/strict-json.js';

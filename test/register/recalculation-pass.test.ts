@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import { createPass, type Round } from '../../src/register/recalculation-pass.js';
 

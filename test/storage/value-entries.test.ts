@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import { parseQuery, type JsonObject, type JsonValue, type ValueTest } from '../../src/filters/index.js';
 import { compareValues } from '../../src/filters/values.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { parseQuery } from '../../src/filters/index.js';
 import type { Command } from '../../src/model/command.js';
 import { decodeEvents, type StoredEvent } from '../../src/model/event.js';

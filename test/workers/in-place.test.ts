@@ -1,5 +1,5 @@
 import { deepStrictEqual, equal } from 'node:assert/strict';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import t from 'tap';
 import type { Test } from 'tap';
 import type { Command } from '../../src/model/command.js';

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 import type { Test } from 'tap';
 import type { RecordQuery, RecordWrite, Scope, Store } from '../../../src/storage/port.js';
 import { diffMetadata } from '../../../src/model/diff.js';
