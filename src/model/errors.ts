@@ -67,6 +67,10 @@ export const ERRORS = {
     503,
     'Credential management, which issues tokens, is away or did not answer. Nothing was registered. Try again shortly.',
   ],
+  'auth-server-unavailable': [
+    503,
+    'The auth server is away or did not answer, so it is not known who asks or what they may do. Nothing was done. Try again shortly.',
+  ],
   stopping: [503, 'The service is stopping. Try again shortly.'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;
 

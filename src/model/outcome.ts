@@ -18,7 +18,13 @@ export interface Done {
  */
 export interface Retry {
   kind: 'retry';
-  code: 'overloaded' | 'storage-unavailable' | 'credentials-unavailable' | 'stopping' | 'internal';
+  code:
+    | 'overloaded'
+    | 'storage-unavailable'
+    | 'credentials-unavailable'
+    | 'auth-server-unavailable'
+    | 'stopping'
+    | 'internal';
   message: string;
 }
 

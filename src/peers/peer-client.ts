@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { Static, TSchema } from '@sinclair/typebox';
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import {
   BrokenCircuitError,
   circuitBreaker,
@@ -9,6 +9,7 @@ import {
   handleWhenResult,
 } from 'cockatiel';
 import type { Logger } from 'pino';
+import type { JsonValue } from '../model/json.js';
 import { createWire, type Exchanged, TOO_LARGE } from './exchange.js';
 import type { PeerMetrics, PeerOutcome } from './peer-metrics.js';
 import { createAnswerReader, excerptOf } from './read-answer.js';
@@ -31,6 +32,7 @@ export interface PeerDeps {
   random?: () => number;
 }
 
+const ANYTHING = Type.Unknown();
 const CIRCUIT: Record<BreakerState, CircuitState> = {
   [BreakerState.Closed]: 'closed',
   [BreakerState.HalfOpen]: 'half-open',
@@ -84,7 +86,7 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
     told = false;
     log.info(`${peer} answers again.`);
   });
-  metrics.watch(peer, () => ({ pending, circuit: CIRCUIT[breaker.state] }));
+  const unwatch = metrics.watch(peer, () => ({ pending, circuit: CIRCUIT[breaker.state] }));
 
   /** One request; what it came to is counted. */
   async function attempt<T extends TSchema>(
@@ -97,24 +99,25 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
     const timeoutMs = Math.min(limits.attemptMs, Math.ceil(deadlineMs - beganMs));
     // others went before it, as a circuit that is tried lets one through at a time
     if (timeoutMs <= 0) return unavailable('timeout', `not sent within ${limits.callMs} ms`, false);
-    const credentials = await credentialsOf(timeoutMs, signal);
+    const credentials = request.authorization ?? (await credentialsOf(timeoutMs, signal));
     if (typeof credentials !== 'string') return credentials;
     const headers: Record<string, string> = {
       accept: 'application/json',
       'x-correlation-id': headerText(request.correlationId),
     };
     if (credentials !== '') headers['authorization'] = credentials;
-    if (request.body !== undefined) headers['content-type'] = 'application/json';
+    const body = bodyOf(request);
+    if (body !== undefined) headers['content-type'] = body.type;
     const exchanged = await wire.exchange({
       method: request.method,
       path,
       headers,
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      ...(body === undefined ? {} : { body: body.text }),
       timeoutMs,
       signal,
     });
     metrics.seconds.observe({ peer }, (performance.now() - beganMs) / 1000);
-    const answer = read(exchanged, request.answer);
+    const answer = read(exchanged, request);
     if (answer.kind === 'ok' || answer.kind === 'refused') lastError = undefined;
     else if (outcomeOf(answer) !== 'cancelled') lastError = answer.message;
     return answer;
@@ -134,7 +137,10 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
     return unavailable('no-token', `no token to ask with: ${why}`, false);
   }
 
-  function read<T extends TSchema>(exchanged: Exchanged, schema: T): PeerAnswer<Static<T>> {
+  function read<T extends TSchema>(
+    exchanged: Exchanged,
+    { answer: schema, wantsRefusal }: PeerRequest<T>,
+  ): PeerAnswer<Static<T>> {
     if (exchanged.kind === 'failed') {
       const { cause, message, sent } = exchanged;
       return unavailable(cause, message, sent);
@@ -152,7 +158,12 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
     }
     const message = `${status} ${exchanged.body === TOO_LARGE ? tooLarge : excerptOf(exchanged.body)}`.trim();
     const busy = status === 429 || status === 408;
-    if (!busy && status < 500) return { kind: 'refused', status, message };
+    if (!busy && status < 500) {
+      const refused: PeerAnswer<Static<T>> = { kind: 'refused', status, message };
+      if (wantsRefusal !== true || exchanged.body === TOO_LARGE) return refused;
+      const said = readAnswer(ANYTHING, exchanged.body);
+      return said.ok ? { ...refused, json: said.value as JsonValue } : refused;
+    }
     // who names a time to come back has not begun
     const mayBeDone = retryAfterMs === undefined || (status !== 429 && status !== 503);
     const answer = unavailable(
@@ -228,6 +239,7 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
     }),
     async close() {
       closing.abort();
+      unwatch();
       await wire.close();
     },
   };
@@ -235,6 +247,14 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
 
 function unavailable(cause: UnavailableCause, message: string, mayBeDone: boolean): Unavailable {
   return { kind: 'unavailable', cause, message, mayBeDone };
+}
+
+function bodyOf({ body, form }: PeerRequest<TSchema>): { type: string; text: string } | undefined {
+  if (form !== undefined) {
+    const fields = new URLSearchParams(form.map(([name, value]): [string, string] => [name, value]));
+    return { type: 'application/x-www-form-urlencoded', text: fields.toString() };
+  }
+  return body === undefined ? undefined : { type: 'application/json', text: JSON.stringify(body) };
 }
 
 function outcomeOf(answer: PeerAnswer<unknown>): PeerOutcome {

@@ -8,8 +8,8 @@ export type PeerOutcome = Exclude<PeerAnswer<unknown>['kind'], 'unavailable'> | 
 export interface PeerMetrics {
   requests: Counter<'peer' | 'outcome'>;
   seconds: Histogram<'peer'>;
-  /** of a new client */
-  watch(peer: string, state: () => { pending: number; circuit: CircuitState }): void;
+  /** of a new client, until what is answered is called */
+  watch(peer: string, state: () => { pending: number; circuit: CircuitState }): () => void;
 }
 
 const CIRCUIT_STATES: readonly CircuitState[] = ['closed', 'half-open', 'open'];
@@ -23,6 +23,7 @@ export function createPeerMetrics(registry: Registry): PeerMetrics {
     labelNames: ['peer'],
     registers,
     collect() {
+      this.reset();
       for (const [peer, state] of watched) this.set({ peer }, state().pending);
     },
   });
@@ -32,6 +33,7 @@ export function createPeerMetrics(registry: Registry): PeerMetrics {
     labelNames: ['peer', 'state'],
     registers,
     collect() {
+      this.reset();
       for (const [peer, state] of watched) {
         const { circuit } = state();
         for (const each of CIRCUIT_STATES) this.set({ peer, state: each }, each === circuit ? 1 : 0);
@@ -39,7 +41,13 @@ export function createPeerMetrics(registry: Registry): PeerMetrics {
     },
   });
   return {
-    watch: (peer, state) => void watched.set(peer, state),
+    watch(peer, state) {
+      watched.set(peer, state);
+      return () => {
+        // another of the name may be there by now
+        if (watched.get(peer) === state) watched.delete(peer);
+      };
+    },
     requests: new Counter({
       name: 'epr_peer_requests_total',
       help: 'Requests to other services, each attempt counted, by what came of them: ok, refused (4xx, 3xx), malformed (an answer that is not what it must be), overloaded (408, 429), server-error, unreachable, timeout, broken, cancelled; and those that were not sent: circuit-open, too-many, no-token.',

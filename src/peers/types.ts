@@ -16,6 +16,10 @@ export interface PeerRequest<T extends TSchema> {
   path: readonly string[];
   query?: Readonly<Record<string, string>>;
   body?: JsonValue;
+  /** a form instead of a body: `application/x-www-form-urlencoded`; a name may be there many times */
+  form?: readonly (readonly [name: string, value: string])[];
+  /** the header's value, in the place of the client's own credentials */
+  authorization?: string;
   /**
    * What a 2xx answer holds. Members that it does not name are let through: peers grow. Made once, not for each call: its
    * check is compiled when it is first used.
@@ -24,6 +28,8 @@ export interface PeerRequest<T extends TSchema> {
   correlationId: string;
   /** doing it twice comes to the same, its answer included, as doing it once; by default all but POST */
   idempotent?: boolean;
+  /** what a refusal says in JSON is handed over, as `refused.json` */
+  wantsRefusal?: true;
   /** calls it off */
   signal?: AbortSignal;
 }
@@ -31,7 +37,7 @@ export interface PeerRequest<T extends TSchema> {
 export type PeerAnswer<T> =
   | { kind: 'ok'; status: number; value: T }
   /** The peer has decided: asking again would not help. */
-  | { kind: 'refused'; status: number; message: string }
+  | { kind: 'refused'; status: number; message: string; json?: JsonValue }
   /** It was done, but the answer can't be understood. */
   | { kind: 'malformed'; status: number; message: string }
   | Unavailable;

@@ -1,4 +1,6 @@
 import type { Refusal } from '../model/errors.js';
+import type { Retry } from '../model/outcome.js';
+import type { VerifiedToken } from './verified-token.js';
 
 /** Scopes that this service enforces (security.md). */
 export type Scope =
@@ -18,14 +20,18 @@ export type Scope =
 export interface Caller {
   /** only this tenant's data exists for the caller; absent: every tenant's (authentication is off) */
   tenant?: string;
+  /** what says so; absent: authentication is off */
+  token?: VerifiedToken;
 }
 
 /** The one decision point: who asks, and what they may do. */
 export interface Access {
   /** whether callers are asked who they are; off is said loudly at start and by /health */
   readonly authenticates: boolean;
-  /** Who a request is from, by its `Authorization` header. */
-  authenticate(authorization: string | undefined): Promise<Caller | Refusal>;
+  /** Who a request is from, by its `Authorization` header; at once where the token is known. Never rejects. */
+  authenticate(
+    authorization: string | undefined,
+  ): Caller | Refusal | Retry | Promise<Caller | Refusal | Retry>;
   /** For each resource (`endpoint-<id>`, `application-<name>`), whether the caller has the scope on it. */
   decide(caller: Caller, scope: Scope, resources: readonly string[]): Promise<boolean[]>;
 }

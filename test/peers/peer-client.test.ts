@@ -116,8 +116,11 @@ void t.test('refusals of the peer are final, and said', async (t) => {
   server.behave(answer(404, `<html>\n\r\u0007${'x'.repeat(5000)}`));
   const refused = await client.call(read);
   t.match(refused, { message: /^404 <html> x+\.\.\.$/ });
-  t.equal(server.asked.length, 7);
-  t.equal(await count('refused'), 7);
+  t.notOk('json' in (await client.call({ ...read, wantsRefusal: true })), 'it is no JSON');
+  server.behave(answer(400, { error: 'invalid_resource' }));
+  t.match(await client.call({ ...read, wantsRefusal: true }), { json: { error: 'invalid_resource' } });
+  t.equal(server.asked.length, 9);
+  t.equal(await count('refused'), 9);
 });
 
 void t.test('answers that are not what they must be', async (t) => {

@@ -21,7 +21,7 @@ const WITH_BODY: readonly ErrorCode[] = [
   'body-too-large',
   'unsupported-media-type',
 ];
-const PROTECTED: readonly ErrorCode[] = ['unauthenticated', 'forbidden'];
+const PROTECTED: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'auth-server-unavailable'];
 const WRITES: readonly ErrorCode[] = ['overloaded'];
 const STORED: readonly ErrorCode[] = ['storage-unavailable'];
 const CONDITIONAL: readonly ErrorCode[] = ['precondition-failed'];
