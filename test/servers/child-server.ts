@@ -5,12 +5,14 @@ import { once } from 'node:events';
 export interface ServerSpec {
   name: string;
   /** @param port the port to take; 0 at the first start: any free one */
-  command(port: number): { program: string; args: string[] };
+  command(port: number): { program: string; args: string[]; env?: Record<string, string> };
   /**
    * Resolves to the port once the server answers; undefined: not yet, ask again.
    * @param output all that the process has printed
    */
   findPort(output: string, pid: number): Promise<number | undefined>;
+  /** Default: 30 s. */
+  startLimitMs?: number;
 }
 
 /** A server process that ends with the test, whichever way the test ends. */
@@ -42,7 +44,7 @@ const OUTPUT_LIMIT = 64 * 1024;
 
 /**
  * Starts a server and waits until it answers.
- * @throws Error with what the server printed, when it ends or is not ready within 30 s
+ * @throws Error with what the server printed, when it ends or is not ready within `startLimitMs`
  */
 export async function startChildServer(spec: ServerSpec): Promise<ChildServer> {
   let running = launch(spec, 0);
@@ -79,8 +81,8 @@ export async function startChildServer(spec: ServerSpec): Promise<ChildServer> {
 }
 
 function launch(spec: ServerSpec, port: number): Running {
-  const { program, args } = spec.command(port);
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const { program, args, env } = spec.command(port);
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   let text = '';
   const collect = (data: Buffer): void => {
     text = (text + data.toString()).slice(-OUTPUT_LIMIT);
@@ -125,7 +127,7 @@ function watch(pid: number): () => void {
 }
 
 async function waitUntilReady(spec: ServerSpec, running: Running): Promise<number> {
-  const deadline = Date.now() + START_LIMIT_MS;
+  const deadline = Date.now() + (spec.startLimitMs ?? START_LIMIT_MS);
   const { child, ended } = running;
   while (
     child.exitCode === null &&

@@ -12,3 +12,10 @@ export { startMongo, type MongoServer, type MongoOptions } from './mongo.js';
 export { startFastavro, type Fastavro } from './fastavro.js';
 export { findSchemathesis, type Schemathesis } from './schemathesis.js';
 export { startTekton, type TektonServer } from './tekton.js';
+export {
+  startKeycloak,
+  type Keycloak,
+  type KeycloakRealm,
+  type KeycloakUser,
+  type PermissionOf,
+} from './keycloak.js';

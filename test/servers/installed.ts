@@ -3,6 +3,7 @@ import {
   accessSync,
   closeSync,
   constants,
+  existsSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -20,6 +21,7 @@ interface Manifest {
   mongo?: { java: string; classPath: string[]; mainClass: string; sourceHash: string };
   schemathesis?: PythonPackages;
   fastavro?: PythonPackages;
+  keycloak?: { java: string; home: string };
 }
 
 interface PythonPackages {
@@ -28,6 +30,7 @@ interface PythonPackages {
 }
 
 export type FetchedMongo = NonNullable<Manifest['mongo']>;
+export type FetchedKeycloak = NonNullable<Manifest['keycloak']>;
 
 /** The program of that name on the path; a script is passed over unless wanted, for its pid need not be the server's. */
 export function programOnPath(name: string, { scripts = false } = {}): string | undefined {
@@ -48,6 +51,12 @@ export function fetchedNats(): string | undefined {
 export function fetchedMongo(): FetchedMongo | undefined {
   const mongo = readManifest().mongo;
   return mongo !== undefined && mongo.sourceHash === hashSources() ? mongo : undefined;
+}
+
+/** The Keycloak that was fetched, when it is there. */
+export function fetchedKeycloak(): FetchedKeycloak | undefined {
+  const keycloak = readManifest().keycloak;
+  return keycloak !== undefined && existsSync(join(keycloak.home, 'lib')) ? keycloak : undefined;
 }
 
 /** Packages of Python that were fetched, when they are there. */
