@@ -148,6 +148,9 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
         managementPort: config.management.port,
         ...(config.server.publicUrl === undefined ? {} : { publicUrl: config.server.publicUrl }),
         pathPrefixes: config.server.pathPrefixes,
+        ...(config.server.maxConnections === undefined
+          ? {}
+          : { maxConnections: config.server.maxConnections }),
         limits: () => ({ bodyBytes: config.server.maxBodyBytes, ...config.limits }),
         version: ownVersion(),
         info: { instance: config.service.instanceName, replica: config.service.replicaId },

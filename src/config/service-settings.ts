@@ -72,6 +72,11 @@ export const serviceSettings: readonly Setting[] = [
     default: 8 * 1024 ** 2,
     doc: 'Larger request bodies are refused with 413 (streamed NDJSON has no such bound, see `limits.ndjson-line`). Each request in flight may hold as much memory.',
   }),
+  setting('server.max-connections', 'server.maxConnections', {
+    type: types.integer(16, 1_000_000, '50000'),
+    defaultText: 'the limit of open files (`ulimit -n`) less a fifth, at least 128',
+    doc: 'Connections to the REST port at a time, live streams included. One more is closed at once, so that slow or idle clients never take the files that the store and NATS need.',
+  }),
   setting('management.port', 'management.port', {
     type: types.port,
     default: 8081,

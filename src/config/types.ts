@@ -67,6 +67,8 @@ export interface Config {
     /** Each `''` or `/name`, no trailing slash. */
     readonly pathPrefixes: string[];
     readonly maxBodyBytes: number;
+    /** Absent: by the limit of open files. */
+    readonly maxConnections?: number;
   };
   readonly management: { readonly port: number; readonly host: string };
   readonly storage: {

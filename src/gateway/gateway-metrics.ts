@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { ConnectionLimit } from './wire/connection-limit.js';
 import type { Exchange } from './wire/exchange.js';
 
 /** What is counted of one route; made once for each. */
@@ -25,7 +26,17 @@ interface RouteTally {
 
 const BUCKETS_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
-export function createGatewayMetrics(registry: Registry, subscribers: () => number): GatewayMetrics {
+/** What is asked when the metrics are read. */
+export interface GatewayGauges {
+  /** readers of live events */
+  subscribers: () => number;
+  connections: () => ConnectionLimit;
+}
+
+export function createGatewayMetrics(
+  registry: Registry,
+  { subscribers, connections }: GatewayGauges,
+): GatewayMetrics {
   const registers = [registry];
   const tallies: RouteTally[] = [];
   let inFlight = 0;
@@ -95,6 +106,24 @@ export function createGatewayMetrics(registry: Registry, subscribers: () => numb
     registers,
     collect() {
       this.set(inFlight);
+    },
+  });
+  new Gauge({
+    name: 'epr_http_connections',
+    help: 'Connections to the REST port, WebSockets included.',
+    registers,
+    collect() {
+      this.set(connections().open);
+    },
+  });
+  let refused = 0;
+  new Counter({
+    name: 'epr_http_connections_refused_total',
+    help: 'Connections that were closed at once, as there were server.max-connections.',
+    registers,
+    collect() {
+      this.inc(connections().refused - refused);
+      refused = connections().refused;
     },
   });
   new Gauge({

@@ -12,6 +12,7 @@ import { type EventHub, createEventHub } from './streams/event-hub.js';
 import { socketBehavior } from './streams/web-socket-channel.js';
 import { createOpenStreams } from './streams/open-streams.js';
 import type { Gateway, GatewayDeps } from './types.js';
+import { limitConnections, mostConnections } from './wire/connection-limit.js';
 
 const EVENT_SUBSCRIBERS = 1000;
 const HEARTBEAT_MS = 15_000;
@@ -29,7 +30,10 @@ const LINGER_MS = 200;
  */
 export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const { options, log, register } = deps;
-  const metrics = createGatewayMetrics(deps.metrics, () => events.subscribers);
+  const metrics = createGatewayMetrics(deps.metrics, {
+    subscribers: () => events.subscribers,
+    connections: () => connections,
+  });
   const events: EventHub = createEventHub({
     live: register.live,
     maxSubscribers: options.eventSubscribers ?? EVENT_SUBSCRIBERS,
@@ -68,10 +72,15 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     pages,
   );
   let stopping = false;
-  const app = uWS
-    .App()
+  const app = uWS.App();
+  const connections = limitConnections(app, options.maxConnections ?? mostConnections(), log);
+  app
     .ws('/*', {
       ...socketBehavior,
+      close: (socket) => {
+        connections.socketEnded();
+        socket.getUserData().connection.closed();
+      },
       upgrade: (response, request, context) => dispatcher.handle(response, request, context),
     })
     .any('/*', (response, request) => dispatcher.handle(response, request));

@@ -39,6 +39,8 @@ export interface GatewayOptions {
   pathPrefixes: readonly string[];
   /** asked at each use, so that a change of configuration is seen without a restart */
   limits: () => GatewayLimits;
+  /** one more is closed at once. Default: what leaves the process enough files. */
+  maxConnections?: number;
   /** live event subscribers at a time; one more is 429. Default 1000: each may hold 1 MiB of unsent events. */
   eventSubscribers?: number;
   /** default 15 s: below the idle limits of common proxies, so that a quiet stream stays open */

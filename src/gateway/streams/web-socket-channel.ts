@@ -29,8 +29,8 @@ const MOST_MESSAGE_BYTES = 4096;
 /** The server pings before, and closes what does not answer: a half-open connection. */
 const IDLE_SECONDS = 60;
 
-/** How the server is to treat WebSockets, but for the upgrade itself. */
-export const socketBehavior: WebSocketBehavior<SocketData> = {
+/** How the server is to treat WebSockets, but for their beginning and their end. */
+export const socketBehavior: Omit<WebSocketBehavior<SocketData>, 'upgrade' | 'close'> = {
   maxPayloadLength: MOST_MESSAGE_BYTES,
   idleTimeout: IDLE_SECONDS,
   sendPingsAutomatically: true,
@@ -39,7 +39,6 @@ export const socketBehavior: WebSocketBehavior<SocketData> = {
   open: (socket) => socket.getUserData().connection.opened(socket),
   drain: (socket) => socket.getUserData().connection.drained(),
   message: (socket) => socket.getUserData().connection.received(),
-  close: (socket) => socket.getUserData().connection.closed(),
 };
 
 /** Events as messages of a WebSocket, one JSON object each. */
