@@ -56,6 +56,12 @@ interface Open {
   left: number;
 }
 
+/** Where a message is among those of its endpoint: by its time where that decides, then in the stream. */
+interface Place {
+  timestampMs: number;
+  sequence: number;
+}
+
 const BATCH = 512;
 const RETRY_FIRST_MS = 50;
 const RETRY_MOST_MS = 2_000;
@@ -67,9 +73,10 @@ const REMEMBERED = 100_000;
  * wait; what must be tried again is tried here, not given back. A message that the broker gives a second time (its
  * acknowledgement was lost, or we died, or it did) must not undo a later one: the last place in the stream that each endpoint was
  * given is remembered for the 100,000 latest, and what is older is `stale`; so is what is older than the endpoint's
- * present version by the times of both, which holds over a restart. With the metadata kept, what is older than the stored
- * time changes nothing either, given again or not. Replicas that share a consumer have no such
- * order between them.
+ * present version by the times of both, which holds over a restart. With the metadata kept, times decide, and the stream
+ * where they are equal: what is older than the stored time changes nothing, given again or not, and what another replica
+ * was given first, and did not do, is done, though later messages were. Replicas that share a consumer have no order of the
+ * stream between them.
  */
 export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): ConnectivityProcessor {
   const { submit, catalogue, metrics, log, keepsMetadata, maxCommands } = deps;
@@ -77,7 +84,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
   const openSequences = new Set<number>();
   /** by endpoint with a command under way: those that wait for it */
   const waiting = new Map<string, Task[]>();
-  const lastSequence = new LRUCache<string, number>({ max: REMEMBERED });
+  const newest = new LRUCache<string, Place>({ max: REMEMBERED });
   const timers = new Set<NodeJS.Timeout>();
   let ready: Task[] = [];
   let submitted = 0;
@@ -183,16 +190,21 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
   };
 
   const enqueue = (message: Open, event: ConnectivityEvent, endpoints: [string, string][]) => {
-    const sequence = message.incoming.sequence;
+    const { sequence } = message.incoming;
+    const place =
+      sequence === undefined ? undefined : { timestampMs: keepsMetadata ? event.timestamp : 0, sequence };
     for (const [endpointId, versionName] of endpoints) {
       const version = catalogue().version(versionName);
-      const stale = sequence !== undefined && (lastSequence.get(endpointId) ?? 0) > sequence;
+      const known = newest.get(endpointId);
+      const isOlder = place !== undefined && known !== undefined && isBefore(place, known);
+      // one that comes late, but for the first time, is for the register to judge
+      const stale = isOlder && place.sequence < known.sequence;
       if (stale || version === undefined) {
         metrics.endpoints.inc({ outcome: stale ? 'stale' : 'application-version-not-found' });
         message.left--;
         continue;
       }
-      if (sequence !== undefined) lastSequence.set(endpointId, sequence);
+      if (place !== undefined && !isOlder) newest.set(endpointId, place);
       const { correlationId, timestamp: timestampMs } = event;
       const head = { endpointId, version, correlationId, timestampMs };
       const connected = isConnected(message.incoming);
@@ -245,6 +257,12 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
       if (submitted > 0) await new Promise<void>((resolve) => (quiet = resolve));
     },
   };
+}
+
+function isBefore(one: Place, other: Place): boolean {
+  return one.timestampMs === other.timestampMs
+    ? one.sequence < other.sequence
+    : one.timestampMs < other.timestampMs;
 }
 
 function isConnected({ subject }: IncomingMessage): boolean {

@@ -9,9 +9,9 @@ export interface ApiRequest {
   body?: unknown;
 }
 
-/** REST of a service that goes away and comes back. */
+/** REST of registers that go away and come back: each request goes to the next of them. */
 export interface Api {
-  /** Once. `unreached`: nobody listened; `lost`: no whole answer came. */
+  /** Once, of the first that listens. `unreached`: nobody did; `lost`: no whole answer came. */
   once(request: ApiRequest): Promise<HttpAnswer | 'unreached' | 'lost'>;
   /** Until there is an answer that is none of 429, 500, 503; `again`: one before may have been carried out. */
   persistently(request: ApiRequest): Promise<HttpAnswer & { again: boolean }>;
@@ -21,16 +21,20 @@ export interface Api {
 const AGAIN_MS = 50;
 const TRY_LATER = new Set([429, 500, 503]);
 
-export function createApi(url: string): Api {
-  const client = createHttpClient(new URL(url), undefined);
+export function createApi(urls: readonly string[]): Api {
+  const clients = urls.map((url) => createHttpClient(new URL(url), undefined));
+  let turn = 0;
 
-  const once: Api['once'] = async ({ method, path, type = 'application/json', body }) => {
+  const ask = async (
+    client: (typeof clients)[number],
+    { method, path, type = 'application/json', body }: ApiRequest,
+  ) => {
     try {
       return await client.request({
         method,
         path: `/api/v1${path}`,
         // no time limit: an answer that does not come is one of a process that was killed, which breaks the connection;
-        // so what is lost was carried out by then, or never will be
+        // what is lost was carried out by then, or is on its way to the database, which refuses it after a later one
         ...(body === undefined ? {} : { headers: { 'content-type': type }, body: JSON.stringify(body) }),
       });
     } catch (error) {
@@ -38,9 +42,18 @@ export function createApi(url: string): Api {
     }
   };
 
+  const once: Api['once'] = async (request) => {
+    const first = turn++;
+    for (let i = 0; i < clients.length; i++) {
+      const answer = await ask(clients[(first + i) % clients.length]!, request);
+      if (answer !== 'unreached') return answer;
+    }
+    return 'unreached';
+  };
+
   return {
     once,
-    close: () => client.close(),
+    close: () => clients.forEach((client) => client.close()),
     async persistently(request) {
       for (let again = false; ;) {
         const answer = await once(request);

@@ -6,9 +6,10 @@ import { type KeptMessage, readEvents } from '../end-to-end/support/event-stream
 import { documentOf, readFlips } from '../end-to-end/support/flips.js';
 import { findGaps, isOfEndpoint } from '../end-to-end/support/order.js';
 import type { Rest, StoredEndpoint } from '../end-to-end/support/rest.js';
+import { connectivityFaults, eventFaults, storeFaults } from './check-chains.js';
 import { type MadeFilter, savedFilterOf } from './filter-changes.js';
-import { type Chain, faultsOfChain, type Kind, lastAcknowledged, type Ledger } from './ledger.js';
-import type { Versions } from './connected-writer.js';
+import type { Kind, Ledger } from './ledger.js';
+import type { Versions } from './connectivity-writer.js';
 
 /** What was found at the end of a run. */
 export interface Verdict {
@@ -27,7 +28,8 @@ export interface Verdict {
 }
 
 export interface Evidence {
-  rest: Rest;
+  /** of each register */
+  rests: readonly Rest[];
   connection: NatsConnection;
   ledger: Ledger;
   filters: readonly MadeFilter[];
@@ -37,14 +39,14 @@ export interface Evidence {
 
 /** Compares what was acknowledged, what is stored and what was published. All is quiet. */
 export async function judge({
-  rest,
+  rests,
   connection,
   ledger,
   filters,
   versions,
   deadStream,
 }: Evidence): Promise<Verdict> {
-  const records = await rest.endpoints();
+  const records = await rests[0]!.endpoints();
   const messages = await readEvents(connection);
   const published = readFlips(messages);
   const { history, faults } = historyFromEvents(messages);
@@ -58,6 +60,10 @@ export async function judge({
       faults: eventFaults(ledger, history, versions),
     },
     {
+      says: 'an endpoint is connected or not as the event of its time says',
+      faults: connectivityFaults(ledger, history, records),
+    },
+    {
       says: 'first appearances of revisions are in order, without gaps',
       faults: findGaps(messages, lastRevisions(history)),
     },
@@ -69,22 +75,25 @@ export async function judge({
     },
     { says: 'no event was given up', faults: dead === 0 ? [] : [`${dead} dead letters`] },
   ];
-  const stored = new Map((await rest.filters()).map((filter) => [filter.id, filter]));
   const documents = new Map(
     [...records].map(([id, { appVersion, metadata }]) => [id, documentOf(id, appVersion.name, metadata)]),
   );
   const endpointIds = [...history.endpointIds()];
-  let flips = 0;
-  for (const made of filters) {
-    if (made.isDeleted === stored.has(made.filter.id))
-      claims.push({
-        says: `${made.filter.name} is ${made.isDeleted ? 'deleted' : 'there'}`,
-        faults: ['it is not'],
-      });
-    const saved = savedFilterOf(made, stored, history);
-    claims.push(...(await claimsOfFilter(saved, { rest, documents, history, published })));
-    for (const endpointId of endpointIds) flips += published.of(made.filter.id, endpointId).length;
+  for (const rest of rests) {
+    const stored = new Map((await rest.filters()).map((filter) => [filter.id, filter]));
+    for (const made of filters) {
+      if (made.isDeleted === stored.has(made.filter.id))
+        claims.push({
+          says: `${made.filter.name} is ${made.isDeleted ? 'deleted' : 'there'}`,
+          faults: ['it is not'],
+        });
+      const saved = savedFilterOf(made, stored, history);
+      claims.push(...(await claimsOfFilter(saved, { rest, documents, history, published })));
+    }
   }
+  let flips = 0;
+  for (const { filter } of filters)
+    for (const endpointId of endpointIds) flips += published.of(filter.id, endpointId).length;
   return {
     claims,
     acknowledged: ledger.counts('acknowledged'),
@@ -101,64 +110,6 @@ export async function judge({
 
 function idOf({ source, revision, kind, filterId }: KeptMessage): string {
   return `${source}.${revision}.${kind}.${filterId ?? ''}`;
-}
-
-/** Of endpoints that are there: the number that a record has now. */
-function storeFaults(
-  { chains }: Ledger,
-  records: ReadonlyMap<string, StoredEndpoint>,
-  versions: Versions,
-): string[] {
-  const faults: string[] = [];
-  for (const chain of chains) {
-    const record = records.get(chain.endpointId);
-    if (record === undefined || isOfVisits(chain)) continue;
-    const found = numberOf(chain, record.metadata, record.appVersion.name, versions) ?? 0;
-    const last = lastAcknowledged(chain);
-    const result = chain.results[found - 1];
-    const isLost = found < last && !(chain.endpointId.startsWith('v') && found === 0);
-    if (isLost || result === 'refused' || (found > 0 && result === undefined))
-      faults.push(
-        `${chain.endpointId}.${chain.key} (${chain.kind}): ${last} was acknowledged, ${found} is stored`,
-      );
-  }
-  return faults;
-}
-
-function eventFaults({ chains }: Ledger, history: ToldHistory, versions: Versions): string[] {
-  return chains.flatMap((chain) => faultsOfChain(chain, valuesOf(chain, history, versions)));
-}
-
-/** The numbers that a chain had, one after the other. */
-function valuesOf(chain: Chain, history: ToldHistory, versions: Versions): number[] {
-  const values: number[] = [];
-  let before: number | undefined;
-  let left = 0;
-  for (const { metadata, version, document } of history.states(chain.endpointId)) {
-    if (chain.kind === 'unregister') {
-      if (document === undefined) values.push(++left);
-      continue;
-    }
-    const value = numberOf(chain, metadata, version, versions);
-    if (value !== undefined && value !== before) values.push(value);
-    before = value ?? before;
-  }
-  return values;
-}
-
-function numberOf(
-  { key, kind }: Chain,
-  metadata: StoredEndpoint['metadata'],
-  version: string,
-  versions: Versions,
-): number | undefined {
-  if (kind !== 'connected') return metadata[key] as number | undefined;
-  const number = Number(/\d+$/.exec(version)?.[0]);
-  return version === versions.nameOf(number) && number > 0 ? number : undefined;
-}
-
-function isOfVisits({ kind }: Chain): boolean {
-  return kind === 'register' || kind === 'unregister';
 }
 
 function lastRevisions(history: ToldHistory): Map<string, number> {

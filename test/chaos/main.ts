@@ -8,11 +8,12 @@ import { type ChaosPlan, runChaos } from './run.js';
 
 const USAGE = `npm run chaos -- [options]
 Writers over REST, NATS requests and JetStream, filters that come, change and go, and SIGKILL and pauses for the
-service, the broker and the database, at random. Then what was acknowledged, what is stored and what was published are
+registers, the broker and the database, at random. Then what was acknowledged, what is stored and what was published are
 compared; what does not agree is printed, and ends it with 1.
   --kills N         SIGKILLs in all (100); pauses come on top
   --seed S          the same choices again, though not the same instants (a random one)
   --keeper K        embedded or mongodb (embedded)
+  --registers N     1 to 5 processes of the register on one storage (1); more than one with MongoDB only
   --keep-folder     keeps logs, ledger and data of a run that found nothing, too`;
 
 const tell = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -30,12 +31,13 @@ function readOptions(args: string[]): Options | undefined {
       kills: text,
       seed: text,
       keeper: text,
+      registers: text,
       'keep-folder': { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
   if (values.help === true) return undefined;
-  const whole = (name: 'kills' | 'seed', otherwise: number): number => {
+  const whole = (name: 'kills' | 'seed' | 'registers', otherwise: number): number => {
     const value = values[name] === undefined ? otherwise : Number(values[name]);
     if (Number.isInteger(value) && value >= 0 && value <= 1e9) return value;
     throw new Error(`--${name} is a whole number from 0 to a milliard, not "${values[name]}"`);
@@ -44,12 +46,18 @@ function readOptions(args: string[]): Options | undefined {
   if (keeper !== 'embedded' && keeper !== 'mongodb')
     throw new Error(`--keeper is embedded or mongodb, not "${keeper}"`);
   const kills = whole('kills', 100);
+  const registers = whole('registers', 1);
+  if (registers < 1 || registers > (keeper === 'mongodb' ? 5 : 1))
+    throw new Error('--registers is 1, or up to 5 with --keeper mongodb: the embedded store has one process');
   return {
     keepFolder: values['keep-folder'] === true,
     plan: {
       seed: whole('seed', Math.floor(Math.random() * 1e6)),
       keeper,
       kills,
+      registers,
+      // most pauses are longer
+      leaseMs: 3000,
       calmMs: 2500,
       awayMs: 1500,
       pauseMs: 7000,
@@ -80,7 +88,8 @@ async function main({ plan, keepFolder }: Options): Promise<void> {
     appendFileSync(join(folder, 'faults.log'), `${line}\n`);
     tell(line);
   };
-  const said = (output: string): void => appendFileSync(join(folder, 'service.log'), output);
+  const said = (output: string, register: number): void =>
+    appendFileSync(join(folder, `register-${register}.log`), output);
   let failed = true;
   try {
     const outcome = await runChaos(t as unknown as Test, plan, { tell: progress, said });

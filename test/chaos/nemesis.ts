@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '../filters/fuzz/random.js';
 
-export type TargetName = 'service' | 'broker' | 'database';
-
 /** A process that gets killed and paused. */
 export interface Target {
-  name: TargetName;
+  name: string;
+  /** it is killed while it starts, too */
+  diesInStart: boolean;
   pid(): number;
   /** SIGKILL, and wait for the end */
   kill(): Promise<void>;
@@ -27,8 +27,8 @@ export interface NemesisPlan {
 export interface Nemesis {
   /** Resolves when all kills are done and every process runs. */
   run(plan: NemesisPlan): Promise<void>;
-  kills(): ReadonlyMap<TargetName, number>;
-  pauses(): ReadonlyMap<TargetName, number>;
+  kills(): ReadonlyMap<string, number>;
+  pauses(): ReadonlyMap<string, number>;
 }
 
 const LEAST_CALM_MS = 100;
@@ -47,11 +47,11 @@ export interface NemesisDeps {
 }
 
 /**
- * One fault after the other: a process is killed, or paused, or two at once; the service sometimes while it starts.
+ * One fault after the other: a process is killed, or paused, or two at once; a register sometimes while it starts.
  */
 export function createNemesis({ targets, random, acknowledged, tell }: NemesisDeps): Nemesis {
-  const kills = new Map<TargetName, number>();
-  const pauses = new Map<TargetName, number>();
+  const kills = new Map<string, number>();
+  const pauses = new Map<string, number>();
   let left = 0;
 
   async function kill(target: Target): Promise<void> {
@@ -64,7 +64,7 @@ export function createNemesis({ targets, random, acknowledged, tell }: NemesisDe
   async function killAndStart(target: Target, { awayMs }: NemesisPlan): Promise<void> {
     await kill(target);
     await sleep(random.below(awayMs));
-    if (target.name === 'service' && left > 0 && random.chance(20)) {
+    if (target.diesInStart && left > 0 && random.chance(20)) {
       const starting = target.restart().catch(() => undefined);
       await sleep(random.below(1500));
       await kill(target);

@@ -9,6 +9,8 @@ export function randomQuery(random: Random, keys: readonly string[]): JsonObject
       [3, () => keyIs(random.pick(keys), { $mod: [2 + random.below(6), random.below(2)] })],
       [2, () => keyIs(`temp_${random.pick(keys)}`, { $gte: random.below(40) })],
       [2, () => keyIs('temp', { $lt: random.below(40) })],
+      [1, () => keyIs('connected', random.chance(50))],
+      [1, () => keyIs('connectivity_ts', { $mod: [10, 2 * random.below(5)] })],
       [1, () => ({ application_version: { $regex: `${random.below(10)}$` } })],
       [1, () => ({ endpoint_id: { $regex: `${random.below(10)}$` } })],
       [1, () => ({ $nor: [keyIs(random.pick(keys), { $mod: [5, random.below(5)] })] })],

@@ -11,7 +11,7 @@ export function reportOf(plan: ChaosPlan, outcome: ChaosOutcome): string[] {
     (counts.get(kind) ?? 0).toLocaleString('en-US');
   const failed = outcome.claims.filter(({ faults }) => faults.length > 0);
   return [
-    `seed ${plan.seed}, ${plan.keeper} keeper, ${outcome.seconds} s`,
+    `seed ${plan.seed}, ${plan.keeper} keeper, registers: ${plan.registers}, ${outcome.seconds} s`,
     `SIGKILL: ${countsOf(outcome.kills)}; paused: ${countsOf(outcome.pauses)}`,
     'writes (acknowledged / not known / refused):',
     ...kinds.map(

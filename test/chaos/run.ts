@@ -1,24 +1,27 @@
 import { connect } from 'nats';
 import type { Test } from 'tap';
 import { createRest } from '../end-to-end/support/rest.js';
-import { startService } from '../end-to-end/support/service.js';
 import { randomOf } from '../filters/fuzz/random.js';
 import { createClient } from '../messaging/served-support.js';
 import { startMongo, startNats } from '../servers/index.js';
 import { createApi } from './api.js';
 import { type Verdict, judge } from './judge.js';
 import { createFilterChanges } from './filter-changes.js';
-import { runLane, type Step } from './lanes.js';
+import { runLane } from './lanes.js';
 import { createLedger } from './ledger.js';
-import { type ConnectedWriter, createConnectedWriter, makeConnectedStream } from './connected-writer.js';
-import { batchUpdateStep, keyUpdateStep } from './nats-writers.js';
-import { createNemesis, type NemesisPlan, type Target, type TargetName } from './nemesis.js';
-import { patchStep, putStep, visitorStep } from './rest-writers.js';
+import { makeConnectivityStream } from './connectivity-writer.js';
+import { createNemesis, type NemesisPlan, type Target } from './nemesis.js';
 import { untilQuiet } from './quiet.js';
+import { startRegisters, targetsOf } from './registers.js';
+import { createWriters } from './writers.js';
 
 export interface ChaosPlan extends NemesisPlan {
   seed: number;
   keeper: 'embedded' | 'mongodb';
+  /** processes of the register; more than one only with MongoDB */
+  registers: number;
+  /** how long a register may go without being renewed */
+  leaseMs: number;
   endpoints: number;
   filters: number;
   /** longest pause between two writes of a lane, and between two changes of filters */
@@ -28,20 +31,19 @@ export interface ChaosPlan extends NemesisPlan {
 
 export interface ChaosOutcome extends Verdict {
   seconds: number;
-  kills: ReadonlyMap<TargetName, number>;
-  pauses: ReadonlyMap<TargetName, number>;
+  kills: ReadonlyMap<string, number>;
+  pauses: ReadonlyMap<string, number>;
 }
 
 /** What a run tells while it goes on. */
 export interface ChaosListener {
   tell(text: string): void;
-  /** what the service has said, before it is killed and at the end */
-  said(output: string): void;
+  /** what a register has said, before it is killed and at the end */
+  said(output: string, register: number): void;
 }
 
 const VERSIONS = 1000;
 const VERSION = { nameOf: (number: number) => `weather-c${number}`, most: VERSIONS };
-const LANES_OF_EACH = 2;
 const REQUEST_TIMEOUT_MS = 2000;
 
 /**
@@ -57,11 +59,6 @@ export async function runChaos(
   const broker = await startNats(t, { jetstream: true, flushed: true });
   const database = plan.keeper === 'mongodb' ? await startMongo(t, { persistent: true }) : undefined;
   if (broker === undefined || (plan.keeper === 'mongodb' && database === undefined)) return undefined;
-  const service = await startService(t, {
-    natsUrl: broker.url,
-    config: CONFIG,
-    ...(database === undefined ? {} : { storageUrl: database.url }),
-  });
   const connection = await connect({
     servers: broker.url,
     maxReconnectAttempts: -1,
@@ -70,16 +67,24 @@ export async function runChaos(
   });
   t.teardown(() => connection.close());
   const manager = await connection.jetstreamManager();
-  await makeConnectedStream(manager);
+  // before a register makes a consumer of its own
+  await makeConnectivityStream(manager);
   await manager.streams.add({ name: DEAD_STREAM, subjects: ['kaa.v1.dead-letter.epr.>'] });
+  const services = await startRegisters(t, {
+    count: plan.registers,
+    natsUrl: broker.url,
+    storageUrl: database?.url,
+    config: CONFIG,
+    leaseMs: plan.leaseMs,
+  });
 
-  const { url } = service.rest;
-  const api = createApi(url);
+  const urls = services.map(({ rest }) => rest.url);
+  const api = createApi(urls);
   t.teardown(() => api.close());
   const random = (salt: number) => randomOf(plan.seed * 100 + salt);
   const ids = Array.from({ length: plan.endpoints }, (_, i) => `e${i}`);
   const visitors = Array.from({ length: Math.ceil(plan.endpoints / 4) }, (_, i) => `v${i}`);
-  await service.rest.registerFleet(
+  await services[0]!.rest.registerFleet(
     ids.map((endpointId, i) => ({
       endpointId,
       appVersion: { name: VERSION.nameOf(0) },
@@ -88,33 +93,18 @@ export async function runChaos(
   );
 
   const ledger = createLedger();
-  const client = createClient(connection, REQUEST_TIMEOUT_MS);
-  const steps: Step[] = [];
-  const connected: ConnectedWriter[] = [];
-  for (let lane = 0; lane < LANES_OF_EACH; lane++) {
-    const chains = (kind: Parameters<typeof ledger.chain>[0], key: string, of = ids) =>
-      of.map((endpointId) => ledger.chain(kind, endpointId, `${key}${lane}`));
-    // endpoints of their own: a version is written by one
-    const own = (_: string, i: number) => i % LANES_OF_EACH === lane;
-    const versions = ids.filter(own).map((endpointId) => ledger.chain('connected', endpointId, 'version'));
-    const salt = lane * 10;
-    const writer = createConnectedWriter({
-      jetstream: connection.jetstream(),
-      manager,
-      chains: versions,
-      versions: VERSION,
-      random: random(salt + 4),
-    });
-    connected.push(writer);
-    steps.push(
-      putStep(api, chains('PUT', 'put'), random(salt)),
-      patchStep(api, chains('PATCH', 'patch'), random(salt + 1)),
-      keyUpdateStep(client, chains('key update', 'nats'), random(salt + 2)),
-      batchUpdateStep(client, chains('batch update', 'batch'), random(salt + 3)),
-      writer.step,
-      visitorStep(api, ledger, visitors.filter(own), VERSION.nameOf(0), random(salt + 5)),
-    );
-  }
+  const { steps, connectivity } = createWriters({
+    ledger,
+    api,
+    client: createClient(connection, REQUEST_TIMEOUT_MS),
+    jetstream: connection.jetstream(),
+    manager,
+    ids,
+    visitors,
+    versions: VERSION,
+    requestsMayComeLate: services.length > 1,
+    random,
+  });
   const filters = createFilterChanges({
     api,
     random: random(90),
@@ -126,20 +116,19 @@ export async function runChaos(
   });
 
   const targets: Target[] = [
+    ...targetsOf(services, (output, register) => listener.said(output, register)),
     {
-      name: 'service',
-      pid: () => service.pid(),
-      restart: () => service.restart(),
-      kill: () => {
-        listener.said(service.output());
-        return service.kill();
-      },
+      name: 'broker',
+      diesInStart: false,
+      pid: () => broker.pid,
+      kill: () => broker.kill(),
+      restart: () => broker.restart(),
     },
-    { name: 'broker', pid: () => broker.pid, kill: () => broker.kill(), restart: () => broker.restart() },
   ];
   if (database !== undefined)
     targets.push({
       name: 'database',
+      diesInStart: false,
       pid: () => database.pid,
       kill: () => database.kill(),
       restart: () => database.restart(),
@@ -164,14 +153,14 @@ export async function runChaos(
   stop.abort();
   await work;
   listener.tell('no more faults and writes');
-  await untilQuiet(service, connected);
+  await untilQuiet(services, connectivity);
   listener.tell('all is consumed and published');
-  listener.said(service.output());
+  services.forEach((service, i) => listener.said(service.output(), i + 1));
 
-  const rest = createRest(url);
-  t.teardown(() => rest.close());
+  const rests = urls.map((url) => createRest(url));
+  t.teardown(() => rests.forEach((rest) => rest.close()));
   const verdict = await judge({
-    rest,
+    rests,
     connection,
     ledger,
     filters: filters.made,

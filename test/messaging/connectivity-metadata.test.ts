@@ -1,3 +1,4 @@
+import { AckPolicy } from 'nats';
 import t, { type Test } from 'tap';
 import { metadataOf } from '../../src/model/record.js';
 import { type Running } from '../register/support.js';
@@ -106,6 +107,39 @@ void t.test('all given again, as for the first time: nothing changes', async (t)
   t.same(await metadata(running, 'a'), after(false, 2));
   t.same(await metadata(running, 'b'), after(true, 3));
   t.equal(await versionOf(running, 'b'), 'app-v2');
+});
+
+void t.test('one that another replica was given, and died with: times decide, not the stream', async (t) => {
+  const world = await begin(t);
+  if (world === undefined) return;
+  const { nats, connection, connects, disconnects } = world;
+  const { manager, settled } = await makeStream(connection);
+  await manager.consumers.add('KPC', {
+    durable_name: 'epr-connectivity',
+    filter_subject: 'kaa.v1.events.kpc.endpoint.connectivity.*',
+    ack_policy: AckPolicy.Explicit,
+  });
+  connects({ a: 'app-v2', b: 'app-v2' }, 5);
+  const other = await connection.jetstream().consumers.get('KPC', 'epr-connectivity');
+  const held = (await other.next())!;
+
+  const running = await startRegister(t, ['a', 'b'], startedMs);
+  const messaging = await startMessaging(t, nats.url, createMemoryOutbox(), ON, submitTo(running));
+  disconnects({ a: 'app-v1' }, 4);
+  disconnects({ b: 'app-v1' }, 5);
+  await connection.flush();
+  await until(
+    async () => (await messaging.count('epr_connectivity_messages_total', { result: 'done' })) === 2,
+  );
+  t.same(await metadata(running, 'a'), after(false, 4));
+  held.nak();
+  await until(
+    async () => (await messaging.count('epr_connectivity_messages_total', { result: 'done' })) === 3,
+  );
+  await until(settled);
+  t.same(await metadata(running, 'a'), after(true, 5), 'what came later in the stream is older');
+  t.equal(await versionOf(running, 'a'), 'app-v2');
+  t.same(await metadata(running, 'b'), after(false, 5), 'of one time the later in the stream counts');
 });
 
 void t.test('turned on and off over restarts: the consumer stays, and asks for what is wanted', async (t) => {
