@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
 import type { Broadcast } from './broadcasts.js';
 import { flushed, type NatsLink } from './connection.js';
+import type { SparingLog } from './sparing-log.js';
 
 export interface BroadcastListener {
   start(): void;
@@ -15,6 +16,7 @@ export interface BroadcastListenerDeps {
   link: NatsLink;
   broadcasts: readonly Broadcast[];
   log: Logger;
+  sparing: SparingLog;
   registry: Registry;
 }
 
@@ -23,7 +25,7 @@ export interface BroadcastListenerDeps {
  * there was no connection. Each new connection therefore counts as a miss, once the server has its subscriptions.
  */
 export function createBroadcastListener(deps: BroadcastListenerDeps): BroadcastListener {
-  const { link, broadcasts, log } = deps;
+  const { link, broadcasts, log, sparing } = deps;
   const messages = new Counter({
     name: 'epr_broadcasts_total',
     help: 'Messages to all replicas, by protocol (scmp: configuration, tle: tenants) and what was done: taken, expired, undecodable.',
@@ -40,7 +42,8 @@ export function createBroadcastListener(deps: BroadcastListenerDeps): BroadcastL
       messages.inc({ protocol, result: broadcast.take(data) });
     } catch (error) {
       messages.inc({ protocol, result: 'undecodable' });
-      log.warn(
+      sparing.tell(
+        `undecodable ${subject}`,
         { subject, error: (error as Error).message, bytes: data.length },
         'A message does not decode; nothing is done for it.',
       );

@@ -1,6 +1,6 @@
 import type { NatsConnection, Subscription } from 'nats';
 import type { Logger } from 'pino';
-import { type StreamConfig, streamsOver } from './jetstream-api.js';
+import { type StreamFound, streamsOver } from './jetstream-api.js';
 import { covers } from './subjects.js';
 
 /** Knows which of our subjects a JetStream stream captures, and so acknowledges. */
@@ -20,10 +20,10 @@ export interface CapturesDeps {
   subjects: readonly string[];
   /** Patterns that count as captured whatever is found: without an acknowledgement, what is published there is not certain. */
   required: readonly string[];
-  /** Done before each look; false: not possible now. Then nothing is known. */
+  /** Done before each look; false: not possible now. Then nothing is known of what is required. */
   prepare: (connection: NatsConnection) => Promise<boolean>;
   /** told of the streams over the first subject */
-  found: (streams: readonly StreamConfig[]) => void;
+  found: (streams: readonly StreamFound[]) => void;
   log: Logger;
 }
 
@@ -38,6 +38,8 @@ const CACHE_LIMIT = 20_000;
  */
 export function createCaptures({ subjects, required, prepare, found, log }: CapturesDeps): Captures {
   let patterns: string[] | undefined;
+  let prepared = false;
+  let logged: string | undefined;
   let known = new Map<string, boolean>();
   let advisories: Subscription | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -68,19 +70,21 @@ export function createCaptures({ subjects, required, prepare, found, log }: Capt
     asked.asking = true;
     asked.askAgain = false;
     const isPrepared = await prepare(asked.connection);
-    const captured = isPrepared ? await askAll(asked.connection) : undefined;
+    const captured = await askAll(asked.connection);
     asked.asking = false;
     if (era !== asked) return;
-    if (!isPrepared) patterns = undefined;
+    prepared = isPrepared;
     if (captured !== undefined) {
-      if (patterns?.join(' ') !== captured.join(' ')) {
-        known = new Map();
-        log.info({ captured }, 'Looked up which subjects of events a stream captures.');
-      }
+      const text = captured.join(' ');
+      if (patterns?.join(' ') !== text) known = new Map();
       patterns = captured;
+      if (isPrepared && text !== logged) {
+        logged = text;
+        log.info({ captured }, 'Looked up which subjects of ours a stream captures.');
+      }
       asked.changed();
     }
-    askIn(asked.askAgain ? DOUBT_MS : captured === undefined ? RETRY_MS : LOOK_AGAIN_MS);
+    askIn(asked.askAgain ? DOUBT_MS : captured === undefined || !isPrepared ? RETRY_MS : LOOK_AGAIN_MS);
   };
 
   /** The captured patterns, sorted; undefined when JetStream could not say now. */
@@ -108,6 +112,7 @@ export function createCaptures({ subjects, required, prepare, found, log }: Capt
   return {
     covers(subject) {
       if (patterns === undefined) return undefined;
+      if (!prepared && required.some((pattern) => covers(pattern, subject))) return undefined;
       let covered = known.get(subject);
       if (covered === undefined) {
         covered = patterns.some((pattern) => covers(pattern, subject));
@@ -122,6 +127,7 @@ export function createCaptures({ subjects, required, prepare, found, log }: Capt
     follow(connection, changed) {
       era = { connection, changed, asking: false, askAgain: false };
       patterns = undefined;
+      prepared = false;
       advisories?.unsubscribe();
       advisories = connection.subscribe('$JS.EVENT.ADVISORY.STREAM.*.>', {
         // an error means that we may not listen: the timer does then

@@ -1,16 +1,19 @@
 import {
   type ConsumerMessages,
   type JsMsg,
+  type Msg,
   type NatsConnection,
   type Subscription,
-  headers as createHeaders,
   nanos,
 } from 'nats';
 import type { Logger } from 'pino';
-import { type NatsLink, flushed, pause } from './connection.js';
+import { type NatsLink, pause } from './connection.js';
 import type { ConnectivityProcessor, IncomingMessage } from './connectivity-processor.js';
+import type { Bury } from './dead-letters.js';
 import { askJetStream, type StreamFound, streamsOver } from './jetstream-api.js';
 import type { ConnectivityLimits } from './options.js';
+import { createPlainQueue } from './plain-queue.js';
+import type { SparingLog } from './sparing-log.js';
 
 export interface ConnectivityConsumer {
   start(): void;
@@ -22,13 +25,14 @@ export interface ConnectivityConsumer {
 export interface ConnectivityConsumerDeps {
   link: NatsLink;
   log: Logger;
+  sparing: SparingLog;
   processor: ConnectivityProcessor;
   /** also the queue group and the head of the consumer's name */
   instance: string;
   /** `all`: that endpoints are gone, too */
   subjects: { connected: string; all: string };
   consumesAll: boolean;
-  deadLetters: string;
+  bury: Bury;
   limits: ConnectivityLimits;
 }
 
@@ -37,10 +41,9 @@ interface ConsumerFound {
 }
 
 const LOOK_AGAIN_SOON_MS = 1_000;
-const BACK_PRESSURE_MS = 20;
-/** Of the headers of a dead letter: characters of the reason, and bytes of all but that and the subject. */
-const LONGEST_REASON = 500;
-const OTHER_HEADER_BYTES = 128;
+/** Without a stream, that wait beside what is worked on: times as many messages, and bytes. */
+const PLAIN_SHARE = 4;
+const PLAIN_BYTES = 64 * 1024 * 1024;
 
 /**
  * Brings connectivity messages to the processor: from the stream that captures their subject, by the durable pull consumer
@@ -48,7 +51,7 @@ const OTHER_HEADER_BYTES = 128;
  * connection and when the consumer or its stream goes. A new consumer begins with the oldest message that the stream has.
  */
 export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): ConnectivityConsumer {
-  const { link, log, processor, instance, subjects, consumesAll, deadLetters, limits } = deps;
+  const { link, log, sparing, processor, instance, subjects, consumesAll, bury, limits } = deps;
   const subject = consumesAll ? subjects.all : subjects.connected;
   const durable = `${instance}-connectivity`;
   let stopping = new AbortController();
@@ -61,23 +64,6 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     if (text === status) return;
     status = text;
     log[level]({ subject }, `Connected events: ${text}.`);
-  };
-
-  const bury = async (
-    connection: NatsConnection,
-    { subject: from, data }: { subject: string; data: Uint8Array },
-    error: string,
-  ) => {
-    const headers = createHeaders();
-    const reason = error.replace(/[^\x20-\x7e]/g, '?').slice(0, LONGEST_REASON);
-    const most =
-      (connection.info?.max_payload ?? Infinity) - from.length - LONGEST_REASON - OTHER_HEADER_BYTES;
-    const fits = data.length <= most;
-    headers.set('Original-Subject', from);
-    headers.set('Error', fits ? reason : `${reason} (its ${data.length} bytes do not fit beside headers)`);
-    // with its bytes it would be refused, come again and again, and be in the way of others
-    connection.publish(deadLetters, fits ? data : new Uint8Array(), { headers });
-    await flushed(link, connection);
   };
 
   /** Looks for the stream, consumes, and looks again when that ends, as long as this connection is up. */
@@ -166,7 +152,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
         idle_heartbeat: 5_000,
         // it ends when the consumer or the stream is gone, and all is looked up again
         abort_on_missing_resource: true,
-        callback: (message) => processor.take(fromStream(connection, message, lastSequence)),
+        callback: (message) => processor.take(fromStream(message, lastSequence)),
       });
       if (signal.aborted) messages.stop();
       signal.addEventListener('abort', end);
@@ -181,36 +167,73 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
     }
   };
 
-  const fromStream = (connection: NatsConnection, message: JsMsg, lastSequence: number): IncomingMessage => ({
+  const fromStream = (message: JsMsg, lastSequence: number): IncomingMessage => ({
     subject: message.subject,
     data: message.data,
     sequence: message.seq,
+    deliveries: message.info.deliveryCount,
     mayBeRepeat: message.redelivered || message.seq <= lastSequence,
     acknowledge: () => answer(() => message.ack()),
     extend: () => answer(() => message.working()),
-    bury: (error) => bury(connection, message, error),
+    giveBack: (delayMs) => answer(() => message.nak(delayMs)),
+    giveUp: (reason) => answer(() => message.term(reason)),
+    bury: (error) => bury({ subject: message.subject, data: message.data, id: idOf(message) }, error),
   });
 
-  /** Without a stream nobody keeps what is not read: it waits in the client, and is not read faster than it is worked on. */
-  const listen = async (connection: NatsConnection, signal: AbortSignal) => {
+  const fromNobody = ({ subject, data }: Msg): IncomingMessage => {
+    const ignore = () => undefined;
+    const incoming: IncomingMessage = {
+      subject,
+      data,
+      deliveries: 1,
+      mayBeRepeat: false,
+      acknowledge: ignore,
+      extend: ignore,
+      giveBack(delayMs) {
+        incoming.deliveries++;
+        setTimeout(() => processor.take(incoming), delayMs).unref();
+      },
+      giveUp: ignore,
+      bury: (error) => bury({ subject, data }, error),
+    };
+    return incoming;
+  };
+
+  /** Without a stream nobody keeps what is not read: some of it waits here, the rest is dropped. */
+  const listen = (connection: NatsConnection, signal: AbortSignal): Promise<void> => {
+    const waiting = createPlainQueue<Msg>({
+      hasRoom: () => processor.inFlight() < limits.maxMessages,
+      take: (message) => processor.take(fromNobody(message)),
+      bytesOf: ({ data }) => data.length,
+      maxMessages: limits.maxMessages * PLAIN_SHARE,
+      maxBytes: PLAIN_BYTES,
+    });
     say('from a plain queue subscription, since JetStream is off');
-    const subscription: Subscription = connection.subscribe(subject, { queue: instance });
-    const end = () => subscription.unsubscribe();
-    signal.addEventListener('abort', end);
-    for await (const message of subscription) {
-      while (processor.inFlight() >= limits.maxMessages && !signal.aborted)
-        await pause(BACK_PRESSURE_MS, signal);
-      const ignore = () => undefined;
-      processor.take({
-        subject: message.subject,
-        data: message.data,
-        mayBeRepeat: false,
-        acknowledge: ignore,
-        extend: ignore,
-        bury: (error) => bury(connection, message, error),
-      });
-    }
-    signal.removeEventListener('abort', end);
+    const subscription: Subscription = connection.subscribe(subject, {
+      queue: instance,
+      callback(error, message) {
+        if (error !== null) say(`the subscription is refused: ${error.message}`, 'warn');
+        else if (!waiting.push(message)) drop(message);
+      },
+    });
+    return new Promise((resolve) => {
+      const end = () => {
+        waiting.stop();
+        if (!subscription.isClosed()) subscription.unsubscribe();
+        resolve();
+      };
+      if (signal.aborted) end();
+      else signal.addEventListener('abort', end, { once: true });
+    });
+  };
+
+  const drop = ({ subject: from, data }: Msg) => {
+    processor.dropped();
+    sparing.tell(
+      'connectivity dropped',
+      { subject: from, bytes: data.length },
+      'Connected events come faster than they can be worked on, and are dropped. Turn JetStream on: they wait in a stream then.',
+    );
   };
 
   const down = () => {
@@ -237,7 +260,10 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
       };
       unsubscribe = [link.onDown(down), link.onUp(up)];
     },
-    status: () => status,
+    status() {
+      const problem = processor.problem();
+      return problem === undefined ? status : `${status}; ${problem}`;
+    },
     async stop() {
       for (const end of unsubscribe) end();
       clearInterval(timer);
@@ -246,6 +272,11 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
       await running;
     },
   };
+}
+
+/** Another one than that of a message at the same place of a stream that was made anew. */
+function idOf({ info: { stream, streamSequence, timestampNanos } }: JsMsg): string {
+  return `${stream}.${streamSequence}.${timestampNanos}`;
 }
 
 /** An acknowledgement that can't be sent costs a repeat, no more. */

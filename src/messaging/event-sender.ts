@@ -3,6 +3,7 @@ import { type StoredEvent, messageIdOf } from '../model/event.js';
 import type { OutboxPosition } from '../storage/index.js';
 import type { OutgoingMessage, Publisher, PublishFailure, Repeat } from './publisher.js';
 import type { Source, SourceQueues } from './source-queues.js';
+import type { SparingLog } from './sparing-log.js';
 import type { Subjects } from './subjects.js';
 
 /** Publishes what is in queues. */
@@ -12,7 +13,7 @@ export interface EventSender {
   /** Sends nothing more; resolves when nothing is under way. */
   pause(): Promise<void>;
   resume(): void;
-  /** why the last attempt failed; undefined when it did not */
+  /** why events are refused, with the remedy, as the last refusal was; undefined while none is */
   problem(): string | undefined;
   stop(): void;
 }
@@ -34,6 +35,7 @@ export interface EventSenderDeps {
   maxAttempts?: number;
   counts: SenderCounts;
   log: Logger;
+  sparing: SparingLog;
   /** whether there is room for what comes of it */
   mayTake: () => boolean;
   /** all events of an entry are published, or given up */
@@ -44,7 +46,6 @@ export interface EventSenderDeps {
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 5_000;
-const TELL_EVERY_MS = 60_000;
 const EMPTY = new Uint8Array(0);
 
 /**
@@ -62,13 +63,16 @@ export function createEventSender({
   maxAttempts = Infinity,
   counts,
   log,
+  sparing,
   mayTake,
   onFinished,
   onTurn,
 }: EventSenderDeps): EventSender {
   const retries = new Set<NodeJS.Timeout>();
-  /** by reason: when it was logged, and what came since */
-  const told = new Map<string, { atMs: number; since: number }>();
+  /** sources whose present event was refused, and since when there are such; for the line that it goes on */
+  let refused = 0;
+  let refusedSinceMs = 0;
+  let told = false;
   let inFlight = 0;
   let scheduled = false;
   let stopped = false;
@@ -100,9 +104,11 @@ export function createEventSender({
     } catch (error) {
       const position = queues.discard(source);
       counts.dead('damaged');
-      log.error(
+      sparing.tell(
+        'damaged',
         { source: source.id, order: position.order, error: (error as Error).message },
         'A stored outbox entry is damaged and was given up.',
+        'error',
       );
       onFinished(position);
       return;
@@ -129,14 +135,23 @@ export function createEventSender({
   };
 
   const succeeded = (source: Source, event: StoredEvent, repeat: Repeat | undefined) => {
-    problem = undefined;
     if (source.dead === undefined) counts.published(event, repeat);
     advance(source);
   };
 
   const advance = (source: Source) => {
+    if (source.attempts > 0 && --refused === 0) goesOn();
     const finished = queues.advance(source);
     if (finished !== undefined) onFinished(finished);
+  };
+
+  /** Others may have been taken meanwhile: only when none is refused any more it is over. */
+  const goesOn = () => {
+    problem = undefined;
+    if (!told) return;
+    told = false;
+    const seconds = Math.round((performance.now() - refusedSinceMs) / 1000);
+    log.info({ seconds }, 'Events that were refused are published now.');
   };
 
   const failed = (source: Source, event: StoredEvent, { reason, detail }: PublishFailure) => {
@@ -149,11 +164,16 @@ export function createEventSender({
     if (reason === 'too-large') {
       counts.dead(reason);
       if (source.dead === undefined) {
-        log.error(about, 'An event can never be published: dead letter.');
+        sparing.tell('dead', about, 'An event can never be published: dead letter.', 'error');
         source.dead = detail;
         queues.offer(source);
       } else {
-        log.error(about, 'Not even the dead letter of an event can be published; it was given up.');
+        sparing.tell(
+          'not even dead',
+          about,
+          'Not even the dead letter of an event can be published; it was given up.',
+          'error',
+        );
         advance(source);
       }
       return;
@@ -161,16 +181,26 @@ export function createEventSender({
     counts.failed(reason);
     if (reason === 'disconnected') return queues.offer(source);
     problem = detail;
-    source.attempts++;
+    if (++source.attempts === 1 && ++refused === 1) refusedSinceMs = performance.now();
     if (source.attempts >= maxAttempts) {
-      log.error(
+      sparing.tell(
+        'given up',
         { ...about, attempts: source.attempts },
         'An event is refused again and again; it was given up.',
+        'error',
       );
       counts.dead('refused');
       return advance(source);
     }
-    if (source.attempts >= 2) tell(reason, { ...about, attempts: source.attempts });
+    // a broker that refuses refuses thousands
+    if (source.attempts >= 2) {
+      told = true;
+      sparing.tell(
+        reason,
+        { ...about, attempts: source.attempts },
+        'Events are not published yet; trying again.',
+      );
+    }
     const delayMs =
       Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** (source.attempts - 1)) * (0.5 + Math.random() / 2);
     const timer = setTimeout(() => {
@@ -179,16 +209,6 @@ export function createEventSender({
       schedule();
     }, delayMs);
     retries.add(timer);
-  };
-
-  /** A broker that refuses refuses thousands. */
-  const tell = (reason: string, about: object) => {
-    const last = told.get(reason) ?? { atMs: -Infinity, since: 0 };
-    last.since++;
-    told.set(reason, last);
-    if (performance.now() - last.atMs < TELL_EVERY_MS) return;
-    log.warn({ ...about, failures: last.since }, 'Events are not published yet; trying again.');
-    told.set(reason, { atMs: performance.now(), since: 0 });
   };
 
   return {

@@ -21,6 +21,8 @@ export interface StreamConfig {
 export interface StreamFound extends StreamConfig {
   /** the sequence of its newest message now; 0: it never had one */
   lastSequence: number;
+  /** when it was made: another one of the same name has another */
+  created: string;
 }
 
 interface ApiResponse {
@@ -54,7 +56,7 @@ export async function askJetStream<T>(
 
 interface StreamPage {
   total: number;
-  streams: { config: StreamConfig; state: { last_seq: number } }[] | null;
+  streams: { config: StreamConfig; created: string; state: { last_seq: number } }[] | null;
 }
 
 /** The streams whose subjects have something in common with a subject or pattern. */
@@ -70,7 +72,8 @@ export async function streamsOver(
     });
     if (answer.kind !== 'ok') return answer;
     const page = answer.value.streams ?? [];
-    found.push(...page.map(({ config, state }) => ({ ...config, lastSequence: state.last_seq })));
+    for (const { config, created, state } of page)
+      found.push({ ...config, created, lastSequence: state.last_seq });
     if (page.length === 0 || found.length >= answer.value.total) return { kind: 'ok', value: found };
   }
 }

@@ -19,8 +19,10 @@ import { readPapers } from './connector.js';
 import { createConnectivityConsumer } from './connectivity-consumer.js';
 import { createConnectivityMetrics } from './connectivity-metrics.js';
 import { type ConnectivityProcessor, createConnectivityProcessor } from './connectivity-processor.js';
+import { createDeadLetters } from './dead-letters.js';
 import { createDurabilityNotice } from './durability-notice.js';
 import { firstSeqOf } from './jetstream-api.js';
+import { createLostStreams } from './lost-streams.js';
 import { createEventsStream } from './events-stream.js';
 import { CONNECTIVITY_DEFAULTS, type MessagingOptions, RELAY_DEFAULTS, SERVED_DEFAULTS } from './options.js';
 import { createOutboxOwners, type RelayMates } from './outbox-owners.js';
@@ -30,7 +32,9 @@ import { createPublisher } from './publisher.js';
 import type { EventSink } from '../register/index.js';
 import type { ServedDeps } from './served/definition.js';
 import { createServedRequests, type ServedRequests } from './served/served-requests.js';
+import { createSparingLog } from './sparing-log.js';
 import { connectedSubject, connectivitySubjects, createSubjects } from './subjects.js';
+import { createUnusableMessages } from './unusable-messages.js';
 
 /** How often an outbox that is shared is looked through: what is handed over can be lost. */
 const SHARED_SWEEP_MS = 15_000;
@@ -101,6 +105,7 @@ export function createMessaging({
   metrics,
 }: MessagingDeps): Messaging {
   const subjects = createSubjects(options.instance);
+  const sparing = createSparingLog(log);
   const link = createNatsLink(options, log, metrics);
   const eventsStream =
     options.eventsStream === undefined
@@ -108,13 +113,18 @@ export function createMessaging({
       : createEventsStream(options.eventsStream, subjects.allEvents, log);
   const sweepMs = mates === undefined ? RELAY_DEFAULTS.sweepMs : SHARED_SWEEP_MS;
   const relayLimits = { ...RELAY_DEFAULTS, sweepMs, ...options.relay };
+  const noteDurability = createDurabilityNotice(options.syncAlways === true, log);
+  const noteLost = createLostStreams(log);
   const publisher = createPublisher({
     link,
     log,
-    subjects: [subjects.allEvents, subjects.deadEvents],
+    subjects: [subjects.allEvents, subjects.allDead],
     ackTimeoutMs: relayLimits.ackTimeoutMs,
     eventsStream,
-    streamsFound: createDurabilityNotice(options.syncAlways === true, log),
+    streamsFound(streams) {
+      noteDurability(streams);
+      noteLost(streams);
+    },
     onReady() {
       relay.schedule();
       republication.schedule();
@@ -127,6 +137,7 @@ export function createMessaging({
     ...(mates === undefined ? {} : { owns: (source) => owners!.owns(source) }),
     limits: relayLimits,
     log,
+    sparing,
     registry: metrics,
   });
 
@@ -138,13 +149,14 @@ export function createMessaging({
     subjects,
     limits: relayLimits,
     log,
+    sparing,
     registry: metrics,
   });
 
   const owners =
     mates === undefined
       ? undefined
-      : createOutboxOwners({ mates, link, subjectOf: subjects.ofReplica, sink: relay.sink, log });
+      : createOutboxOwners({ mates, link, subjectOf: subjects.ofReplica, sink: relay.sink, sparing });
 
   const limits = { ...CONNECTIVITY_DEFAULTS, ...options.connectivity };
   const consumer =
@@ -154,7 +166,7 @@ export function createMessaging({
   const announcements =
     broadcasts.length === 0
       ? undefined
-      : createBroadcastListener({ link, broadcasts, log, registry: metrics });
+      : createBroadcastListener({ link, broadcasts, log, sparing, registry: metrics });
 
   let served: ServedRequests | undefined;
 
@@ -169,17 +181,31 @@ export function createMessaging({
   }
 
   function createConsumer(communicationService: string) {
+    const counters = createConnectivityMetrics(metrics, {
+      inFlight: () => processor.inFlight(),
+      held: () => unusable.held(),
+    });
+    const unusable = createUnusableMessages({
+      metrics: counters,
+      log,
+      sparing,
+      // as many as are taken go on beside them
+      maxHeld: Math.floor(limits.maxMessages / 2),
+      sharers: () => Math.max(1, mates?.live().length ?? 1),
+    });
     const processor: ConnectivityProcessor = createConnectivityProcessor({
       submit,
       catalogue,
-      log,
+      sparing,
       keepsMetadata: options.connectivityMetadata === true,
       maxCommands: limits.maxCommands,
-      metrics: createConnectivityMetrics(metrics, () => processor.inFlight()),
+      metrics: counters,
+      unusable,
     });
     return createConnectivityConsumer({
       link,
       log,
+      sparing,
       processor,
       instance: options.instance,
       subjects: {
@@ -187,7 +213,7 @@ export function createMessaging({
         all: connectivitySubjects(communicationService),
       },
       consumesAll: options.connectivityMetadata === true,
-      deadLetters: subjects.deadConnectivity,
+      bury: createDeadLetters(publisher, subjects.deadConnectivity),
       limits,
     });
   }
@@ -213,6 +239,7 @@ export function createMessaging({
         subjectOf: subjects.ofRequest,
         bounds: { ...SERVED_DEFAULTS, ...options.served },
         log,
+        sparing,
         registry: metrics,
       }));
     },
@@ -238,6 +265,7 @@ export function createMessaging({
       await relay.stop();
       publisher.stop();
       await link.close();
+      sparing.stop();
     },
   };
 }

@@ -1,5 +1,5 @@
-import type { Logger } from 'pino';
 import type { OutboxPosition, Store } from '../storage/index.js';
+import type { SparingLog } from './sparing-log.js';
 
 /** Lets the store forget what was published: many at a time, a little later. */
 export interface OutboxClearer {
@@ -12,7 +12,7 @@ export interface OutboxClearer {
 
 export interface OutboxClearerDeps {
   store: Pick<Store, 'clearOutbox'>;
-  log: Logger;
+  sparing: SparingLog;
   onCleared: (position: OutboxPosition) => void;
 }
 
@@ -20,7 +20,7 @@ const BATCH = 512;
 const LATER_MS = 50;
 const RETRY_MS = 1_000;
 
-export function createOutboxClearer({ store, log, onCleared }: OutboxClearerDeps): OutboxClearer {
+export function createOutboxClearer({ store, sparing, onCleared }: OutboxClearerDeps): OutboxClearer {
   let waiting: OutboxPosition[] = [];
   let underWay = 0;
   let clearing: Promise<boolean> | undefined;
@@ -35,7 +35,8 @@ export function createOutboxClearer({ store, log, onCleared }: OutboxClearerDeps
       await store.clearOutbox(positions);
     } catch (error) {
       waiting = positions.concat(waiting);
-      log.warn(
+      sparing.tell(
+        'outbox not cleared',
         { error: (error as Error).message, entries: waiting.length },
         'Published events can not be cleared from the outbox; trying again.',
       );

@@ -1,7 +1,7 @@
-import type { Logger } from 'pino';
 import type { OutboxEntry, Store } from '../storage/index.js';
 import { pause } from './connection.js';
 import type { SourceQueues } from './source-queues.js';
+import type { SparingLog } from './sparing-log.js';
 
 /** Brings outbox entries into memory: as they are committed, or, when there were too many, from the store. */
 export interface OutboxFeed {
@@ -22,7 +22,7 @@ export interface OutboxFeed {
 export interface OutboxFeedDeps {
   store: Pick<Store, 'readOutbox'>;
   queues: SourceQueues;
-  log: Logger;
+  sparing: SparingLog;
   limits: { maxEntries: number; maxBytes: number; sweepMs: number };
   /** Whether entries of a source are to be taken from the store, where others publish, too; absent: all. */
   owns?: (source: string) => boolean;
@@ -42,7 +42,7 @@ const PAGE = 1_000;
 export function createOutboxFeed({
   store,
   queues,
-  log,
+  sparing,
   limits,
   owns = () => true,
   onTaken,
@@ -74,7 +74,11 @@ export function createOutboxFeed({
       try {
         return await store.readOutbox(page, after?.position, pageBytes);
       } catch (error) {
-        log.warn({ error: (error as Error).message }, 'The outbox can not be read; trying again.');
+        sparing.tell(
+          'outbox not read',
+          { error: (error as Error).message },
+          'The outbox can not be read; trying again.',
+        );
         await pause(delayMs, stopping.signal);
       }
     }

@@ -1,10 +1,10 @@
 import type { NatsConnection } from 'nats';
-import type { Logger } from 'pino';
 import { FrameReader, FrameWriter } from '../model/frames.js';
 import { hashText, mix } from '../model/hash.js';
 import type { EventSink } from '../register/index.js';
 import type { OutboxEntry } from '../storage/index.js';
 import type { NatsLink } from './connection.js';
+import type { SparingLog } from './sparing-log.js';
 
 /** What the relay needs to know of other replicas on its storage. */
 export interface RelayMates {
@@ -41,7 +41,7 @@ export interface OutboxOwnersDeps {
   subjectOf: (replicaId: string) => string;
   /** what follows: entries of own sources, in order */
   sink: EventSink;
-  log: Logger;
+  sparing: SparingLog;
 }
 
 /** Fits into a message of any server: NATS takes 1 MiB unless told otherwise. */
@@ -52,7 +52,7 @@ const RETRY_MS = 500;
 const REMEMBERED = 100_000;
 const LOOK_THROUGH = new Uint8Array(0);
 
-export function createOutboxOwners({ mates, link, subjectOf, sink, log }: OutboxOwnersDeps): OutboxOwners {
+export function createOutboxOwners({ mates, link, subjectOf, sink, sparing }: OutboxOwnersDeps): OutboxOwners {
   /** the newest order that was taken of a source, the longest ago first */
   const taken = new Map<string, number>();
   /** sources that have to be read */
@@ -110,7 +110,11 @@ export function createOutboxOwners({ mates, link, subjectOf, sink, log }: Outbox
         if (fresh.length > 0) sink.committed(fresh);
       } catch (error) {
         for (const source of sources) unread.add(source);
-        log.warn({ error: (error as Error).message }, 'The outbox can not be read; trying again.');
+        sparing.tell(
+          'outbox not read',
+          { error: (error as Error).message },
+          'The outbox can not be read; trying again.',
+        );
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
@@ -130,7 +134,12 @@ export function createOutboxOwners({ mates, link, subjectOf, sink, log }: Outbox
     try {
       take(readMessage(data));
     } catch (error) {
-      log.error({ err: error }, 'A replica handed over what can not be read.');
+      sparing.tell(
+        'not handed over',
+        { err: error, bytes: data.length },
+        'What came at the subject where replicas hand over events can not be read.',
+        'error',
+      );
       sink.doubt();
     }
   };

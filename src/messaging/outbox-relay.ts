@@ -9,6 +9,7 @@ import { createOutboxFeed } from './outbox-feed.js';
 import type { Publisher } from './publisher.js';
 import { type Backlog, createRelayMetrics } from './relay-metrics.js';
 import { createSourceQueues } from './source-queues.js';
+import type { SparingLog } from './sparing-log.js';
 import type { Subjects } from './subjects.js';
 
 export interface OutboxRelay {
@@ -34,6 +35,7 @@ export interface OutboxRelayDeps {
   owns?: (source: string) => boolean;
   limits: RelayLimits;
   log: Logger;
+  sparing: SparingLog;
   registry: Registry;
 }
 
@@ -45,6 +47,7 @@ export function createOutboxRelay({
   owns,
   limits,
   log,
+  sparing,
   registry,
 }: OutboxRelayDeps): OutboxRelay {
   const queues = createSourceQueues();
@@ -53,14 +56,14 @@ export function createOutboxRelay({
   const feed = createOutboxFeed({
     store,
     queues,
-    log,
+    sparing,
     limits,
     ...(owns === undefined ? {} : { owns }),
     onTaken: () => sender.schedule(),
   });
   const clearer = createOutboxClearer({
     store,
-    log,
+    sparing,
     onCleared(position) {
       queues.cleared(position);
       sender.schedule();
@@ -92,6 +95,7 @@ export function createOutboxRelay({
       dead: (reason) => metrics.dead.inc({ reason }),
     },
     log,
+    sparing,
     // a store that can't forget is not to be held in memory instead
     mayTake: () => clearer.waiting() < limits.maxEntries,
     onFinished: (position) => clearer.add(position),

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { createCaptures } from './captures.js';
 import type { NatsLink } from './connection.js';
 import type { EventsStream } from './events-stream.js';
-import type { StreamConfig } from './jetstream-api.js';
+import type { StreamFound } from './jetstream-api.js';
 
 /** A message that must arrive. */
 export interface OutgoingMessage {
@@ -59,7 +59,7 @@ export interface PublisherDeps {
   /** the stream that must have the events, where one is configured */
   eventsStream: EventsStream | undefined;
   /** told of the streams over the first of the subjects */
-  streamsFound: (streams: readonly StreamConfig[]) => void;
+  streamsFound: (streams: readonly StreamFound[]) => void;
   /** called when `ready` becomes true */
   onReady: () => void;
 }
@@ -146,7 +146,7 @@ export function createPublisher({
   const denied = (subject: string) => {
     const failure: PublishFailure = {
       reason: 'denied',
-      detail: `The server does not let us publish to ${subject}.`,
+      detail: `The server does not let us publish to ${subject}. Permit it to the user that this service signs in as.`,
     };
     const take = (list: InFlight[]) => {
       const refused = list.filter((inFlight) => inFlight.message.subject === subject);
@@ -235,6 +235,11 @@ function asHeaders(bytes: Buffer): MsgHdrs {
 
 /** Errors of JetStream that say that this very message will never fit: the size, or the headers. */
 const NEVER_FITS = [10054, 10097];
+/** It has as much as its limits, its account, or the disk allow. */
+const FULL = [10002, 10023, 10028, 10047, 10077];
+const CORRECT_IT = 'Correct that at the server; nats stream info says how the stream is.';
+const MAKE_ROOM =
+  'Give the stream more room (max_msgs, max_bytes, the limits of its account, the disk of its server), let it drop its oldest (discard old), or purge it.';
 
 function readAnswer(message: Msg): { failure?: PublishFailure; repeat?: Repeat } | undefined {
   if (message.data.length === 0) {
@@ -255,7 +260,8 @@ function readAnswer(message: Msg): { failure?: PublishFailure; repeat?: Repeat }
   if (answer.error !== undefined) {
     const { err_code: code = 0, description = 'unknown' } = answer.error;
     const reason = NEVER_FITS.includes(code) ? 'too-large' : 'stream-refused';
-    return { failure: { reason, detail: `${description} (${code})` } };
+    const remedy = reason === 'too-large' ? '' : FULL.includes(code) ? ` ${MAKE_ROOM}` : ` ${CORRECT_IT}`;
+    return { failure: { reason, detail: `The stream refuses it: ${description} (${code}).${remedy}` } };
   }
   const { stream, seq = 0 } = answer;
   if (typeof stream !== 'string') return undefined;

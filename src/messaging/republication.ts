@@ -10,6 +10,7 @@ import type { Publisher } from './publisher.js';
 import { createForgottenRepeats, type ForgottenRepeats } from './forgotten-repeats.js';
 import { missingAt, missingBefore } from './republish-missing.js';
 import { createRepublishQueue, type RepublishQueue } from './republish-queue.js';
+import type { SparingLog } from './sparing-log.js';
 import type { Subjects } from './subjects.js';
 
 export interface Republication extends Republishing {
@@ -29,6 +30,7 @@ export interface RepublicationDeps {
   subjects: Subjects;
   limits: RelayLimits;
   log: Logger;
+  sparing: SparingLog;
   registry: Registry;
 }
 
@@ -39,7 +41,7 @@ export interface RepublicationDeps {
  * twice; the stream drops it.
  */
 export function createRepublication(deps: RepublicationDeps): Republication {
-  const { publisher, relay, past, isShared, firstSeq, subjects, limits, log, registry } = deps;
+  const { publisher, relay, past, isShared, firstSeq, subjects, limits, log, sparing, registry } = deps;
   const metrics = createMetrics(registry, () => current !== undefined);
   let latest: RepublishStatus | undefined;
   let current: { queue: RepublishQueue; ended: Promise<void> } | undefined;
@@ -60,6 +62,7 @@ export function createRepublication(deps: RepublicationDeps): Republication {
       subjects,
       limits,
       log,
+      sparing,
       onSent(repeat) {
         status.events.sent++;
         metrics.inc({ result: repeat === undefined ? 'sent' : 'repeated' });

@@ -4,6 +4,7 @@ import { createEventSender } from './event-sender.js';
 import type { RelayLimits } from './options.js';
 import type { Publisher, Repeat } from './publisher.js';
 import { createSourceQueues } from './source-queues.js';
+import type { SparingLog } from './sparing-log.js';
 import type { Subjects } from './subjects.js';
 
 /** Groups of events on their way to the broker once more. */
@@ -29,6 +30,7 @@ export interface RepublishQueueDeps {
   subjects: Subjects;
   limits: RelayLimits;
   log: Logger;
+  sparing: SparingLog;
   /** of each event that was sent */
   onSent: (repeat: Repeat | undefined) => void;
   /** of each that was given up */
@@ -45,6 +47,7 @@ export function createRepublishQueue({
   subjects,
   limits,
   log,
+  sparing,
   onSent,
   onFailed,
   onGroup,
@@ -77,6 +80,7 @@ export function createRepublishQueue({
       dead: onFailed,
     },
     log,
+    sparing,
     mayTake: () => true,
     onFinished(position) {
       queues.cleared(position);

@@ -12,6 +12,8 @@ export interface Subjects {
   ofReplica: (replicaId: string) => string;
   deadEvents: string;
   deadConnectivity: string;
+  /** the two, as a pattern */
+  allDead: string;
 }
 
 export function createSubjects(instance: string): Subjects {
@@ -47,6 +49,7 @@ export function createSubjects(instance: string): Subjects {
     ofReplica: (replicaId) => `kaa.v1.service.${instance}.replica.${replicaId}.outbox`,
     deadEvents: `kaa.v1.dead-letter.${instance}.events`,
     deadConnectivity: `kaa.v1.dead-letter.${instance}.connectivity`,
+    allDead: `kaa.v1.dead-letter.${instance}.*`,
   };
 }
 

@@ -26,6 +26,8 @@ export interface Retry {
     | 'stopping'
     | 'internal';
   message: string;
+  /** the computing of it failed, or killed who did it, with nothing else at hand: it may never work */
+  failsAlone?: true;
 }
 
 export function retry(code: Retry['code'], message: string): Retry {

@@ -5,7 +5,13 @@ import { hashText } from '../model/hash.js';
 import { type Outcome, retry, type Retry } from '../model/outcome.js';
 import { ABSENT, guardOf } from '../model/record.js';
 import { type OutboxEntry, type RecordWrite, StorageUnavailable, type Store } from '../storage/index.js';
-import type { EvaluatedGroup, FilterSetSource, WorkerPool, WorkerSettings } from '../workers/index.js';
+import {
+  type EvaluatedGroup,
+  type FilterSetSource,
+  NoThreads,
+  type WorkerPool,
+  type WorkerSettings,
+} from '../workers/index.js';
 import { type Group, type Pending, takeBatch } from './batch.js';
 import { createGate } from './gate.js';
 import type { PipelineMetrics } from './metrics.js';
@@ -53,6 +59,7 @@ const MAX_BATCH = 512;
 /** A command that meets a changed record this often is given back to its caller. */
 const MAX_CONFLICTS = 50;
 
+const NOT_COMPUTED = retry('internal', 'Something went wrong while this was computed; it is logged.');
 const NOTHING_TO_CHECK = new Map<number, never>();
 
 interface Partition {
@@ -176,7 +183,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   async function evaluate(
     groups: Group[],
     records: (Uint8Array | undefined)[],
-  ): Promise<(EvaluatedGroup | undefined)[]> {
+  ): Promise<(EvaluatedGroup | Retry)[]> {
     const requests = groups.map((group, i) => {
       const commands = group.pending.map((pending) => pending.command);
       const record = records[i];
@@ -192,7 +199,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         'a worker failed on a batch; its groups are tried one by one',
       );
     }
-    const results: (EvaluatedGroup | undefined)[] = [];
+    const results: (EvaluatedGroup | Retry)[] = [];
     for (const request of requests) {
       try {
         results.push(...(await pool.evaluate([request], deps.filters, settings)));
@@ -203,7 +210,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
           { err: error, endpointId: command?.endpointId, correlationId: command?.correlationId },
           'a worker failed on the commands of one endpoint',
         );
-        results.push(undefined);
+        results.push({ ...NOT_COMPUTED, ...(error instanceof NoThreads ? {} : { failsAlone: true }) });
       }
     }
     return results;
@@ -213,13 +220,13 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     partition: Partition,
     groups: Group[],
     loaded: { records: (Uint8Array | undefined)[]; fresh: boolean },
-    evaluated: (EvaluatedGroup | undefined)[],
+    evaluated: (EvaluatedGroup | Retry)[],
   ): Promise<void> {
     const { records } = loaded;
     const writes: RecordWrite[] = [];
     const written: number[] = [];
     evaluated.forEach((result, i) => {
-      if (result?.write === undefined) return;
+      if ('kind' in result || result.write === undefined) return;
       const record = records[i];
       writes.push({
         endpointId: groups[i]!.endpointId,
@@ -253,7 +260,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     if (entries.length > 0) deps.committed(entries);
     const checked = await checking;
     groups.forEach((group, i) => {
-      const outcomes = evaluated[i]?.outcomes;
+      const computed = evaluated[i]!;
       group.pending.forEach((pending, k) => {
         const doubt = checked.get(i) ?? rejected.get(i);
         if (doubt === 'again' || conflicting.has(i)) again.push(pending);
@@ -264,7 +271,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         else
           answer(
             pending,
-            outcomes?.[k] ?? retry('internal', 'Something went wrong while this was computed; it is logged.'),
+            'kind' in computed ? computed : (computed.outcomes[k] ?? NOT_COMPUTED),
           );
       });
     });
@@ -278,11 +285,11 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   async function check(
     groups: Group[],
     records: (Uint8Array | undefined)[],
-    evaluated: (EvaluatedGroup | undefined)[],
+    evaluated: (EvaluatedGroup | Retry)[],
   ): Promise<Map<number, 'again' | Retry>> {
     const unwritten: number[] = [];
     evaluated.forEach((result, i) => {
-      if (result !== undefined && result.write === undefined) unwritten.push(i);
+      if (!('kind' in result) && result.write === undefined) unwritten.push(i);
     });
     if (unwritten.length === 0) return new Map();
     try {

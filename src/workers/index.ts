@@ -7,4 +7,4 @@ export type {
   FilterSetsUpdate,
   WorkerSettings,
 } from './messages.js';
-export type { ThreadKind, ThreadsStatus } from './threads.js';
+export { NoThreads, type ThreadKind, type ThreadsStatus } from './threads.js';

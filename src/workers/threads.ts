@@ -6,7 +6,7 @@ import type { WorkerRequest, WorkerResponse } from './messages.js';
 /** Worker threads that are there again after they died. */
 export interface Threads {
   /**
-   * Rejects when the thread that had it died, or when none is alive: nothing waits for threads that do not come up. What a
+   * Rejects when the thread that had it died, or, with {@link NoThreads}, when none is alive: nothing waits for threads that do not come up. What a
    * request was wrong about is an answer (`failed`).
    */
   run(request: WorkerRequest, transfer: ArrayBuffer): Promise<WorkerResponse>;
@@ -17,6 +17,9 @@ export interface Threads {
   readonly waiting: number;
   close(): Promise<void>;
 }
+
+/** There is nobody to compute anything: not the fault of what was given. */
+export class NoThreads extends Error {}
 
 export interface ThreadsStatus {
   threads: number;
@@ -114,7 +117,7 @@ export function createThreads({ threads, file, resourceLimits, log }: ThreadsOpt
     timer.unref();
   }
 
-  const nobody = () => new Error(`No worker thread is alive${reason === '' ? '' : `: ${reason}`}.`);
+  const nobody = () => new NoThreads(`No worker thread is alive${reason === '' ? '' : `: ${reason}`}.`);
 
   return {
     async run(request, transfer) {

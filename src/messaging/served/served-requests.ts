@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../model/errors.js';
 import type { NatsLink } from '../connection.js';
 import { isExpired } from '../expiry.js';
 import type { ServedLimits } from '../options.js';
+import type { SparingLog } from '../sparing-log.js';
 import type { Encode, OpenRequest, ServedDeps, ServedRequest } from './definition.js';
 import { filterRequests } from './filter-requests.js';
 import { createLane, type Lane } from './lane.js';
@@ -30,6 +31,7 @@ export interface ServedRequestsDeps extends ServedDeps {
   subjectOf: (protocol: string, name: string) => string;
   bounds: ServedLimits;
   log: Logger;
+  sparing: SparingLog;
   registry: Registry;
 }
 
@@ -49,7 +51,7 @@ interface Arrived {
  * they came, whatever they ask for; reads go beside them.
  */
 export function createServedRequests(deps: ServedRequestsDeps): ServedRequests {
-  const { link, log, bounds, instance } = deps;
+  const { link, log, sparing, bounds, instance } = deps;
   const writes = createLane(bounds, begin);
   const reads = createLane(bounds, begin);
   const sum = (of: (lane: Lane<Arrived>) => number) => () => of(writes) + of(reads);
@@ -127,7 +129,8 @@ export function createServedRequests(deps: ServedRequestsDeps): ServedRequests {
       open = request.open(payload);
     } catch (error) {
       own.dropped('undecodable');
-      log.warn(
+      sparing.tell(
+        `undecodable ${name}`,
         { request: `${protocol}.${name}`, error: (error as Error).message, bytes: payload.length },
         'A request does not decode: dropped.',
       );
@@ -161,7 +164,8 @@ export function createServedRequests(deps: ServedRequestsDeps): ServedRequests {
         });
       } catch (error) {
         const { correlationId } = open.head;
-        log.error({ err: error, correlationId, request: arrived.request.name }, 'a request failed');
+        const about = { err: error as Error, correlationId, request: arrived.request.name };
+        sparing.tell('request failed', about, 'A request over NATS failed by a fault of the register.', 'error');
         encode = open.refuse('internal');
       }
     }
@@ -184,7 +188,8 @@ export function createServedRequests(deps: ServedRequestsDeps): ServedRequests {
       log.debug({ request: `${request.protocol}.${request.name}`, correlationId, status }, 'request');
     } catch (error) {
       own.dropped('unanswerable');
-      log.warn(
+      sparing.tell(
+        'not answered',
         { request: `${request.protocol}.${request.name}`, correlationId, error: (error as Error).message },
         'An answer could not be sent.',
       );
