@@ -88,8 +88,8 @@ const REMEMBERED = 100_000;
  * A message is of no use when one of its commands fails by itself, or kills a thread, so often in a row each of so many times
  * it is given, while others go through.
  */
-const MOST_FATAL = 3;
-const MOST_DELIVERIES = 5;
+const MOST_FATAL = 2;
+const MOST_DELIVERIES = 4;
 
 /**
  * Turns messages into commands and acknowledges a message when every one of its commands has come to something. Two

@@ -52,7 +52,13 @@ const RETRY_MS = 500;
 const REMEMBERED = 100_000;
 const LOOK_THROUGH = new Uint8Array(0);
 
-export function createOutboxOwners({ mates, link, subjectOf, sink, sparing }: OutboxOwnersDeps): OutboxOwners {
+export function createOutboxOwners({
+  mates,
+  link,
+  subjectOf,
+  sink,
+  sparing,
+}: OutboxOwnersDeps): OutboxOwners {
   /** the newest order that was taken of a source, the longest ago first */
   const taken = new Map<string, number>();
   /** sources that have to be read */

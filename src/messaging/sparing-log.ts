@@ -40,7 +40,10 @@ export function createSparingLog(log: Logger, everyMs = TELL_EVERY_MS): SparingL
         const count = ++known.count;
         const seconds = Math.round(everyMs / 1000);
         known.last = () =>
-          log[level]({ ...about, count }, `${text} This is the last of ${count} like it within ${seconds} s.`);
+          log[level](
+            { ...about, count },
+            `${text} This is the last of ${count} like it within ${seconds} s.`,
+          );
         return;
       }
       log[level](about, text);

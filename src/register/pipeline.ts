@@ -268,11 +268,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         // the registration is the first of its group; what came behind it has yet to find that there is no endpoint
         else if (taken.has(i) && k === 0) answer(pending, refuse('token-taken'));
         else if (taken.has(i)) again.push(pending);
-        else
-          answer(
-            pending,
-            'kind' in computed ? computed : (computed.outcomes[k] ?? NOT_COMPUTED),
-          );
+        else answer(pending, 'kind' in computed ? computed : (computed.outcomes[k] ?? NOT_COMPUTED));
       });
     });
     if (again.length > 0) repeat(partition, again);

@@ -14,7 +14,7 @@ export const disconnectedSubject = 'kaa.v1.events.kpc.endpoint.connectivity.disc
 /** A ConnectedEvent, or a DisconnectedEvent, which has the same fields. */
 export function connected(
   endpoints: Record<string, string>,
-  more: { timestamp?: number; timeout?: number } = {},
+  more: { timestamp?: number; timeout?: number; correlationId?: string } = {},
 ) {
   const event = {
     correlationId: 'c',

@@ -1,9 +1,8 @@
 import t, { type Test } from 'tap';
-import { Writable } from 'node:stream';
-import { pino } from 'pino';
 import { createDurabilityNotice } from '../../src/messaging/durability-notice.js';
 import type { MessagingOptions } from '../../src/messaging/options.js';
 import { type NatsServer, startNats } from '../servers/index.js';
+import { hearLog } from './heard-log.js';
 import { connectTo, createMemoryOutbox, readStream, startMessaging, until } from './support.js';
 
 const eventsStream = 'EVENTS';
@@ -14,22 +13,9 @@ const quick = {
   link: { retryFirstMs: 20, retryMostMs: 100 },
 };
 
-/** What is logged at `warn` and above. */
-function listen() {
-  const lines: string[] = [];
-  const destination = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      const { msg, detail = '' } = JSON.parse(chunk.toString()) as { msg: string; detail?: string };
-      lines.push(`${msg} ${detail}`.trim());
-      done();
-    },
-  });
-  return { lines, log: pino({ level: 'warn' }, destination) };
-}
-
 async function start(t: Test, nats: NatsServer, options: Partial<MessagingOptions> = {}) {
   const outbox = createMemoryOutbox();
-  const { lines, log } = listen();
+  const { texts: lines, log } = hearLog('warn');
   const started = await startMessaging(t, nats.url, outbox, { ...quick, ...options }, undefined, log);
   return {
     ...started,
@@ -207,7 +193,7 @@ void t.test('a stream that may lose what it acknowledged: a warning with the rem
   const manager = await managerOf(t, nats.url);
   await t.test('found, when no stream is configured', async (t) => {
     const { eventsStream: _, ...options } = quick;
-    const { lines, log } = listen();
+    const { texts: lines, log } = hearLog('warn');
     await startMessaging(t, nats.url, createMemoryOutbox(), options, undefined, log);
     await until(() => weak.test(lines.join('\n')));
   });
@@ -219,7 +205,7 @@ void t.test('a stream that may lose what it acknowledged: a warning with the rem
 });
 
 void t.test('three replicas are no reason to warn, two are', (t) => {
-  const { lines, log } = listen();
+  const { texts: lines, log } = hearLog('warn');
   const look = createDurabilityNotice(false, log);
   const stream = { name: 'A', storage: 'file' as const, num_replicas: 3 };
   look([stream]);
@@ -232,3 +218,78 @@ void t.test('three replicas are no reason to warn, two are', (t) => {
   t.match(lines[1], /The stream A acknowledges events before they are written/);
   t.end();
 });
+
+void t.test('a stream that is full: said with the remedy, and when it goes on', async (t) => {
+  const nats = await startNats(t, { jetstream: true });
+  if (nats === undefined) return;
+  const manager = await managerOf(t, nats.url);
+  for (const limit of [{ max_msgs: 1 }, { max_bytes: 1000 }]) {
+    await t.test(Object.keys(limit)[0]!, async (t) => {
+      await manager.streams.delete(eventsStream).catch(() => undefined);
+      const config = { name: eventsStream, subjects: [SUBJECT], discard: 'new' as never };
+      await manager.streams.add({ ...config, ...limit });
+      const outbox = createMemoryOutbox();
+      const { log, texts, said } = hearLog();
+      const { messaging, count } = await startMessaging(t, nats.url, outbox, quick, undefined, log);
+      const entries = Array.from({ length: 20 }, (_, i) => outbox.commit(`ep-${i}`, ['registered'], 400));
+      messaging.sink.committed(entries);
+      const remedy =
+        /refuses it: maximum (messages|bytes) exceeded \(10077\)\. Give the stream more room .*discard old/;
+      await until(() => texts.some((text) => /not published yet/.test(text) && remedy.test(text)));
+      await until(async () => (await count('epr_event_publish_failures_total')) > 40);
+      t.match(messaging.status().details.waiting, remedy);
+      t.equal(said(/not published yet/).length, 1, 'not for each');
+      t.equal(said(/are published now/).length, 0);
+      await manager.streams.update(eventsStream, { ...config, max_msgs: -1, max_bytes: -1 });
+      await until(() => outbox.size() === 0);
+      t.equal(said(/Events that were refused are published now/).length, 1);
+      t.equal(messaging.status().details.waiting, undefined);
+    });
+  }
+});
+
+void t.test('some are refused for long, others go on: it is still said why', async (t) => {
+  const denied = 'publish: { deny: ["kaa.v1.events.epr.endpoint.>"] }';
+  const config = `authorization { users: [{ user: u, password: p, permissions: { ${denied} } }] }`;
+  const nats = await startNats(t, { jetstream: true, config });
+  if (nats === undefined || !nats.managed) return;
+  const { messaging, outbox, lines, count } = await start(t, nats, { username: 'u', password: 'p' });
+  messaging.sink.committed([outbox.commit('ep-1')]);
+  const permit = /does not let us publish to kaa.v1.events.epr.endpoint.metadata.updated. Permit it/;
+  await until(() => lines.some((line) => /not published yet/.test(line) && permit.test(line)));
+  messaging.sink.committed([outbox.commit('f1', ['filter-pending'])]);
+  await until(async () => (await count('epr_events_published_total')) === 1);
+  t.match(messaging.status().details.waiting, permit);
+});
+
+void t.test(
+  'a stream that is deleted: a warning that names what can be done about what was in it',
+  async (t) => {
+    const nats = await startNats(t, { jetstream: true });
+    if (nats === undefined) return;
+    const manager = await managerOf(t, nats.url);
+    const gone = (what: string) => new RegExp(`The stream EVENTS ${what}: .*epr republish --since <`);
+    await t.test('made anew by the service', async (t) => {
+      const { publish, published, lines } = await start(t, nats);
+      publish();
+      await published();
+      t.notOk(
+        lines.some((line) => line.includes('epr republish --since <the')),
+        'not at its first making',
+      );
+      await manager.streams.delete(eventsStream);
+      await until(() => lines.some((line) => gone('was deleted and made anew').test(line)));
+      t.same((await manager.streams.info(eventsStream)).config.subjects, [SUBJECT]);
+    });
+    await t.test('one that is not ours to make', async (t) => {
+      const { eventsStream: _, ...options } = quick;
+      const { texts, log } = hearLog('warn');
+      const { messaging } = await startMessaging(t, nats.url, createMemoryOutbox(), options, undefined, log);
+      // it knows the stream when it has warned of its one replica
+      await until(() => texts.some((text) => /EVENTS has 1 replica/.test(text)));
+      await manager.streams.delete(eventsStream);
+      await until(() => texts.some((text) => gone('is gone, or takes our events no more').test(text)));
+      t.ok(messaging.status().details.connected);
+    });
+  },
+);

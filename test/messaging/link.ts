@@ -1,16 +1,9 @@
-import { Writable } from 'node:stream';
-import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { type LinkStatus, type NatsLink, createNatsLink } from '../../src/messaging/connection.js';
 import type { MessagingOptions } from '../../src/messaging/options.js';
+import { hearLog, type LogLine } from './heard-log.js';
 import { until } from './support.js';
-
-export interface LogLine {
-  level: number;
-  msg: string;
-  error?: string;
-}
 
 export interface TestLink {
   link: NatsLink;
@@ -26,13 +19,7 @@ export interface TestLink {
 
 /** A connection alone, quick to try again, that writes its log where the test sees it. */
 export function startLink(t: Test, options: Partial<MessagingOptions> & { urls: string[] }): TestLink {
-  const lines: LogLine[] = [];
-  const destination = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      lines.push(JSON.parse(chunk.toString()) as LogLine);
-      done();
-    },
-  });
+  const { lines, log } = hearLog('trace');
   const registry = new Registry();
   const { link: limits, ...rest } = options;
   const link = createNatsLink(
@@ -42,7 +29,7 @@ export function startLink(t: Test, options: Partial<MessagingOptions> & { urls: 
       link: { retryFirstMs: 20, retryMostMs: 100, ...limits },
       ...rest,
     },
-    pino({ level: 'trace' }, destination),
+    log,
     registry,
   );
   t.teardown(() => link.close());

@@ -25,7 +25,7 @@ void t.test(
         running.register.endpoints.submit(set(`e${i}`, 'text', value(i))),
       ),
     );
-    t.match(outcomes[50], { kind: 'retry', code: 'internal' });
+    t.match(outcomes[50], { kind: 'retry', code: 'internal', failsAlone: true });
     t.equal(outcomes.filter(({ kind }) => kind === 'applied').length, 199);
     const events = running.events.flatMap(({ source, events }) =>
       events.flatMap(({ kind }) => (kind === 'metadata-updated' ? [source] : [])),
@@ -39,6 +39,16 @@ void t.test(
     t.equal((await running.register.endpoints.submit(set('e50', 'text', 'harmless'))).kind, 'applied');
   },
 );
+
+void t.test('no thread comes up: that is not said to be the fault of what was given', async (t) => {
+  const thread = { file: new URL('../workers/dead-on-arrival.js', import.meta.url) };
+  const running = await start(t, { thread, threads: 1, resume: false });
+  for (let i = 0; i < 5; i++) {
+    const outcome = await running.register.endpoints.submit(set('e', 'text', 'value'));
+    t.match(outcome, { kind: 'retry', code: 'internal' });
+    t.notOk('failsAlone' in outcome);
+  }
+});
 
 void t.test('a thread dies of what several are together: each is done', async (t) => {
   const running = await start(t, { thread, threads: 1 });

@@ -165,7 +165,12 @@ export function createServedRequests(deps: ServedRequestsDeps): ServedRequests {
       } catch (error) {
         const { correlationId } = open.head;
         const about = { err: error as Error, correlationId, request: arrived.request.name };
-        sparing.tell('request failed', about, 'A request over NATS failed by a fault of the register.', 'error');
+        sparing.tell(
+          'request failed',
+          about,
+          'A request over NATS failed by a fault of the register.',
+          'error',
+        );
         encode = open.refuse('internal');
       }
     }
