@@ -14,7 +14,11 @@ export interface Replication {
     replica: ReplicaState,
     replaces?: string,
   ): Promise<{ kind: 'joined' } | { kind: 'taken'; by: ReplicaRow }>;
-  /** Says that a process is alive, and what it knows. False: its row is gone, or belongs to another session. */
+  /**
+   * Says that a process is alive, and what it knows. False: its row is gone, or belongs to another session. What the store
+   * is given to commit from then on is refused where it arrives `validMs` after the last renewal, by the clock of the
+   * storage: updates of records, as a conflict; not new records, nor on servers that can not compare with their clock.
+   */
   renew(replica: ReplicaState): Promise<boolean>;
   /** Takes the row of a session away; none: nothing happens. */
   leave(replica: Pick<ReplicaState, 'id' | 'session'>): Promise<void>;

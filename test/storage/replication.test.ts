@@ -3,7 +3,7 @@ import { MongoClient } from 'mongodb';
 import type { SavedFilter } from '../../src/model/filter.js';
 import { openStore, type Replication, type Store } from '../../src/storage/index.js';
 import { startMongo } from '../servers/index.js';
-import { filterOf, idOf, kindsOf, register, written } from './contract/building.js';
+import { filterOf, idOf, kindsOf, register, update, written } from './contract/building.js';
 
 t.setTimeout(120_000);
 const mongo = await startMongo(t);
@@ -45,6 +45,26 @@ if (mongo !== undefined) {
     t.ok(row!.ageMs >= 50, `${row!.ageMs} ms old`);
     await replication.leave({ id: 'a', session: '2' });
     t.same(await replication.replicas(), []);
+  });
+
+  void t.test('an update that arrives when its process is out of date changes nothing', async (t) => {
+    const { store, replication } = await open(t, mongo.freshUrl());
+    const own = { id: 'a', session: '1', known: 0, validMs: 60_000 };
+    await replication.join(own);
+    await replication.renew(own);
+    const first = register({ id: 'late' });
+    t.match(await store.commit([first]), [{ kind: 'written' }]);
+    const change = update({ id: 'late', revision: 2 });
+    await replication.renew({ ...own, validMs: 0 });
+    t.same(await store.commit([change]), [{ kind: 'conflict' }]);
+    t.same((await store.load(['late']))[0], first.record, 'what it was');
+    t.match(
+      await store.commit([register({ id: 'new' })]),
+      [{ kind: 'written' }],
+      'there is nothing to compare with',
+    );
+    await replication.renew(own);
+    t.match(await store.commit([change]), [{ kind: 'written' }]);
   });
 
   void t.test('a lease is one session’s, until it is released or the session is dead', async (t) => {

@@ -52,10 +52,12 @@ export interface CommitDeps {
   knownKeys: KnownKeys;
 }
 
+/** @param until the server refuses the updates when its clock says that it is later: a conflict, then */
 export async function commitRecords(
   { endpoints, cache, cleared, tokensUnique, keys, knownKeys }: CommitDeps,
   commitId: string,
   writes: readonly RecordWrite[],
+  until?: Date,
 ): Promise<CommitResult[]> {
   await noteKeys(keys, knownKeys, writes);
   // Once for all attempts: what an attempt whose answer was lost has taken out is what counts as taken out.
@@ -74,6 +76,7 @@ export async function commitRecords(
           endpoints,
           commitId,
           places.map((place) => ({ ...writes[place]!, takenOut: takenOut[place]! })),
+          until,
         ),
     });
   } catch (error) {
@@ -103,6 +106,7 @@ async function buildWrites(
   endpoints: Endpoints,
   commitId: string,
   writes: readonly (RecordWrite & { takenOut: readonly number[] })[],
+  until: Date | undefined,
 ): Promise<GuardedWrite[]> {
   const both = writes.filter(
     (write) =>
@@ -120,17 +124,14 @@ async function buildWrites(
     const { endpointId: id } = write;
     const claim = tokenClaimOf(write);
     if (!isUpdate(write)) return { kind: 'insert', id, document: insertOf(write, commitId), claim };
-    return {
-      kind: 'update',
-      id,
-      ...updateOf(
-        write,
-        commitId,
-        write.takenOut,
-        rewritten.has(write) ? (members?.get(id) ?? []) : undefined,
-      ),
-      claim,
-    };
+    const { guard, update } = updateOf(
+      write,
+      commitId,
+      write.takenOut,
+      rewritten.has(write) ? (members?.get(id) ?? []) : undefined,
+    );
+    if (until !== undefined) guard['$expr'] = { $lt: ['$$NOW', until] };
+    return { kind: 'update', id, guard, update, claim };
   });
 }
 

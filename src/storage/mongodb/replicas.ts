@@ -1,6 +1,6 @@
 import { type Db, MongoServerError } from 'mongodb';
 import type { ReplicaRow, Replication } from '../replication.js';
-import { isDuplicateKey } from './errors.js';
+import { isDuplicateKey, isUnavailable } from './errors.js';
 
 interface ReplicaDocument {
   _id: string;
@@ -16,15 +16,23 @@ interface LeaseDocument {
   session: string;
 }
 
-type MongoReplicas = Pick<
+interface MongoReplicas extends Pick<
   Replication,
   'join' | 'renew' | 'leave' | 'replicas' | 'takeLease' | 'releaseLease'
->;
+> {
+  /**
+   * Until when this process may write by its last renewal, by the server's clock. Undefined: it was not renewed, or the
+   * server does not compare with its clock (`$$NOW`, in MongoDB since 4.2).
+   */
+  mayWriteUntil(): Date | undefined;
+}
 
 /** Rows of replicas and leases. All dates are the server's: `$currentDate` writes them, and its `localTime` tells how old they are. */
 export function createMongoReplicas(db: Db): MongoReplicas {
   const rows = db.collection<ReplicaDocument>('replicas');
   const leases = db.collection<LeaseDocument>('leases');
+  let mayWriteUntil: Date | undefined;
+  let comparesNow: boolean | undefined;
 
   async function readRows(filter: Partial<Pick<ReplicaDocument, '_id'>>): Promise<ReplicaRow[]> {
     // before the rows: an age is rather too small than too large
@@ -37,6 +45,16 @@ export function createMongoReplicas(db: Db): MongoReplicas {
       validMs,
       ageMs: Math.max(0, now - renewed.getTime()),
     }));
+  }
+
+  /** Only a row that is found shows it: a server that does not know it may as well find nothing. */
+  async function canCompareNow(id: string): Promise<boolean> {
+    try {
+      return (await rows.findOne({ _id: id, $expr: { $gt: ['$$NOW', new Date(0)] } })) !== null;
+    } catch (error) {
+      if (!(error instanceof MongoServerError) || isUnavailable(error)) throw error;
+      return false;
+    }
   }
 
   return {
@@ -53,13 +71,18 @@ export function createMongoReplicas(db: Db): MongoReplicas {
         if (by !== undefined && by.session !== replaces) return { kind: 'taken', by };
       }
     },
-    async renew({ id, session, known }) {
-      const renewed = await rows.updateOne(
+    async renew({ id, session, known, validMs }) {
+      const row = await rows.findOneAndUpdate(
         { _id: id, session },
         { $set: { known }, $currentDate: { renewed: true } },
+        { returnDocument: 'after' },
       );
-      return renewed.matchedCount === 1;
+      if (row === null) return false;
+      comparesNow ??= await canCompareNow(id);
+      if (comparesNow) mayWriteUntil = new Date(row.renewed.getTime() + validMs);
+      return true;
     },
+    mayWriteUntil: () => mayWriteUntil,
     async leave({ id, session }) {
       await rows.deleteOne({ _id: id, session });
     },

@@ -111,7 +111,11 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     notes: [...notes, ...made.notes],
     load: (ids, { fresh = true } = {}) =>
       calls.run(async () => endpointStore.loadRecords(endpoints, cache, ids, fresh)),
-    commit: (writes) => calls.run(async () => endpointStore.commitRecords(commitDeps, newCommitId(), writes)),
+    commit(writes) {
+      // of this moment: a later one would let through what was computed before this process slept
+      const until = replicas.mayWriteUntil();
+      return calls.run(async () => endpointStore.commitRecords(commitDeps, newCommitId(), writes, until));
+    },
     memberships: (ids) => calls.run(() => endpointStore.readMemberships(endpoints, ids)),
     find: (query) => calls.run(() => findRecords(endpoints, query)),
     countIndexed: (application, where) => calls.run(() => countIndexed(endpoints, application, where)),
