@@ -20,6 +20,10 @@ export interface Surroundings extends ServedDeps {
 
 /** Characters of what names a request, where the whole does not fit. */
 const MAX_ECHO = 256;
+/** and of a reason, where not even the head of the request fits into an answer */
+const MAX_CUT_REASON = 500;
+
+type Refused = Exclude<Answer<unknown>, { kind: 'ok' }>;
 
 export type Protocol = 'epmmp' | 'efmp' | 'eprmp';
 
@@ -64,7 +68,10 @@ export interface OpenRequest {
   refuse(code: ErrorCode, message?: string): Encode;
 }
 
-/** Writes the response, or, where it does not fit, one that says so. Undefined: not even that fits. */
+/**
+ * Writes the response, or, where it does not fit, one that says so, with what names the request cut as far as needed.
+ * Undefined: not even that fits.
+ */
 export type Encode = (maxBytes: number) => EncodedAnswer | undefined;
 
 export interface EncodedAnswer {
@@ -99,21 +106,47 @@ function encodeAnswer<Request, Response>(
   answer: Answer<Response>,
   maxBytes: number,
 ): EncodedAnswer | undefined {
-  const head = { correlationId: request.correlationId, timestamp: Date.now(), timeout: 0 };
-  const write = (fields: Response, statusCode: number, reasonPhrase: string | null): EncodedAnswer => ({
+  const timestamp = Date.now();
+  const write = (
+    fields: Response,
+    statusCode: number,
+    reasonPhrase: string | null,
+    correlationId = request.correlationId,
+  ): EncodedAnswer => ({
     status: statusCode,
-    bytes: codec.response.encode({ ...head, ...fields, statusCode, reasonPhrase }),
+    bytes: codec.response.encode({
+      correlationId,
+      timestamp,
+      timeout: 0,
+      ...fields,
+      statusCode,
+      reasonPhrase,
+    }),
   });
-  const refused = (fields: Response, { code, message }: Exclude<Answer<unknown>, { kind: 'ok' }>) =>
-    write(fields, statusOf(code), message);
+  const refused = (fields: Response, { code, message }: Refused, correlationId?: string) =>
+    write(fields, statusOf(code), message, correlationId);
   const first = answer.kind === 'ok' ? write(answer.value, 200, null) : refused(echo(request), answer);
   if (first.bytes.length <= maxBytes) return first;
   const tooLarge = answer.kind === 'ok' ? tooLargeFor(maxBytes, amount(answer.value)) : answer;
-  for (const fields of [echo(request), shortened(echo(request))]) {
-    const short = refused(fields, tooLarge);
+  const named = shortened(echo(request), MAX_ECHO);
+  const cut = cutFor(maxBytes, tooLarge.message);
+  const smaller = [
+    () => refused(echo(request), tooLarge),
+    () => refused(named, tooLarge),
+    () => refused(named, cut, request.correlationId.slice(0, MAX_ECHO)),
+    () => refused(named, cut, ''),
+    () => refused(shortened(named, 0), refuse('answer-too-large', ''), ''),
+  ];
+  for (const make of smaller) {
+    const short = make();
     if (short.bytes.length <= maxBytes) return short;
   }
   return undefined;
+}
+
+function cutFor(maxBytes: number, reason: string) {
+  const text = `With the correlationId of the request, which is cut here, the answer does not fit into one NATS message (max_payload, ${maxBytes} bytes). ${reason}`;
+  return refuse('answer-too-large', text.slice(0, MAX_CUT_REASON));
 }
 
 export function tooLargeFor(maxBytes: number, amount: string) {
@@ -124,10 +157,10 @@ export function tooLargeFor(maxBytes: number, amount: string) {
 }
 
 /** Without what a request may have made long. */
-function shortened<T>(fields: T): T {
+function shortened<T>(fields: T, maxEcho: number): T {
   const short = Object.entries(fields as Record<string, unknown>).map(([name, value]) => [
     name,
-    Array.isArray(value) ? [] : typeof value === 'string' ? value.slice(0, MAX_ECHO) : value,
+    Array.isArray(value) ? [] : typeof value === 'string' ? value.slice(0, maxEcho) : value,
   ]);
   return Object.fromEntries(short) as T;
 }

@@ -183,7 +183,7 @@ export function createServedRequests(deps: ServedRequestsDeps): ServedRequests {
     open: OpenRequest,
     encode: Encode,
   ) {
-    const { correlationId } = open.head;
+    const correlationId = open.head.correlationId.slice(0, MAX_CORRELATION_ID);
     try {
       const answered = encode(maxBytesOf(connection));
       if (answered !== undefined && reply !== undefined) connection.publish(reply, answered.bytes);
