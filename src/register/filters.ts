@@ -179,12 +179,14 @@ export function createFilters(deps: FiltersDeps): Filters {
       return ok({ total: named.total, filters: await Promise.all(named.filters.map(viewOf)) });
     });
 
-  const preview: Filters['preview'] = (context, application, { mongoQuery, sampleSize }) =>
+  const preview: Filters['preview'] = (context, application, { mongoQuery, ...wanted }) =>
     guarded(async () => {
       const known = deps.catalogue().known.application(application);
       if (known === undefined || !sees(context, known.tenant)) return noApplication(application);
       const read = readQuery(mongoQuery, 'mongoQuery', deps.limits());
-      return 'kind' in read ? read : ok(await previewQuery(store, application, read.query, sampleSize));
+      return 'kind' in read
+        ? read
+        : ok(await previewQuery(store, { ...wanted, application, query: read.query }));
     });
 
   async function settled(changed: Changed<SavedFilter | Refusal>, name: string): Promise<Answer<FilterView>> {

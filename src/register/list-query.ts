@@ -29,6 +29,9 @@ export function conditionsOf(list: ListQuery, limits: QueryLimits): Conditions |
       parts.push({ name: 'endpointId', query: { endpoint_id: pattern(list.endpointIds[0] ?? '') } });
     else conditions.endpointIds = list.endpointIds;
   }
+  const { among } = list;
+  if (among !== undefined)
+    conditions.endpointIds = conditions.endpointIds?.filter((id) => among.has(id)) ?? [...among];
   if (list.metadataFilter?.kind === 'object') {
     const value = list.regex ? withPatterns(list.metadataFilter.value) : list.metadataFilter.value;
     const operator = Object.keys(value).find((key) => key.startsWith('$'));

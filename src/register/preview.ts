@@ -26,17 +26,13 @@ type Found = Pick<FilterPreview, 'matchedEndpointsCount' | 'sample'> & { read: R
  * the endpoints are found as by a search. For others each endpoint of the application is read once, and the query and those
  * conditions are evaluated on it: O(endpoints of the application * conditions).
  */
-export async function previewQuery(
-  store: Store,
-  application: string,
-  query: Query,
-  sampleSize: number,
-): Promise<FilterPreview> {
+export async function previewQuery(store: Store, wanted: Wanted): Promise<FilterPreview> {
+  const { application, query, among } = wanted;
   const all = [...conditionsIn(query.source, '')];
   const counted = all.slice(0, EXPLAINED).map(countedOf);
-  const endpoints = await store.count({ application });
   let entries = 0;
-  for (const each of counted) {
+  // an index counts what the caller may not see, too
+  for (const each of among === undefined ? counted : []) {
     const known = await store.countIndexed(application, each.query);
     if (known === undefined) continue;
     each.index = known.index;
@@ -44,9 +40,11 @@ export async function previewQuery(
     entries += known.entries ?? 0;
   }
   const left = counted.filter(({ index }) => index === null);
-  const wanted = { application, query, sampleSize };
   const { read, ...found } =
-    left.length === 0 ? await findMatching(store, wanted) : await evaluateAll(store, wanted, left);
+    left.length === 0 && among === undefined
+      ? await findMatching(store, wanted)
+      : await evaluateAll(store, wanted, left);
+  const endpoints = among === undefined ? await store.count({ application }) : (read.records ?? 0);
   return {
     ...found,
     explain: {
@@ -74,6 +72,8 @@ interface Wanted {
   application: string;
   query: Query;
   sampleSize: number;
+  /** only these endpoints */
+  among?: ReadonlySet<string>;
 }
 
 async function findMatching(store: Store, { application, query, sampleSize }: Wanted): Promise<Found> {
@@ -84,13 +84,14 @@ async function findMatching(store: Store, { application, query, sampleSize }: Wa
 /** One pass along the application's list. */
 async function evaluateAll(
   store: Store,
-  { application, query, sampleSize }: Wanted,
+  { application, query, sampleSize, among }: Wanted,
   conditions: readonly Counted[],
 ): Promise<Found> {
   let evaluated = 0;
   let matched = 0;
   const page = await store.find({
     ...newest(application, sampleSize),
+    ...(among === undefined ? {} : { endpointIds: [...among] }),
     withTotal: false,
     // never one more than the page takes, so that the walk goes to the end
     test(record) {

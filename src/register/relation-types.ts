@@ -17,7 +17,14 @@ export interface Relations {
   list(
     context: CallContext,
     endpointId: string,
-    page: { direction: RelationDirection; offset: number; limit: number; after?: PagePlace },
+    page: {
+      direction: RelationDirection;
+      offset: number;
+      limit: number;
+      after?: PagePlace;
+      /** counted and shown are only these; absent: all. O(relations of the endpoint) where given */
+      among?: ReadonlySet<string>;
+    },
   ): Promise<Answer<{ total: number; endpointIds: string[]; next?: PagePlace }>>;
   /**
    * What an endpoint has from its containers: for each key that it lacks, the value of the nearest container that has

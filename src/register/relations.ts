@@ -6,6 +6,7 @@ import { type Answer, ok, retry } from '../model/outcome.js';
 import { createdOf, headOf, isTombstone } from '../model/record.js';
 import { endKeyOf, type Relation, type RelationEnd } from '../model/relation.js';
 import type { Store } from '../storage/index.js';
+import { findAmong } from './find-among.js';
 import { guarded } from './guarded.js';
 import { inheritedMetadata } from './inheritance.js';
 import { isDead, type RelationRounds } from './relation-rounds.js';
@@ -87,7 +88,10 @@ export function createRelations(deps: RelationsDeps): RunningRelations {
       if (head === undefined || (context.tenant !== undefined && head.tenant !== context.tenant))
         return refuse('endpoint-not-found', `The endpoint "${endpointId}" is not registered.`);
       const end = { endpointId, createdMs: createdOf(record!) };
-      const found = await store.findRelations({ tenant: head.tenant, end, ...page });
+      const { among, ...wanted } = page;
+      const query = { tenant: head.tenant, end, ...wanted };
+      const found =
+        among === undefined ? await store.findRelations(query) : await findAmong(store, query, among);
       const created = await store.registered(found.ends.map((other) => other.endpointId));
       const live = found.ends.filter((other, i) => created[i] === other.createdMs);
       if (live.length < found.ends.length)

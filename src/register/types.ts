@@ -90,6 +90,8 @@ export interface Registered {
 /** The list parameters of rest-api.md, read but not interpreted. */
 export interface ListQuery {
   tenant?: string;
+  /** only these endpoints: those that the caller may read; absent: all */
+  among?: ReadonlySet<string>;
   /** with `regex`: one pattern; else exact ids */
   endpointIds?: readonly string[];
   application?: string;
@@ -145,7 +147,12 @@ export interface Filters {
   preview(
     context: CallContext,
     application: string,
-    wanted: { mongoQuery: JsonValue; sampleSize: number },
+    wanted: {
+      mongoQuery: JsonValue;
+      sampleSize: number;
+      /** counted and shown are only these endpoints; absent: all */
+      among?: ReadonlySet<string>;
+    },
   ): Promise<Answer<FilterPreview>>;
 }
 

@@ -32,8 +32,21 @@ export interface Access {
   authenticate(
     authorization: string | undefined,
   ): Caller | Refusal | Retry | Promise<Caller | Refusal | Retry>;
-  /** For each resource (`endpoint-<id>`, `application-<name>`), whether the caller has the scope on it. */
-  decide(caller: Caller, scope: Scope, resources: readonly string[]): Promise<boolean[]>;
+  /**
+   * For each resource (`endpoint-<id>`, `application-<name>`), whether the caller has the scope on it; at once where it is
+   * known. Never rejects.
+   */
+  decide(caller: Caller, scope: Scope, resources: readonly string[]): Decided | Promise<Decided>;
+  /** For lists: the names of all resources on which the caller has the scope, or `all`. Never rejects. */
+  granted(caller: Caller, scope: Scope): Granted | Promise<Granted>;
+}
+
+/** In the order of the resources. A refusal or a retry: it can't be known. */
+export type Decided = boolean[] | Refusal | Retry;
+export type Granted = 'all' | ReadonlySet<string> | Refusal | Retry;
+
+export function isDecided(decided: Decided): decided is boolean[] {
+  return Array.isArray(decided);
 }
 
 /** Access while authentication is off: everybody may do everything, and an `Authorization` header is ignored. */
@@ -41,6 +54,7 @@ export function openAccess(): Access {
   return {
     authenticates: false,
     authenticate: async () => ({}),
-    decide: async (_caller, _scope, resources) => resources.map(() => true),
+    decide: (_caller, _scope, resources) => resources.map(() => true),
+    granted: () => 'all',
   };
 }

@@ -1,4 +1,12 @@
-export { openAccess, type Access, type Caller, type Scope } from './access.js';
+export {
+  isDecided,
+  openAccess,
+  type Access,
+  type Caller,
+  type Decided,
+  type Granted,
+  type Scope,
+} from './access.js';
 export {
   createAuthServers,
   type AuthServer,

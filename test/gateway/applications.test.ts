@@ -44,6 +44,7 @@ void t.test('only those of the tenant that the caller may read', async (t) => {
         authenticates: true,
         authenticate: async () => ({ tenant }),
         decide: async (_caller, _scope, resources) => resources.map((each) => each === granted),
+        granted: () => 'all',
       },
     });
     const { json } = await h.call('GET', '/applications');

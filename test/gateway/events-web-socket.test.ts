@@ -147,6 +147,7 @@ void t.test('pages of other hosts', async (t) => {
     authenticates: true,
     authenticate: async () => ({ tenant: 'kaa' }),
     decide: async (_caller, _scope, resources) => resources.map(() => true),
+    granted: () => 'all',
   };
   const asking = await startHarness(t, { access });
   const host = `register.example:${asking.gateway.port}`;
@@ -159,6 +160,7 @@ void t.test('only what the caller may read, whatever the protocol', async (t) =>
     authenticate: async () => ({ tenant: 'kaa' }),
     decide: async (_caller, scope, resources) =>
       resources.map((resource) => scope !== 'application:read' || resource === 'application-kettle'),
+    granted: () => 'all',
   };
   const h = await startHarness(t, { access });
   const { port } = h.gateway;

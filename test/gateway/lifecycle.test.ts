@@ -115,6 +115,7 @@ void t.test('authorization comes from the table', async (t) => {
       asked.push(...resources.map((resource) => `${scope} ${resource}`));
       return resources.map((resource) => resource !== 'endpoint-closed');
     },
+    granted: () => new Set(['endpoint-k1', 'endpoint-none', 'application-kettle']),
   };
   const h = await startHarness(t, { access });
   const good = { authorization: 'Bearer good' };
@@ -150,6 +151,7 @@ void t.test('authorization comes from the table', async (t) => {
     ),
     ['k1'],
   );
+  t.equal((await h.call('GET', '/endpoints', undefined, good)).json.totalElements, 1, 'not counted either');
   t.ok(asked.includes('application:endpoint:create application-kettle'));
   t.ok(asked.includes('endpoint:update endpoint-k1'));
 });

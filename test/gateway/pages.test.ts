@@ -164,6 +164,7 @@ void t.test('pages are public, counted, and not in the OpenAPI document', async 
       authenticates: true,
       authenticate: async () => Promise.reject(new Error('asked who it is')),
       decide: async () => Promise.reject(new Error('asked what it may')),
+      granted: async () => Promise.reject(new Error('asked what it may')),
     },
   });
   t.equal((await get(`${h.origin}/console/`)).status, 200);

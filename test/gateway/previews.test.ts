@@ -147,16 +147,17 @@ void t.test('bad previews', async (t) => {
   t.equal(unknown.json.code, 'application-not-found');
 });
 
-void t.test('a sample shows only what the caller may read; the count is of all', async (t) => {
+void t.test('only what the caller may read is shown and counted', async (t) => {
   const access = {
     ...openAccess(),
     authenticates: true,
-    decide: async (_caller: object, scope: string, resources: readonly string[]) =>
-      resources.map((each) => scope !== 'endpoint:read' || each !== 'endpoint-k39'),
+    granted: () => new Set(['endpoint-k1', 'endpoint-k38', 'endpoint-elsewhere']),
   };
   const h = await startFleet(t, { access });
   const { json } = await h.call('POST', path, { mongoQuery: temp({ $gte: 38 }) });
-  t.equal(json.matchedEndpointsCount, 2);
+  t.equal(json.matchedEndpointsCount, 1);
+  t.equal(json.explain.endpoints, 2);
+  t.equal(json.explain.conditions[0].letsThrough, 1);
   t.same(
     json.sample.map((each: { endpointId: string }) => each.endpointId),
     ['k38'],

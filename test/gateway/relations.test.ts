@@ -225,9 +225,10 @@ void t.test(
             !(scope === 'endpoint:read' && resource.endsWith('hidden')),
         );
       },
+      granted: () => new Set(['endpoint-a', 'endpoint-b', 'endpoint-d', 'endpoint-fixed']),
     };
     const h = await startHarness(t, { access });
-    await registerAll(h, 'a', 'b', 'fixed', 'hidden');
+    await registerAll(h, 'a', 'b', 'd', 'fixed', 'hidden');
     const refused = await h.call('PUT', '/relations/link', of('a>b', 'a>fixed', 'nobody>b'));
     t.same([refused.status, refused.json.code], [403, 'forbidden']);
     t.same(
@@ -246,6 +247,14 @@ void t.test(
     t.equal((await h.call('GET', '/endpoints/c')).status, 404);
     t.equal((await h.call('PUT', '/relations/link', of('a>b', 'a>hidden'))).status, 200);
     t.same(await related(h, 'a'), ['b']);
+    await h.call('PUT', '/relations/link', of('a>d'));
+    const page = async (more: string) =>
+      (await h.call('GET', `/endpoints/a/relations?relation=contains&limit=1${more}`)).json;
+    const first = await page('');
+    t.match(first, { totalElements: 2, content: [{ endpointId: 'd' }] }, 'what is hidden is not counted');
+    const second = await page(`&cursor=${first.nextCursor}`);
+    t.same(second, { totalElements: 2, content: [{ endpointId: 'b' }] });
+    t.same((await page('&offset=1')).content, second.content);
     t.ok(asked.includes('endpoint:update endpoint-a') && asked.includes('endpoint:update endpoint-b'));
 
     await h.call('PUT', '/endpoints/hidden/metadata/secret', '1');

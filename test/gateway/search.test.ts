@@ -151,10 +151,26 @@ void t.test('a search shows only what the caller may read', async (t) => {
   const access = {
     ...openAccess(),
     authenticates: true,
-    decide: async (_caller: object, scope: string, resources: readonly string[]) =>
-      resources.map((resource) => scope !== 'endpoint:read' || resource !== 'endpoint-k2'),
+    granted: () => new Set(['k0', 'k1', 'k3', 'k4'].map((id) => `endpoint-${id}`)),
   };
   const h = await startFleet(t, { access });
   const { json } = await h.call('POST', '/endpoints/search', { metadataFilter: { city: 'Kyiv' } });
   t.same(json.content.map((each: { endpointId: string }) => each.endpointId).sort(), ['k0', 'k4']);
+  t.equal(json.totalElements, 2);
+  const named = await h.call('POST', '/endpoints/search', { endpointIds: ['k2', 'k1'] });
+  t.same(
+    named.json.content.map((each: { endpointId: string }) => each.endpointId),
+    ['k1'],
+  );
+  const pages = [await h.call('GET', '/endpoints?limit=3&sort=endpointId,asc')];
+  pages.push(
+    await h.call('GET', `/endpoints?limit=3&sort=endpointId,asc&cursor=${pages[0]!.json.nextCursor}`),
+  );
+  t.same(
+    pages.map(({ json: page }) => [page.totalElements, page.content.length]),
+    [
+      [4, 3],
+      [4, 1],
+    ],
+  );
 });

@@ -19,7 +19,7 @@ const FLEET = Array.from({ length: 200 }, (_, i) => ({
 }));
 
 const explained = async (store: Store, query: JsonObject) => {
-  const answer = await previewQuery(store, 'app', parsed(query), 3);
+  const answer = await previewQuery(store, { application: 'app', query: parsed(query), sampleSize: 3 });
   const holds = FLEET.filter(({ id, version, metadata }) =>
     parsed(query).matches({ endpointId: id, applicationVersion: version, metadata }),
   );

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { grantedApplications } from '../authorization.js';
 import { named } from '../table/described.js';
 import { readLimit, readOffset } from '../table/paging.js';
 import { reply } from '../table/reply.js';
@@ -51,15 +52,12 @@ export const listApplications = defineRoute({
     const known = catalogue.known
       .applications()
       .filter((application) => tenant === undefined || application.tenant === tenant);
-    const granted = deps.access.authenticates
-      ? await deps.access.decide(
-          call.caller,
-          'application:read',
-          known.map(({ name }) => `application-${name}`),
-        )
-      : known.map(() => true);
+    const names = known.map(({ name }) => name);
+    const granted = await grantedApplications(call, 'application:read', names, deps);
+    if ('kind' in granted) return granted;
+    const readable = new Set(granted);
     const applications = known
-      .filter((_application, i) => granted[i] === true)
+      .filter(({ name }) => readable.has(name))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
     const content = applications.slice(offset, offset + limit).map(({ name, versions }) => ({
       name,

@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { isEndpointId } from '../../model/endpoint.js';
 import { refuse } from '../../model/errors.js';
 import type { Outcome } from '../../model/outcome.js';
+import { refuseEndpoints } from '../authorization.js';
 import { ITEMS_IN_FLIGHT } from '../streams/metadata-items.js';
 import { named } from '../table/described.js';
 import { reply } from '../table/reply.js';
@@ -92,26 +93,11 @@ export const deleteEndpoints = defineRoute({
 });
 
 async function deleteSome(ids: readonly string[], call: Call, deps: RouteDeps): Promise<Outcome[]> {
-  const { authenticates } = deps.access;
-  const granted = authenticates
-    ? await deps.access.decide(
-        call.caller,
-        'endpoint:delete',
-        ids.map((id) => `endpoint-${id}`),
-      )
-    : [];
+  const refused = await refuseEndpoints(call, 'endpoint:delete', ids, deps);
   return Promise.all(
     ids.map(async (id, i): Promise<Outcome> => {
       if (!isEndpointId(id)) return refuse('invalid-endpoint-id');
-      return authenticates && granted[i] !== true
-        ? hidden(id, call, deps)
-        : deps.register.endpoints.submit(commandOn(id, call, { type: 'unregister' }));
+      return refused[i] ?? deps.register.endpoints.submit(commandOn(id, call, { type: 'unregister' }));
     }),
   );
-}
-
-/** Of one that is not granted: an endpoint of another tenant, or none at all, is unknown rather than forbidden. */
-async function hidden(endpointId: string, call: Call, deps: RouteDeps): Promise<Outcome> {
-  const found = await deps.register.endpoints.get(call.context, endpointId);
-  return found.kind === 'ok' ? refuse('forbidden') : found;
 }

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Refusal } from '../../model/errors.js';
 import type { JsonObject } from '../../model/json.js';
 import { ok } from '../../model/outcome.js';
-import { headOf } from '../../model/record.js';
 import type { ListQuery } from '../../register/index.js';
+import { readableIds } from '../authorization.js';
 import { readMetadataFilter } from '../table/metadata-filter.js';
 import { encodeCursor, readPaging } from '../table/paging.js';
 import type { Result } from '../table/reply.js';
@@ -11,7 +11,7 @@ import type { Call, RouteDeps } from '../table/route.js';
 import { endpointPageParts, type Included } from './endpoint-views.js';
 
 /** Which endpoints are wanted, without where the page starts. */
-export type Wanted = Omit<ListQuery, 'sort' | 'offset' | 'limit' | 'after'>;
+export type Wanted = Omit<ListQuery, 'sort' | 'offset' | 'limit' | 'after' | 'among'>;
 
 /** What can be wrong with a list as with a search. */
 export const pageErrors = [
@@ -67,10 +67,15 @@ export async function answerPage(
   const hash = hashOf(wanted);
   const place = readPaging(paging, deps.limits(), hash);
   if ('kind' in place) return place;
-  const answer = await deps.register.endpoints.list(call.context, { ...wanted, ...place });
+  const among = await readableIds(call, deps);
+  if (among !== undefined && 'kind' in among) return among;
+  const answer = await deps.register.endpoints.list(call.context, {
+    ...wanted,
+    ...place,
+    ...(among === undefined ? {} : { among }),
+  });
   if (answer.kind !== 'ok') return answer;
-  const { total, next } = answer.value;
-  const records = await readable(answer.value.records, call, deps);
+  const { total, next, records } = answer.value;
   const found = included.filters ? await deps.register.endpoints.filterIds(records) : ok([]);
   if (found.kind !== 'ok') return found;
   const filters = found.value;
@@ -80,18 +85,6 @@ export async function answerPage(
     status: 200,
     parts: endpointPageParts({ total, records, filters, nextCursor }, included),
   };
-}
-
-/** The records that the caller may read. */
-export async function readable(
-  records: Uint8Array[],
-  call: Pick<Call, 'caller'>,
-  deps: RouteDeps,
-): Promise<Uint8Array[]> {
-  if (!deps.access.authenticates) return records;
-  const resources = records.map((record) => `endpoint-${headOf(record).endpointId}`);
-  const granted = await deps.access.decide(call.caller, 'endpoint:read', resources);
-  return records.filter((_record, i) => granted[i] === true);
 }
 
 /** Short, for cursors: a list goes on only with the filters that it began with. */

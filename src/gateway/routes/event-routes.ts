@@ -3,6 +3,7 @@ import { parsePlace, PLACE_EXAMPLE, PLACE_PATTERN, type Place } from '../../live
 import { EVENT_KINDS } from '../../model/event.js';
 import { type Refusal, refuse } from '../../model/errors.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
+import { grantedApplications } from '../authorization.js';
 import { closedObject, wordOf } from '../table/schemas.js';
 import { LiveEvent } from './event-schemas.js';
 
@@ -100,9 +101,11 @@ const live = defineRoute({
       );
     const from = placeOf(call.lastEventId, call.query.lastEventId);
     if (from !== undefined && 'kind' in from) return from;
+    const readable = await readableApplications(call, application, deps);
+    if (readable !== undefined && 'kind' in readable) return readable;
     const interest = {
       tenant: call.caller.tenant,
-      applications: await readableApplications(call, application, deps),
+      applications: readable,
       endpointIds: setOf(endpointId),
       filterIds: setOf(filterId),
       types: setOf(type),
@@ -143,12 +146,8 @@ async function readableApplications(call: Call, named: readonly string[] | undef
       .catalogue()
       .known.applications()
       .map(({ name }) => name);
-  const granted = await deps.access.decide(
-    call.caller,
-    'application:read',
-    names.map((name) => `application-${name}`),
-  );
-  return new Set(names.filter((_name, i) => granted[i] === true));
+  const granted = await grantedApplications(call, 'application:read', names, deps);
+  return 'kind' in granted ? granted : new Set(granted);
 }
 
 export const eventRoutes: readonly Route[] = [live];

@@ -4,7 +4,7 @@ import type { FilterPreview } from '../../register/index.js';
 import { named } from '../table/described.js';
 import { defineRoute } from '../table/route.js';
 import { Endpoint, closedObject, include } from '../table/schemas.js';
-import { readable } from './endpoint-pages.js';
+import { readableIds } from '../authorization.js';
 import { endpointExample, endpointJson, type Included, readInclude } from './endpoint-views.js';
 import { MongoQuery, QUERY_LEVELS, QueryObject } from './filter-schemas.js';
 
@@ -114,7 +114,7 @@ export const previewFilter = defineRoute({
   summary: 'See what a query would match',
   description:
     'Nothing is saved. The count is exact, and `explain` says what each condition lets through. Conditions that an index of the storage tells ' +
-    'are counted from it; for others every endpoint of the application is read once. The sample holds the newest that match, of those that the caller may read.',
+    'are counted from it; for others every endpoint of the application is read once. Counted and shown are endpoints that the caller may read; the sample holds the newest that match.',
   tags: ['Filters'],
   access: { scope: 'application:endpoint-filter:read', on: 'application' },
   query: closedObject({ include }),
@@ -148,18 +148,21 @@ export const previewFilter = defineRoute({
     const included = readInclude(call.query.include);
     if ('kind' in included) return included;
     const { mongoQuery, sampleSize = DEFAULT_SAMPLE } = call.body;
+    const among = await readableIds(call, deps);
+    if (among !== undefined && 'kind' in among) return among;
     const answer = await deps.register.filters.preview(call.context, call.path.app, {
       mongoQuery,
       sampleSize,
+      ...(among === undefined ? {} : { among }),
     });
     if (answer.kind !== 'ok') return answer;
-    const sample = await readable(answer.value.sample, call, deps);
+    const { sample } = answer.value;
     const filters = included.filters ? await deps.register.endpoints.filterIds(sample) : ok([]);
     if (filters.kind !== 'ok') return filters;
     return {
       kind: 'reply',
       status: 200,
-      parts: previewParts({ ...answer.value, sample }, included, filters.value),
+      parts: previewParts(answer.value, included, filters.value),
     };
   },
 });

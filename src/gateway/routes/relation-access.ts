@@ -1,5 +1,6 @@
-import { type ErrorCode, type FaultDetail, type Refusal, refuse } from '../../model/errors.js';
+import { type FaultDetail, type Refusal, refuse } from '../../model/errors.js';
 import type { Retry } from '../../model/outcome.js';
+import { refuseEndpoints } from '../authorization.js';
 import type { Call, RouteDeps } from '../table/route.js';
 
 /**
@@ -9,25 +10,18 @@ import type { Call, RouteDeps } from '../table/route.js';
 export async function refuseUngranted(
   call: Pick<Call, 'caller' | 'context'>,
   named: readonly { endpointId: string; path: string }[],
-  { access, register }: RouteDeps,
+  deps: RouteDeps,
 ): Promise<Refusal | Retry | undefined> {
-  if (!access.authenticates || named.length === 0) return undefined;
+  if (!deps.access.authenticates || named.length === 0) return undefined;
   const ids = [...new Set(named.map(({ endpointId }) => endpointId))];
-  const resources = ids.map((id) => `endpoint-${id}`);
-  const granted = await access.decide(call.caller, 'endpoint:update', resources);
-  const denied = new Map<string, { code: ErrorCode; message: string }>();
+  const refused = await refuseEndpoints(call, 'endpoint:update', ids, deps);
+  const denied = new Map<string, Refusal>();
   for (const [i, id] of ids.entries()) {
-    if (granted[i] === true) continue;
-    const found = await register.endpoints.get(call.context, id);
-    if (found.kind === 'retry') return found;
-    denied.set(
-      id,
-      found.kind === 'refused'
-        ? found
-        : { code: 'forbidden', message: `The caller is not granted endpoint:update on endpoint-${id}.` },
-    );
+    const why = refused[i];
+    if (why?.kind === 'retry') return why;
+    if (why !== undefined) denied.set(id, why);
   }
-  let first: { code: ErrorCode; message: string } | undefined;
+  let first: Refusal | undefined;
   const details: FaultDetail[] = [];
   for (const { endpointId, path } of named) {
     const reason = denied.get(endpointId);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
 import type { Answer } from '../../model/outcome.js';
 import type { RelationItem, RelationStatus } from '../../register/index.js';
+import { readableIds } from '../authorization.js';
 import { named } from '../table/described.js';
 import { cursorParameter, encodeCursor, readPaging } from '../table/paging.js';
 import { type Result, reply } from '../table/reply.js';
@@ -163,17 +164,16 @@ const list = defineRoute({
     const place = readPaging(call.query, deps.limits(), hash);
     if ('kind' in place) return place;
     const { sort, ...page } = place;
-    const answer = await deps.register.relations.list(call.context, endpointId, { direction, ...page });
+    const among = await readableIds(call, deps);
+    if (among !== undefined && 'kind' in among) return among;
+    const answer = await deps.register.relations.list(call.context, endpointId, {
+      direction,
+      ...page,
+      ...(among === undefined ? {} : { among }),
+    });
     if (answer.kind !== 'ok') return answer;
     const { total, endpointIds, next } = answer.value;
-    const granted = deps.access.authenticates
-      ? await deps.access.decide(
-          call.caller,
-          'endpoint:read',
-          endpointIds.map((id) => `endpoint-${id}`),
-        )
-      : undefined;
-    const content = endpointIds.filter((_id, i) => granted?.[i] !== false).map((id) => ({ endpointId: id }));
+    const content = endpointIds.map((id) => ({ endpointId: id }));
     const cursor = next === undefined ? {} : { nextCursor: encodeCursor(sort, next, hash) };
     return reply(200, { totalElements: total, content, ...cursor });
   },

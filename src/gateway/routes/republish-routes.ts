@@ -1,5 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { type Refusal, refuse } from '../../model/errors.js';
+import { isDecided } from '../../security/index.js';
+import type { Retry } from '../../model/outcome.js';
 import type { Republishing, RepublishStatus } from '../../model/republishing.js';
 import { named } from '../table/described.js';
 import { reply } from '../table/reply.js';
@@ -145,12 +147,13 @@ const cancel = defineRoute({
 });
 
 /** All events go again, so the caller needs the scope on every application there is, of every tenant. */
-async function permitted(call: Call, deps: RouteDeps): Promise<Republishing | Refusal> {
+async function permitted(call: Call, deps: RouteDeps): Promise<Republishing | Refusal | Retry> {
   const applications = deps.register.catalogue().applications();
   const resources = applications.map(({ name }) => `application-${name}`);
   const { tenant } = call.caller;
   const isOwn = tenant === undefined || applications.every((application) => application.tenant === tenant);
   const granted = isOwn ? await deps.access.decide(call.caller, SCOPE, resources) : [false];
+  if (!isDecided(granted)) return granted;
   if (!granted.every(Boolean))
     return refuse('forbidden', `The caller is not granted ${SCOPE} on every application.`);
   return deps.republishing ?? refuse('no-broker');

@@ -2,9 +2,10 @@ import type { Command } from '../../model/command.js';
 import { isEndpointId } from '../../model/endpoint.js';
 import { type Refusal, ERRORS, refuse, statusOf } from '../../model/errors.js';
 import { type JsonValue, isJsonObject, pointerToken } from '../../model/json.js';
-import { type Outcome, retry } from '../../model/outcome.js';
+import { type Outcome, retry, type Retry } from '../../model/outcome.js';
 import { etagOf } from '../../model/record.js';
 import { readIfMatch } from '../../model/entity-tags.js';
+import { refuseEndpoints } from '../authorization.js';
 import type { Call, RouteDeps } from '../table/route.js';
 
 /** Items of one list that are under way at a time: enough for full batches, few enough for a queue with others in it. */
@@ -103,14 +104,14 @@ export function idOf(value: JsonValue): string | null {
 
 const INTERNAL = retry('internal', ERRORS.internal[1]);
 
-/** Carries out one command, granted or not; `settle` is called once. By a callback: a promise less for every line of a stream. */
+/** Carries out one command, unless it was refused; `settle` is called once. By a callback: a promise less for every line of a stream. */
 export function submitItem(
   command: Command,
-  granted: boolean,
+  refused: Refusal | Retry | undefined,
   deps: RouteDeps,
   settle: (outcome: Outcome) => void,
 ): void {
-  if (!granted) return settle(refuse('forbidden'));
+  if (refused !== undefined) return settle(refused);
   deps.register.endpoints.submit(command).then(
     (outcome) => settle(command.type === 'change-keys' ? placeInItem(outcome, command.unset) : outcome),
     (error: unknown) => {
@@ -120,18 +121,15 @@ export function submitItem(
   );
 }
 
-/** Whether the caller may update each endpoint; `undefined` when nobody is asked. */
-export async function decideItems(
+/** Why the caller may not update an endpoint, for each command; empty when nobody is asked. */
+export async function refuseItems(
   call: BatchCall,
   commands: readonly Command[],
   deps: RouteDeps,
-): Promise<boolean[] | undefined> {
-  if (!deps.access.authenticates) return undefined;
-  return deps.access.decide(
-    call.caller,
-    'endpoint:update',
-    commands.map((command) => `endpoint-${command.endpointId}`),
-  );
+): Promise<readonly (Refusal | Retry | undefined)[]> {
+  if (!deps.access.authenticates) return [];
+  const ids = commands.map(({ endpointId }) => endpointId);
+  return refuseEndpoints(call, 'endpoint:update', ids, deps);
 }
 
 /**
@@ -150,14 +148,14 @@ export async function applyMetadataItems(
     const some = items.slice(from, from + ITEMS_IN_FLIGHT);
     const commands = some.map((item) => readMetadataItem(item, call, timestampMs));
     const asked = commands.filter((command): command is Command => !('kind' in command));
-    const granted = await decideItems(call, asked, deps);
+    const refused = await refuseItems(call, asked, deps);
     let next = 0;
     const outcomes = await Promise.all(
       commands.map(
         (command) =>
           new Promise<Outcome>((resolve) => {
             if ('kind' in command) resolve(command);
-            else submitItem(command, granted?.[next++] ?? granted === undefined, deps, resolve);
+            else submitItem(command, refused[next++], deps, resolve);
           }),
       ),
     );

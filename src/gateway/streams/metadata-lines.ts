@@ -1,6 +1,6 @@
 import type { Command } from '../../model/command.js';
-import { type Refusal, refuse } from '../../model/errors.js';
-import type { Outcome } from '../../model/outcome.js';
+import { ERRORS, type Refusal, refuse } from '../../model/errors.js';
+import { type Outcome, retry, type Retry } from '../../model/outcome.js';
 import { parseStrictJson } from '../../model/strict-json.js';
 import type { Call, RouteDeps } from '../table/route.js';
 import type { Takeover } from '../table/reply.js';
@@ -10,10 +10,10 @@ import { type Line, LineSplitter } from './line-splitter.js';
 import {
   ITEMS_IN_FLIGHT,
   changeKeys,
-  decideItems,
   idOf,
   readMetadataItem,
   resultJson,
+  refuseItems,
   submitItem,
 } from './metadata-items.js';
 import { readPlainItem } from './plain-item.js';
@@ -131,7 +131,7 @@ class MetadataLines {
     const command = this.#parse(line, slot);
     if ('kind' in command) this.#settle(slot, command);
     else if (this.deps.access.authenticates) this.#asking.push({ command, slot });
-    else this.#submit(command, true, slot);
+    else this.#submit(command, undefined, slot);
   }
 
   #parse(line: Line, slot: Slot): Command | Refusal {
@@ -161,9 +161,9 @@ class MetadataLines {
     this.#asking = [];
     // one chunk after the other, so that items on one endpoint keep their order
     this.#decided = this.#decided.then(async () => {
-      let granted: boolean[] | undefined;
+      let refused: readonly (Refusal | Retry | undefined)[];
       try {
-        granted = await decideItems(
+        refused = await refuseItems(
           this.call,
           asked.map(({ command }) => command),
           this.deps,
@@ -173,16 +173,14 @@ class MetadataLines {
           { err: error, correlationId: this.call.context.correlationId },
           'a decision failed',
         );
-        granted = [];
+        refused = asked.map(() => retry('internal', ERRORS.internal[1]));
       }
-      asked.forEach(({ command, slot }, i) =>
-        this.#submit(command, granted?.[i] ?? granted === undefined, slot),
-      );
+      asked.forEach(({ command, slot }, i) => this.#submit(command, refused[i], slot));
     });
   }
 
-  #submit(command: Command, granted: boolean, slot: Slot): void {
-    submitItem(command, granted, this.deps, (outcome) => this.#settle(slot, outcome));
+  #submit(command: Command, refused: Refusal | Retry | undefined, slot: Slot): void {
+    submitItem(command, refused, this.deps, (outcome) => this.#settle(slot, outcome));
   }
 
   #settle(slot: Slot, outcome: Outcome): void {

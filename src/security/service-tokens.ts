@@ -1,0 +1,116 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import type { PeerAnswer } from '../peers/index.js';
+import type { AuthServerEndpoint, AuthServerRequest, AuthServers } from './auth-server.js';
+import type { Tenant } from './tenants.js';
+
+/** What this service asks in its own name (UMA: its protection API token), of each tenant's auth server. */
+export interface ServiceTokens {
+  /** At once where there is one that lasts. Rejects with an error that says why there is none. */
+  of(tenant: Tenant): Promise<string>;
+  /** Another one is got at the next call: somebody has refused this one. */
+  refused(tenant: Tenant, token: string): void;
+  /** Asks an auth server with such a token; one that is refused with 401 is renewed once. Never rejects. */
+  ask<T extends TSchema>(
+    tenant: Tenant,
+    endpoint: AuthServerEndpoint,
+    request: AuthServerRequest<T>,
+  ): Promise<PeerAnswer<Static<T>>>;
+}
+
+export interface ServiceTokensDeps {
+  authServers: Pick<AuthServers, 'of'>;
+  now?: () => number;
+}
+
+/** A token is renewed this long before it expires, or when a fifth of its time is left: what is under way is to arrive in time. */
+const RENEWED_BEFORE_MS = 30_000;
+const RENEWED_SHARE = 0.2;
+/** of a token whose answer says nothing of it (RFC 6749, 5.1) */
+const LASTS_S = 60;
+
+const TokenAnswer = Type.Object({
+  access_token: Type.String({ minLength: 1 }),
+  expires_in: Type.Optional(Type.Number({ minimum: 0 })),
+});
+
+interface Held {
+  of: Tenant;
+  token: Promise<string>;
+  /** Unix ms; infinite while it is asked for */
+  renewAtMs: number;
+}
+
+/** By client credentials (RFC 6749, 4.4), one question at a time for each tenant. */
+export function createServiceTokens({ authServers, now = Date.now }: ServiceTokensDeps): ServiceTokens {
+  const held = new Map<string, Held>();
+
+  async function get(tenant: Tenant, entry: Held): Promise<string> {
+    try {
+      const { clientId, clientSecret } = tenant;
+      if (clientSecret === undefined)
+        throw new Error(
+          `the tenant ${tenant.name} has no client secret: set kaa.tenants.${tenant.name}.client-secret`,
+        );
+      const pair = [clientId, clientSecret].map(encodeURIComponent).join(':');
+      const answer = await authServers.of(tenant).ask('token', {
+        method: 'POST',
+        form: [['grant_type', 'client_credentials']],
+        authorization: `Basic ${Buffer.from(pair).toString('base64')}`,
+        answer: TokenAnswer,
+        // one more token harms nobody
+        idempotent: true,
+      });
+      if (answer.kind !== 'ok') throw new Error(`client credentials of ${tenant.name}: ${answer.message}`);
+      const { access_token: token, expires_in: lastsS = LASTS_S } = answer.value;
+      const lastsMs = lastsS * 1000;
+      entry.renewAtMs = now() + lastsMs - Math.min(RENEWED_BEFORE_MS, lastsMs * RENEWED_SHARE);
+      return token;
+    } catch (error) {
+      if (held.get(tenant.name) === entry) held.delete(tenant.name);
+      throw error;
+    }
+  }
+
+  const of: ServiceTokens['of'] = (tenant) => {
+    const known = held.get(tenant.name);
+    if (known !== undefined && known.of === tenant && now() < known.renewAtMs) return known.token;
+    const entry: Held = { of: tenant, token: Promise.resolve(''), renewAtMs: Infinity };
+    held.set(tenant.name, entry);
+    entry.token = get(tenant, entry);
+    return entry.token;
+  };
+
+  const refused: ServiceTokens['refused'] = (tenant, token) => {
+    const known = held.get(tenant.name);
+    if (known === undefined) return;
+    void known.token.then(
+      (current) => {
+        if (current === token && held.get(tenant.name) === known) held.delete(tenant.name);
+      },
+      () => undefined,
+    );
+  };
+
+  return {
+    of,
+    refused,
+    async ask(tenant, endpoint, request) {
+      for (let renewed = false; ; renewed = true) {
+        let token: string;
+        try {
+          token = await of(tenant);
+        } catch (error) {
+          const { message } = error as Error;
+          return { kind: 'unavailable', cause: 'no-token', message, mayBeDone: false };
+        }
+        const answer = await authServers
+          .of(tenant)
+          .ask(endpoint, { ...request, authorization: `Bearer ${token}` });
+        if (answer.kind !== 'refused' || answer.status !== 401) return answer;
+        if (held.get(tenant.name) !== undefined && (await of(tenant).catch(() => '')) === token)
+          held.delete(tenant.name);
+        if (renewed) return answer;
+      }
+    },
+  };
+}
