@@ -22,3 +22,8 @@ export {
   type Tenants,
 } from './tenants.js';
 export type { TokenPermission, VerifiedToken } from './verified-token.js';
+export { createDecisionMetrics, type DecisionMetrics } from './decision-metrics.js';
+export { createDecisions, type Decisions } from './decisions.js';
+export { createServiceTokens, type ServiceTokens } from './service-tokens.js';
+export type { RoleGrants } from './token-rights.js';
+export { createUma, type Uma } from './uma.js';

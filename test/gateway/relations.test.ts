@@ -251,9 +251,11 @@ void t.test(
     const page = async (more: string) =>
       (await h.call('GET', `/endpoints/a/relations?relation=contains&limit=1${more}`)).json;
     const first = await page('');
-    t.match(first, { totalElements: 2, content: [{ endpointId: 'd' }] }, 'what is hidden is not counted');
+    t.equal(first.totalElements, 2, 'what is hidden is not counted');
     const second = await page(`&cursor=${first.nextCursor}`);
-    t.same(second, { totalElements: 2, content: [{ endpointId: 'b' }] });
+    t.notHas(second, { nextCursor: String });
+    const ids = [first, second].map(({ content }) => content[0].endpointId as string);
+    t.same(ids.sort(), ['b', 'd']);
     t.same((await page('&offset=1')).content, second.content);
     t.ok(asked.includes('endpoint:update endpoint-a') && asked.includes('endpoint:update endpoint-b'));
 

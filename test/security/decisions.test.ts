@@ -1,0 +1,231 @@
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import t, { type Test } from 'tap';
+import { createPeerClient, createPeerMetrics, type PeerOptions } from '../../src/peers/index.js';
+import {
+  type AuthServer,
+  type Caller,
+  createAuthServers,
+  createDecisionMetrics,
+  createDecisions,
+  createUma,
+  type RoleGrants,
+  type Scope,
+  type Tenant,
+  type TokenPermission,
+} from '../../src/security/index.js';
+import { type KeycloakRealm, startKeycloak } from '../servers/index.js';
+
+const log = pino({ level: 'silent' });
+const keycloak = await startKeycloak(t);
+if (keycloak !== undefined) {
+  const realm = await keycloak.realm();
+  const user = await realm.addUser('user');
+  const all: Scope[] = ['endpoint:read', 'endpoint:update', 'endpoint:delete'];
+
+  void t.test('asked of the auth server: one, many, with such among them as it does not know', async (t) => {
+    for (let i = 0; i < 5; i++) await realm.addResource(`endpoint-many-${i}`, all);
+    await realm.permit({
+      resources: [1, 3].map((i) => `endpoint-many-${i}`),
+      scopes: ['endpoint:read'],
+      users: [user],
+    });
+    const h = await start(t, realm);
+    const caller = await h.callerOf(await user.token());
+    const decide = (scope: Scope, ...names: string[]) =>
+      h.decisions.decide(
+        caller,
+        scope,
+        names.map((name) => `endpoint-${name}`),
+      );
+    t.same(await decide('endpoint:read', 'many-1'), [true]);
+    t.same(await decide('endpoint:update', 'many-1'), [false]);
+    t.same(await decide('endpoint:read', 'none'), [false]);
+    t.same(await decide('endpoint:read', 'none-2', 'none-3'), [false, false]);
+    t.same(await decide('endpoint:read', 'none-4', 'many-0', 'many-3', 'none-4', 'many-1', 'many-2'), [
+      false,
+      false,
+      true,
+      false,
+      true,
+      false,
+    ]);
+    const names = Array.from({ length: 250 }, (_, i) => `bulk-${i}`);
+    h.asked.length = 0;
+    const granted = (await decide('endpoint:read', ...names, 'many-1', 'many-3', 'many-4')) as boolean[];
+    t.same(granted, [...names.map(() => false), true, true, false]);
+    t.ok(h.asked.every(({ permissions }) => permissions <= 100));
+    t.same(
+      await h.decisions.granted(caller, 'endpoint:read'),
+      new Set(['endpoint-many-1', 'endpoint-many-3']),
+    );
+    t.same(await h.decisions.granted(caller, 'endpoint:delete'), new Set());
+  });
+
+  void t.test(
+    'an answer is kept for its time, and a right that was taken away counts no longer',
+    async (t) => {
+      await realm.addResource('endpoint-kept', all);
+      const takeBack = await realm.permit({ resources: ['endpoint-kept'], scopes: all, users: [user] });
+      const h = await start(t, realm);
+      const caller = await h.callerOf(await user.token());
+      const read = () => h.decisions.decide(caller, 'endpoint:read', ['endpoint-kept']);
+      const list = async () => [...((await h.decisions.granted(caller, 'endpoint:update')) as Set<string>)];
+      t.same(await Promise.all([read(), read(), read()]), [[true], [true], [true]]);
+      t.equal(h.asked.length, 1, 'equal questions are asked once');
+      t.same(await read(), [true]);
+      t.same(await list(), ['endpoint-kept']);
+      t.same(await list(), ['endpoint-kept']);
+      t.equal(h.asked.length, 2);
+      await takeBack();
+      h.clock.ms += 29_999;
+      t.same(await read(), [true]);
+      h.clock.ms += 1;
+      t.same(await read(), [false]);
+      t.same(await list(), []);
+    },
+  );
+
+  void t.test('the token first, then its roles, then the auth server', async (t) => {
+    await realm.addResource('endpoint-named', all);
+    const h = await start(t, realm, { reader: ['endpoint:read'] });
+    const named: TokenPermission = { resource: 'endpoint-named', scopes: ['endpoint:update'] };
+    const token = await user.token();
+    const withPermission = await h.callerOf(token, { permissions: [named] });
+    t.same(await h.decisions.decide(withPermission, 'endpoint:update', ['endpoint-named']), [true]);
+    t.equal(h.asked.length, 0);
+    t.same(await h.decisions.decide(withPermission, 'endpoint:update', ['endpoint-other']), [false]);
+    t.same(await h.decisions.decide(withPermission, 'endpoint:delete', ['endpoint-named']), [false]);
+    t.equal(h.asked.length, 2, 'what it does not name is asked for');
+    t.same(
+      await h.decisions.granted(withPermission, 'endpoint:update'),
+      new Set(['endpoint-named']),
+      'in lists, too',
+    );
+    h.asked.length = 0;
+    const reader = await h.callerOf(token, { roles: ['reader'] });
+    t.same(await h.decisions.decide(reader, 'endpoint:read', ['endpoint-named', 'endpoint-any']), [
+      true,
+      true,
+    ]);
+    t.equal(await h.decisions.granted(reader, 'endpoint:read'), 'all');
+    t.equal(h.asked.length, 0);
+    t.same(await h.decisions.decide(reader, 'endpoint:update', ['endpoint-any']), [false]);
+    h.setGrants({});
+    t.same(await h.decisions.decide(reader, 'endpoint:read', ['endpoint-any']), [false], 'taken up at once');
+    t.same(await h.decisions.decide({}, 'endpoint:read', ['endpoint-any']), [false], 'nobody');
+  });
+
+  void t.test('the auth server is away: what is kept goes on, nothing else is granted', async (t) => {
+    await realm.addResource('endpoint-away', all);
+    await realm.permit({ resources: ['endpoint-away'], scopes: all, users: [user] });
+    const h = await start(t, realm);
+    const caller = await h.callerOf(await user.token());
+    const decide = (scope: Scope) => h.decisions.decide(caller, scope, ['endpoint-away']);
+    t.same(await decide('endpoint:read'), [true]);
+    h.away.is = true;
+    t.same(await decide('endpoint:read'), [true]);
+    const away = { kind: 'retry', code: 'auth-server-unavailable' };
+    t.match(await decide('endpoint:update'), away);
+    t.match(await h.decisions.granted(caller, 'endpoint:update'), away);
+    h.clock.ms += 30_000;
+    t.match(await decide('endpoint:read'), away);
+    h.away.is = false;
+    t.same(await decide('endpoint:read'), [true]);
+  });
+
+  void t.test('a resource that is made after it was asked for', async (t) => {
+    const h = await start(t, realm);
+    const admin = await realm.addUser('maker', ['endpoint-admin']);
+    const caller = await h.callerOf(await admin.token());
+    const read = () => h.decisions.decide(caller, 'endpoint:read', ['endpoint-later']);
+    t.same(await read(), [false]);
+    await realm.addResource('endpoint-later', all);
+    t.same(await read(), [false]);
+    h.clock.ms++;
+    h.decisions.changed('endpoint-later');
+    h.clock.ms++;
+    t.same(await read(), [true]);
+  });
+
+  void t.test('a token that the auth server takes no more is one to sign in again for', async (t) => {
+    const h = await start(t, realm);
+    const gone = await realm.addUser('gone', ['endpoint-reader']);
+    const caller = await h.callerOf(await gone.token());
+    await realm.admin('DELETE', `/users/${gone.id}`);
+    t.match(await h.decisions.decide(caller, 'endpoint:read', ['endpoint-any']), {
+      kind: 'refused',
+      code: 'unauthenticated',
+    });
+  });
+}
+
+async function start(t: Test, realm: KeycloakRealm, roleGrants: RoleGrants = {}) {
+  const registry = new Registry();
+  const metrics = createPeerMetrics(registry);
+  const authServers = createAuthServers({
+    connect: (options: PeerOptions) =>
+      createPeerClient({ ...options, limits: { ...options.limits, attempts: 1 } }, { log, metrics }),
+  });
+  t.teardown(() => authServers.close());
+  const tenant: Tenant = {
+    name: 'kaa',
+    issuer: realm.issuer,
+    authServerUrl: realm.issuer,
+    clientId: realm.clientId,
+    clientSecret: realm.clientSecret,
+  };
+  const clock = { ms: Date.now() };
+  const away = { is: false };
+  const asked: { permissions: number }[] = [];
+  let grants = roleGrants;
+  // the real ones, with an eye on what goes out
+  const watched = {
+    of(of: Tenant): AuthServer {
+      const server = authServers.of(of);
+      return {
+        ...server,
+        ask(endpoint, request) {
+          const permissions = request.form?.filter(([name]) => name === 'permission').length ?? 0;
+          if (permissions > 0) asked.push({ permissions });
+          if (!away.is) return server.ask(endpoint, request);
+          const unreachable = {
+            kind: 'unavailable',
+            cause: 'unreachable',
+            message: 'away',
+            mayBeDone: false,
+          } as const;
+          return Promise.resolve(unreachable);
+        },
+      };
+    },
+  };
+  const decisions = createDecisions({
+    uma: createUma({ authServers: watched, log }),
+    roleGrants: () => grants,
+    cacheMs: 30_000,
+    metrics: createDecisionMetrics(registry),
+    now: () => clock.ms,
+  });
+  return {
+    decisions,
+    clock,
+    away,
+    asked,
+    setGrants: (next: RoleGrants) => void (grants = next),
+    callerOf: async (
+      token: string,
+      { permissions = [], roles = [] }: { permissions?: TokenPermission[]; roles?: string[] } = {},
+    ): Promise<Caller> => ({
+      tenant: 'kaa',
+      token: {
+        tenant,
+        subject: 'user',
+        realmRoles: new Set(roles),
+        permissions,
+        expiresMs: clock.ms + 300_000,
+        token,
+      },
+    }),
+  };
+}
