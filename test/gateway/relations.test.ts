@@ -249,12 +249,16 @@ void t.test(
     t.same(await related(h, 'a'), ['b']);
     await h.call('PUT', '/relations/link', of('a>d'));
     const page = async (more: string) =>
-      (await h.call('GET', `/endpoints/a/relations?relation=contains&limit=1${more}`)).json;
+      (await h.call('GET', `/endpoints/a/relations?relation=contains&limit=1${more}`)).json as {
+        totalElements: number;
+        content: { endpointId: string }[];
+        nextCursor?: string;
+      };
     const first = await page('');
     t.equal(first.totalElements, 2, 'what is hidden is not counted');
     const second = await page(`&cursor=${first.nextCursor}`);
     t.notHas(second, { nextCursor: String });
-    const ids = [first, second].map(({ content }) => content[0].endpointId as string);
+    const ids = [first, second].map(({ content }) => content[0]!.endpointId);
     t.same(ids.sort(), ['b', 'd']);
     t.same((await page('&offset=1')).content, second.content);
     t.ok(asked.includes('endpoint:update endpoint-a') && asked.includes('endpoint:update endpoint-b'));
