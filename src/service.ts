@@ -110,6 +110,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
           };
     const broker = createBroker(config, outboxBehindLog(store, live), mates, log, metrics, {
       submit: (commands) => Promise.all(commands.map((command) => register.endpoints.submit(command))),
+      answerNow: (command) => register.endpoints.answerNow(command),
       catalogue,
       ...listeners(applications),
       // the embedded store has one process
@@ -204,7 +205,10 @@ interface Broker extends EventSink {
   health(): HealthReport['components'];
 }
 
-type ConsumerDeps = Pick<MessagingDeps, 'submit' | 'catalogue' | 'kept' | 'onConfiguration' | 'onTenant'>;
+type ConsumerDeps = Pick<
+  MessagingDeps,
+  'submit' | 'answerNow' | 'catalogue' | 'kept' | 'onConfiguration' | 'onTenant'
+>;
 
 function createBroker(
   config: Config,

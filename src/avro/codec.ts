@@ -52,7 +52,7 @@ export function createCodec<T extends object>(schema: RecordSchema): Codec<T> {
       const from = new AvroReader(bytes);
       const value = read(from);
       from.place = schema.name;
-      if (from.remaining > 0) from.fail(`${from.remaining} bytes more than the record has`);
+      from.end();
       return value;
     },
   };

@@ -12,7 +12,12 @@ export {
   encodeUnmatched,
   encodeUnregistered,
 } from './events.js';
-export { type ConnectivityEvent, decodeConnectivity, encodeConnectivity } from './connectivity.js';
+export {
+  type ConnectivityEvent,
+  type ConnectivityReport,
+  encodeConnectivity,
+  readConnectivity,
+} from './connectivity.js';
 export {
   type BroadcastConfigurationUpdate,
   type ConfigurationUpdate,

@@ -47,20 +47,17 @@ export class AvroReader {
 
   /** Invalid UTF-8 is refused. */
   string(): string {
-    const bytes = this.bytes();
-    const text = bytes.toString('utf8');
-    if (text.includes('\uFFFD') && !isUtf8(bytes)) this.fail('a string that is not UTF-8');
+    const start = this.skip();
+    const text = this.buffer.toString('utf8', start, this.at);
+    if (text.includes('\uFFFD') && !isUtf8(this.buffer.subarray(start, this.at)))
+      this.fail('a string that is not UTF-8');
     return text;
   }
 
   /** A view, not a copy. */
   bytes(): Buffer {
-    const length = this.long();
-    if (length < 0 || length > this.remaining) {
-      this.fail(`a length of ${length} where ${this.remaining} bytes are left`);
-    }
-    this.at += length;
-    return this.buffer.subarray(this.at - length, this.at);
+    const start = this.skip();
+    return this.buffer.subarray(start, this.at);
   }
 
   /** Items in the next block of an array or map; 0 at its end. Each item must take a byte at least. */
@@ -76,8 +73,23 @@ export class AvroReader {
     return count;
   }
 
+  /** Fails where bytes are left. */
+  end(): void {
+    if (this.remaining > 0) this.fail(`${this.remaining} bytes more than the record has`);
+  }
+
   fail(what: string): never {
     throw new AvroDecodeError(`${this.place}: ${what}.`);
+  }
+
+  /** Passes over a length and as many bytes; answers where those begin. */
+  private skip(): number {
+    const length = this.long();
+    if (length < 0 || length > this.remaining) {
+      this.fail(`a length of ${length} where ${this.remaining} bytes are left`);
+    }
+    this.at += length;
+    return this.at - length;
   }
 
   private byte(): number {

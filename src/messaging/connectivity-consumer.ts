@@ -1,11 +1,4 @@
-import {
-  type ConsumerMessages,
-  type JsMsg,
-  type Msg,
-  type NatsConnection,
-  type Subscription,
-  nanos,
-} from 'nats';
+import { type ConsumerMessages, type Msg, type NatsConnection, type Subscription, nanos } from 'nats';
 import type { Logger } from 'pino';
 import { type NatsLink, pause } from './connection.js';
 import type { ConnectivityProcessor, IncomingMessage } from './connectivity-processor.js';
@@ -14,6 +7,7 @@ import { askJetStream, type StreamFound, streamsOver } from './jetstream-api.js'
 import type { ConnectivityLimits } from './options.js';
 import { createPlainQueue } from './plain-queue.js';
 import type { SparingLog } from './sparing-log.js';
+import { createPlaceReader, type MessageSource, StreamMessage } from './stream-message.js';
 
 export interface ConnectivityConsumer {
   start(): void;
@@ -144,6 +138,8 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
   ) => {
     let messages: ConsumerMessages | undefined;
     const end = () => messages?.stop();
+    const placeOf = createPlaceReader();
+    const source: MessageSource = { lastSequence, bury };
     try {
       const consumer = await connection.jetstream().consumers.get(stream, durable);
       messages = await consumer.consume({
@@ -152,7 +148,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
         idle_heartbeat: 5_000,
         // it ends when the consumer or the stream is gone, and all is looked up again
         abort_on_missing_resource: true,
-        callback: (message) => processor.take(fromStream(message, lastSequence)),
+        callback: (message) => processor.take(new StreamMessage(message, placeOf(message), source)),
       });
       if (signal.aborted) messages.stop();
       signal.addEventListener('abort', end);
@@ -166,19 +162,6 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
       signal.removeEventListener('abort', end);
     }
   };
-
-  const fromStream = (message: JsMsg, lastSequence: number): IncomingMessage => ({
-    subject: message.subject,
-    data: message.data,
-    sequence: message.seq,
-    deliveries: message.info.deliveryCount,
-    mayBeRepeat: message.redelivered || message.seq <= lastSequence,
-    acknowledge: () => answer(() => message.ack()),
-    extend: () => answer(() => message.working()),
-    giveBack: (delayMs) => answer(() => message.nak(delayMs)),
-    giveUp: (reason) => answer(() => message.term(reason)),
-    bury: (error) => bury({ subject: message.subject, data: message.data, id: idOf(message) }, error),
-  });
 
   const fromNobody = ({ subject, data }: Msg): IncomingMessage => {
     const ignore = () => undefined;
@@ -272,18 +255,4 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
       await running;
     },
   };
-}
-
-/** Another one than that of a message at the same place of a stream that was made anew. */
-function idOf({ info: { stream, streamSequence, timestampNanos } }: JsMsg): string {
-  return `${stream}.${streamSequence}.${timestampNanos}`;
-}
-
-/** An acknowledgement that can't be sent costs a repeat, no more. */
-function answer(send: () => void): void {
-  try {
-    send();
-  } catch {
-    // the connection is closing
-  }
 }

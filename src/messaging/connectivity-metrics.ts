@@ -1,8 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
+type MessageResult = 'done' | 'expired' | 'ignored' | 'undecodable' | 'fatal' | 'lost' | 'dropped';
+
+/** Plain numbers, for the hot path: they become metrics when the metrics are read. */
 export interface ConnectivityMetrics {
-  messages: Counter<'result'>;
-  endpoints: Counter<'outcome'>;
+  message(result: MessageResult): void;
+  endpoint(outcome: string): void;
 }
 
 export function createConnectivityMetrics(
@@ -26,18 +29,34 @@ export function createConnectivityMetrics(
       this.set(load.held());
     },
   });
+  const messages = new Map<string, number>();
+  const endpoints = new Map<string, number>();
+  new Counter({
+    name: 'epr_connectivity_messages_total',
+    help: 'Messages of the communication service by what came of them: done, expired, ignored; undecodable, fatal (dead letters); lost, dropped.',
+    labelNames: ['result'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [result, count] of messages) this.inc({ result }, count);
+    },
+  });
+  new Counter({
+    name: 'epr_connectivity_endpoints_total',
+    help: 'Endpoints in them, by what came of each: applied, unchanged, stale, retried, or why it was refused.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [outcome, count] of endpoints) this.inc({ outcome }, count);
+    },
+  });
   return {
-    messages: new Counter({
-      name: 'epr_connectivity_messages_total',
-      help: 'Messages of the communication service by what came of them: done, expired, ignored; undecodable, fatal (dead letters); lost, dropped.',
-      labelNames: ['result'],
-      registers,
-    }),
-    endpoints: new Counter({
-      name: 'epr_connectivity_endpoints_total',
-      help: 'Endpoints in them, by what came of each: applied, unchanged, stale, retried, or why it was refused.',
-      labelNames: ['outcome'],
-      registers,
-    }),
+    message: (result) => increase(messages, result),
+    endpoint: (outcome) => increase(endpoints, outcome),
   };
+}
+
+function increase(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }

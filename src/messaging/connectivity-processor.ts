@@ -1,10 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { type ConnectivityEvent, decodeConnectivity } from '../avro/index.js';
+import { type ConnectivityReport, readConnectivity } from '../avro/index.js';
 import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
-import { type Outcome, retry, type Retry } from '../model/outcome.js';
+import type { Outcome, Retry } from '../model/outcome.js';
 import type { ConnectivityMetrics } from './connectivity-metrics.js';
+import {
+  type ConnectivityCommand,
+  createConnectivityTasks,
+  nameOf,
+  type TaskFault,
+} from './connectivity-tasks.js';
 import { isExpired } from './expiry.js';
 import type { PublishFailure } from './publisher.js';
 import type { SparingLog } from './sparing-log.js';
@@ -47,6 +53,8 @@ export interface ConnectivityProcessor {
 
 export interface ConnectivityProcessorDeps {
   submit: (commands: Command[]) => Promise<readonly Outcome[]>;
+  /** what `submit` would answer, where that is known without waiting; absent: never */
+  answerNow?: (command: Command) => Exclude<Outcome, Retry> | undefined;
   catalogue: () => Catalogue;
   metrics: ConnectivityMetrics;
   unusable: UnusableMessages;
@@ -56,22 +64,17 @@ export interface ConnectivityProcessorDeps {
   maxCommands: number;
 }
 
-type ConnectivityCommand = Extract<Command, { type: 'set-version' | 'set-connectivity' }>;
-
-interface Task {
-  command: ConnectivityCommand;
-  message: Open;
-  attempts: number;
-  /** how often in a row it failed, or killed, who computed it */
-  fatal: number;
-}
-
 /** A message whose endpoints are being seen to. */
-interface Open {
+interface Opened {
   incoming: IncomingMessage;
+  report: ConnectivityReport;
+  /** undefined where there is no stream */
+  place: Place | undefined;
+  /** how many of its endpoints were looked at */
+  seen: number;
+  /** commands of it that are not finished */
   left: number;
-  /** the command that can not be computed, and what was said of it */
-  fault?: { command: ConnectivityCommand; text: string };
+  fault?: TaskFault;
 }
 
 /** Where a message is among those of its endpoint: by its time where that decides, then in the stream. */
@@ -80,15 +83,10 @@ interface Place {
   sequence: number;
 }
 
-const BATCH = 512;
-const RETRY_FIRST_MS = 50;
-const RETRY_MOST_MS = 2_000;
+/** Endpoints and messages looked at in one turn of the event loop: some ten milliseconds. */
+const SEEN_A_TURN = 4_000;
 const REMEMBERED = 100_000;
-/**
- * A message is of no use when one of its commands fails by itself, or kills a thread, so often in a row each of so many times
- * it is given, while others go through.
- */
-const MOST_FATAL = 2;
+/** A message is of no use when one of its commands fails each of so many times it is given, while others go through. */
 const MOST_DELIVERIES = 4;
 
 /**
@@ -102,20 +100,23 @@ const MOST_DELIVERIES = 4;
  * where they are equal: what is older than the stored time changes nothing, given again or not, and what another replica
  * was given first, and did not do, is done, though later messages were. Replicas that share a consumer have no order of the
  * stream between them.
+ *
+ * Most endpoints report the version that they have: where the register can tell that at once, no command is made of it.
+ * Messages are read as they come, while there is room for their commands; of what waits only the bytes are kept.
  */
 export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): ConnectivityProcessor {
-  const { submit, catalogue, metrics, unusable, sparing, keepsMetadata, maxCommands } = deps;
-  const open = new Set<Open>();
+  const { submit, answerNow, catalogue, metrics, unusable, sparing, keepsMetadata, maxCommands } = deps;
+  let arrived: IncomingMessage[] = [];
+  /** how many of them were opened */
+  let opened = 0;
+  let reading: Opened | undefined;
+  /** what was not done at once: of that the broker has to be told */
+  const open = new Set<Pick<Opened, 'incoming'>>();
   const openSequences = new Set<number>();
-  /** by endpoint with a command under way: those that wait for it */
-  const waiting = new Map<string, Task[]>();
   const newest = new LRUCache<string, Place>({ max: REMEMBERED });
-  const timers = new Set<NodeJS.Timeout>();
-  let ready: Task[] = [];
-  let submitted = 0;
+  let seenInTurn = 0;
   let scheduled = false;
   let stopped = false;
-  let quiet: (() => void) | undefined;
 
   const schedule = () => {
     if (scheduled || stopped) return;
@@ -123,69 +124,119 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     setImmediate(drain);
   };
 
+  const tasks = createConnectivityTasks<Opened>({
+    submit,
+    metrics,
+    sparing,
+    maxCommands,
+    schedule,
+    finished(message, fault) {
+      if (fault !== undefined) message.fault ??= fault;
+      if (--message.left === 0 && message !== reading) end(message);
+    },
+  });
+
   const drain = () => {
     scheduled = false;
-    while (!stopped && ready.length > 0 && submitted < maxCommands) {
-      const count = Math.min(BATCH, maxCommands - submitted);
-      const tasks = ready.slice(0, count);
-      ready = ready.slice(count);
-      submitted += tasks.length;
-      void give(tasks);
+    seenInTurn = 0;
+    if (stopped) return;
+    readSome();
+    tasks.give();
+    if (mayRead()) schedule();
+  };
+
+  const hasRoom = () => tasks.count < 2 * maxCommands;
+  const mayRead = () => (reading !== undefined || opened < arrived.length) && hasRoom();
+
+  const readSome = () => {
+    while (seenInTurn < SEEN_A_TURN && mayRead()) {
+      seenInTurn++;
+      const message = reading ?? openNext();
+      if (message === undefined) continue;
+      const { length } = message.report.endpointIds;
+      for (; message.seen < length && seenInTurn < SEEN_A_TURN && hasRoom(); seenInTurn++)
+        see(message, message.seen++);
+      reading = message.seen < length ? message : undefined;
+      if (reading === undefined && message.left === 0) end(message);
+      else remember(message);
     }
   };
 
-  const give = async (tasks: Task[]) => {
-    let outcomes: readonly Outcome[];
+  /** Undefined: it is answered for, or will be. */
+  const openNext = (): Opened | undefined => {
+    const incoming = arrived[opened++]!;
+    if (opened === arrived.length) {
+      arrived = [];
+      opened = 0;
+    }
+    if (!isConnected(incoming) && !(keepsMetadata && incoming.subject.endsWith('.disconnected'))) {
+      metrics.message('ignored');
+      incoming.acknowledge();
+      return undefined;
+    }
+    let report: ConnectivityReport;
     try {
-      outcomes = await submit(tasks.map((task) => task.command));
+      report = readConnectivity(incoming.data);
     } catch (error) {
-      sparing.tell(
-        'register failed',
-        { err: error as Error },
-        'The register failed on connected events; they will be tried again.',
-        'error',
-      );
-      const outcome = retry('internal', (error as Error).message);
-      outcomes = tasks.map(() => outcome);
+      const message = { incoming };
+      remember(message);
+      void unusable.put(incoming, (error as Error).message, 'undecodable').then(() => forget(message));
+      return undefined;
     }
-    submitted -= tasks.length;
-    const again: Task[] = [];
-    tasks.forEach((task, i) => {
-      const outcome = outcomes[i]!;
-      if (outcome.kind === 'retry') {
-        metrics.endpoints.inc({ outcome: 'retried' });
-        task.fatal = outcome.failsAlone === true ? task.fatal + 1 : 0;
-        if (task.fatal < MOST_FATAL) return void again.push(task);
-        task.message.fault ??= { command: task.command, text: outcome.message };
-        return finish(task);
-      }
-      metrics.endpoints.inc({ outcome: nameOf(outcome, task.command) });
-      finish(task);
-    });
-    if (again.length > 0) tryAgain(again);
-    schedule();
-    if (submitted === 0) quiet?.();
+    if (isExpired(report)) {
+      metrics.message('expired');
+      incoming.acknowledge();
+      return undefined;
+    }
+    const { sequence } = incoming;
+    const timestampMs = keepsMetadata ? report.timestamp : 0;
+    const place = sequence === undefined ? undefined : { timestampMs, sequence };
+    return { incoming, report, place, seen: 0, left: 0 };
   };
 
-  const finish = ({ command, message }: Task) => {
-    const behind = waiting.get(command.endpointId)!;
-    const next = behind.shift();
-    if (next === undefined) waiting.delete(command.endpointId);
-    else ready.push(next);
-    if (--message.left > 0) return;
-    if (message.fault === undefined) close(message);
-    else void leave(message, message.fault);
+  const see = (message: Opened, i: number) => {
+    const { incoming, report, place } = message;
+    const endpointId = report.endpointIds[i]!;
+    const version = catalogue().version(report.versionNames[i]!);
+    const known = newest.get(endpointId);
+    const isOlder = place !== undefined && known !== undefined && isBefore(place, known);
+    // one that comes late, but for the first time, is for the register to judge
+    const stale = isOlder && place.sequence < known.sequence;
+    if (stale || version === undefined) {
+      metrics.endpoint(stale ? 'stale' : 'application-version-not-found');
+      return;
+    }
+    if (place !== undefined && !isOlder) newest.set(endpointId, place);
+    const { correlationId, timestamp: timestampMs } = report;
+    const head = { endpointId, version, correlationId, timestampMs };
+    const command: ConnectivityCommand = keepsMetadata
+      ? { type: 'set-connectivity', connected: isConnected(incoming), ...head }
+      : { type: 'set-version', ...head };
+    if (incoming.mayBeRepeat) command.unlessNewer = true;
+    const outcome = tasks.has(endpointId) ? undefined : answerNow?.(command);
+    if (outcome === undefined) {
+      message.left++;
+      tasks.add(command, message);
+    } else metrics.endpoint(nameOf(outcome, command));
+  };
+
+  /** Each of its commands has come to something. */
+  const end = (message: Opened) => {
+    if (message.fault !== undefined) return void leave(message, message.fault);
+    forget(message);
+    metrics.message('done');
+    message.incoming.acknowledge();
   };
 
   /** All but what can not be computed is done. */
-  const leave = async (message: Open, { command, text }: NonNullable<Open['fault']>) => {
+  const leave = async (message: Opened, { command, text }: TaskFault) => {
     const { incoming } = message;
     const { deliveries } = incoming;
     if (deliveries >= MOST_DELIVERIES && (await worksOtherwise(command))) {
       const error = `Of endpoint ${command.endpointId}: ${text} Given ${deliveries} times.`;
       await unusable.put(incoming, error, 'fatal');
     } else incoming.giveBack(againAfterMs(deliveries));
-    close(message, false);
+    forget(message);
   };
 
   /** Whether it is this very command, and not we who can't compute anything. */
@@ -199,108 +250,37 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     }
   };
 
-  const tryAgain = (tasks: Task[]) => {
-    const attempts = Math.max(...tasks.map((task) => ++task.attempts));
-    const timer = setTimeout(
-      () => {
-        timers.delete(timer);
-        ready = tasks.concat(ready);
-        schedule();
-      },
-      Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** (attempts - 1)),
-    );
-    timers.add(timer);
-  };
-
-  const close = (message: Open, acknowledge = true) => {
-    open.delete(message);
-    if (message.incoming.sequence !== undefined) openSequences.delete(message.incoming.sequence);
-    if (!acknowledge) return;
-    metrics.messages.inc({ result: 'done' });
-    message.incoming.acknowledge();
-  };
-
-  const remember = (incoming: IncomingMessage, left = 0): Open => {
-    const message: Open = { incoming, left };
+  const remember = (message: Pick<Opened, 'incoming'>) => {
     open.add(message);
-    if (incoming.sequence !== undefined) openSequences.add(incoming.sequence);
-    return message;
+    if (message.incoming.sequence !== undefined) openSequences.add(message.incoming.sequence);
   };
 
-  const enqueue = (message: Open, event: ConnectivityEvent, endpoints: [string, string][]) => {
+  const forget = (message: Pick<Opened, 'incoming'>) => {
     const { sequence } = message.incoming;
-    const place =
-      sequence === undefined ? undefined : { timestampMs: keepsMetadata ? event.timestamp : 0, sequence };
-    for (const [endpointId, versionName] of endpoints) {
-      const version = catalogue().version(versionName);
-      const known = newest.get(endpointId);
-      const isOlder = place !== undefined && known !== undefined && isBefore(place, known);
-      // one that comes late, but for the first time, is for the register to judge
-      const stale = isOlder && place.sequence < known.sequence;
-      if (stale || version === undefined) {
-        metrics.endpoints.inc({ outcome: stale ? 'stale' : 'application-version-not-found' });
-        message.left--;
-        continue;
-      }
-      if (place !== undefined && !isOlder) newest.set(endpointId, place);
-      const { correlationId, timestamp: timestampMs } = event;
-      const head = { endpointId, version, correlationId, timestampMs };
-      const connected = isConnected(message.incoming);
-      const command: ConnectivityCommand = keepsMetadata
-        ? { type: 'set-connectivity', connected, ...head }
-        : { type: 'set-version', ...head };
-      if (message.incoming.mayBeRepeat) command.unlessNewer = true;
-      const task: Task = { command, message, attempts: 0, fatal: 0 };
-      const behind = waiting.get(endpointId);
-      if (behind !== undefined) behind.push(task);
-      else {
-        waiting.set(endpointId, []);
-        ready.push(task);
-      }
-    }
-    if (message.left === 0) close(message);
+    if (open.delete(message) && sequence !== undefined) openSequences.delete(sequence);
   };
 
   return {
     take(incoming) {
       if (stopped || (incoming.sequence !== undefined && openSequences.has(incoming.sequence))) return;
-      if (!isConnected(incoming) && !(keepsMetadata && incoming.subject.endsWith('.disconnected'))) {
-        metrics.messages.inc({ result: 'ignored' });
-        incoming.acknowledge();
-        return;
-      }
-      let event: ConnectivityEvent;
-      try {
-        event = decodeConnectivity(incoming.data);
-      } catch (error) {
-        const message = remember(incoming);
-        void unusable
-          .put(incoming, (error as Error).message, 'undecodable')
-          .then(() => close(message, false));
-        return;
-      }
-      if (isExpired(event)) {
-        metrics.messages.inc({ result: 'expired' });
-        incoming.acknowledge();
-        return;
-      }
-      const endpoints = Object.entries(event.endpoints);
-      enqueue(remember(incoming, endpoints.length), event, endpoints);
+      arrived.push(incoming);
       schedule();
+      // not later in the turn: what lives longer costs the collector of garbage a fifth of all
+      readSome();
     },
-    dropped: () => metrics.messages.inc({ result: 'dropped' }),
-    inFlight: () => open.size,
+    dropped: () => metrics.message('dropped'),
+    inFlight: () => open.size + arrived.length - opened,
     problem() {
       const problem = unusable.problem();
       return problem === undefined ? undefined : `${unusable.held()} dead letters wait: ${problem}`;
     },
     extendAll() {
       for (const { incoming } of open) incoming.extend();
+      for (const incoming of arrived.slice(opened)) incoming.extend();
     },
-    async stop() {
+    stop() {
       stopped = true;
-      for (const timer of timers) clearTimeout(timer);
-      if (submitted > 0) await new Promise<void>((resolve) => (quiet = resolve));
+      return tasks.stop();
     },
   };
 }
@@ -313,14 +293,4 @@ function isBefore(one: Place, other: Place): boolean {
 
 function isConnected({ subject }: IncomingMessage): boolean {
   return subject.endsWith('.connected');
-}
-
-function nameOf(outcome: Exclude<Outcome, Retry>, command: ConnectivityCommand): string {
-  if (outcome.kind === 'refused') return outcome.code;
-  const stale =
-    outcome.kind === 'unchanged' &&
-    command.type === 'set-version' &&
-    command.unlessNewer === true &&
-    outcome.versionSinceMs > command.timestampMs;
-  return stale ? 'stale' : outcome.kind;
 }

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
-import type { Outcome } from '../model/outcome.js';
+import type { Outcome, Retry } from '../model/outcome.js';
 import type { Republishing } from '../model/republishing.js';
 import type { Store } from '../storage/index.js';
 import {
@@ -48,6 +48,8 @@ export interface MessagingDeps {
   mates?: RelayMates;
   /** Gives commands to the register; the outcomes in their places. Commands on one endpoint take effect in this order. */
   submit: (commands: Command[]) => Promise<readonly Outcome[]>;
+  /** what `submit` would answer, where the register can tell at once; absent: never */
+  answerNow?: (command: Command) => Exclude<Outcome, Retry> | undefined;
   catalogue: () => Catalogue;
   /** hears `configurationProvider` */
   onConfiguration?: ChangeListener<ConfigurationChange>;
@@ -98,6 +100,7 @@ export function createMessaging({
   kept,
   mates,
   submit,
+  answerNow,
   catalogue,
   onConfiguration,
   onTenant,
@@ -195,6 +198,7 @@ export function createMessaging({
     });
     const processor: ConnectivityProcessor = createConnectivityProcessor({
       submit,
+      ...(answerNow === undefined ? {} : { answerNow }),
       catalogue,
       sparing,
       keepsMetadata: options.connectivityMetadata === true,

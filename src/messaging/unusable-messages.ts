@@ -19,7 +19,7 @@ export interface UnusableMessages {
 }
 
 export interface UnusableMessagesDeps {
-  metrics: Pick<ConnectivityMetrics, 'messages'>;
+  metrics: Pick<ConnectivityMetrics, 'message'>;
   log: Logger;
   sparing: SparingLog;
   /** how many may be held, by all processes that share the consumer */
@@ -62,7 +62,7 @@ export function createUnusableMessages(deps: UnusableMessagesDeps): UnusableMess
       if (sequence !== undefined) heldUntilMs.delete(sequence);
       const delayMs = againAfterMs(message.deliveries);
       if (failure === undefined) {
-        metrics.messages.inc({ result });
+        metrics.message(result);
         sparing.tell(`dead letter: ${result}`, about, TEXTS[result]);
         message.acknowledge();
         if (!told || held() > 0) return;
@@ -85,7 +85,7 @@ export function createUnusableMessages(deps: UnusableMessagesDeps): UnusableMess
         );
         return;
       }
-      metrics.messages.inc({ result: 'lost' });
+      metrics.message('lost');
       message.giveUp(problem);
       sparing.tell(
         'dead letter lost',

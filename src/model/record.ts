@@ -1,4 +1,5 @@
 import { bufferOf } from './bytes.js';
+import type { VersionRef } from './command.js';
 import type { JsonObject } from './json.js';
 
 /**
@@ -145,6 +146,29 @@ export function headOf(bytes: Uint8Array): RecordHead {
   const buffer = bufferOf(bytes);
   return JSON.parse(buffer.toString('utf8', HEAD_AT, HEAD_AT + buffer.readUInt32LE(24))) as RecordHead;
 }
+
+/**
+ * When an endpoint got its version, Unix ms, told from the first characters of the head: undefined unless they are `start`,
+ * as {@link headStart} makes it. A quarter of what parsing the head costs.
+ */
+export function versionSinceOf(bytes: Uint8Array, start: string): number | undefined {
+  const end = HEAD_AT + start.length;
+  const text = bufferOf(bytes).toString('latin1', HEAD_AT, end + LONGEST_NUMBER);
+  return text.startsWith(start) ? parseFloat(text.slice(start.length)) : undefined;
+}
+
+/** How the head of an endpoint of this version begins. ASCII, but for the id: a record's key, which is its own. */
+export function headStart(endpointId: string, versionPart: string): string {
+  return `{"endpointId":${JSON.stringify(endpointId)}${versionPart}`;
+}
+
+/** For {@link headStart}; undefined where a name is not ASCII. */
+export function versionPartOf({ tenant, application, version }: VersionRef): string | undefined {
+  const text = `${JSON.stringify({ tenant, application, version }).slice(0, -1)},"versionSinceMs":`;
+  return /^[\x20-\x7e]*$/.test(text) ? `,${text.slice(1)}` : undefined;
+}
+
+const LONGEST_NUMBER = 24;
 
 /** The metadata as JSON text in UTF-8; a view of the record. */
 export function metadataBytesOf(bytes: Uint8Array): Uint8Array {

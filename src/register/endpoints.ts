@@ -136,6 +136,7 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
   return {
     register: deps.register,
     submit,
+    answerNow: (command) => pipeline.answerNow(command),
     get,
     filterIds,
     list,

@@ -4,7 +4,7 @@ import type { QueryFault } from '../filters/index.js';
 import type { LiveEvents } from '../live/index.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { JsonObject, JsonValue } from '../model/json.js';
-import type { Answer, Outcome } from '../model/outcome.js';
+import type { Answer, Outcome, Retry } from '../model/outcome.js';
 import type { Catalogue } from '../model/catalogue.js';
 import type { OutboxEntry, PagePlace } from '../storage/index.js';
 import type { RegistrationRelation, Relations } from './relation-types.js';
@@ -63,6 +63,11 @@ export interface Endpoints {
    * change is durable; with an unregistration go the endpoint's relations. Never rejects.
    */
   submit(command: Command): Promise<Outcome>;
+  /**
+   * What `submit` would answer, at once: for a version that an endpoint has already, or can't have, where the storage can
+   * tell and no command on the endpoint is under way. Undefined: submit it.
+   */
+  answerNow(command: Command): Exclude<Outcome, Retry> | undefined;
   /** The record's bytes (`model/record.ts`), as stored now, at once where the storage can; `endpoint-not-found` for another tenant's. */
   get(context: CallContext, endpointId: string): Answer<Uint8Array> | Promise<Answer<Uint8Array>>;
   /** Ids of the active filters that each record matches, in the order of `records`. */

@@ -37,6 +37,11 @@ export interface Store {
   load(ids: readonly string[], options?: { fresh?: boolean }): Promise<(Uint8Array | undefined)[]>;
   /** What `load` would answer for one, at once: of a keeper that need not wait for its data. Throws what `load` rejects with. */
   loadNow?(id: string): Uint8Array | undefined;
+  /**
+   * The same without a copy: valid until the next call of the store. `fresh`: all that was written before the call is seen;
+   * else all that was when `fresh` was asked for last. Where `loadNow` is.
+   */
+  peek?(id: string, fresh: boolean): Uint8Array | undefined;
 
   /**
    * Writes records, their list entries, memberships, tokens and outbox entries: each record with all of its own in one

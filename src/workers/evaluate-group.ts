@@ -1,7 +1,7 @@
-import { type Command, CONNECTIVITY_KEYS, type VersionRef } from '../model/command.js';
+import { type Command, CONNECTIVITY_KEYS } from '../model/command.js';
 import type { MetadataDiff } from '../model/diff.js';
 import { isEmptyDiff, sumOfDiffs } from '../model/diff.js';
-import { type Refusal, refuse } from '../model/errors.js';
+import { refuse } from '../model/errors.js';
 import { encodeEvents } from '../model/event.js';
 import type { FilterDocument, FilterReader } from '../filters/index.js';
 import type { JsonObject, JsonValue } from '../model/json.js';
@@ -27,6 +27,7 @@ import type { FilterSets } from './application-filters.js';
 import { ChangeEvents, type EventSettings } from './change-events.js';
 import { changeMetadata, initialMetadata, type LimitChecks } from './metadata-change.js';
 import type { EvaluatedGroup, EvaluatedOutcome, EvaluatedWrite, EvaluateGroup } from './messages.js';
+import { judgeVersion, refuseForeign, refuseUnknown, type VersionCommand } from './version-answer.js';
 
 export interface EvaluateSettings extends EventSettings {
   limits: LimitChecks;
@@ -133,7 +134,7 @@ class EndpointChange {
     if (command.type === 'register') return this.register(command);
     const live = this.live;
     if (live === undefined || (command.tenant !== undefined && command.tenant !== live.head.tenant)) {
-      return refuse('endpoint-not-found', `The endpoint "${command.endpointId}" is not registered.`);
+      return refuseUnknown(command.endpointId);
     }
     if (command.ifMatch !== undefined && !command.ifMatch.includes('*')) {
       const etag = etagOf(live.createdMs, live.metadataRevision);
@@ -229,12 +230,9 @@ class EndpointChange {
 
   private setVersion(live: LiveEndpoint, command: VersionCommand): EvaluatedOutcome {
     const { version } = command;
-    const foreign = refuseForeign(live, version);
-    if (foreign !== undefined) return foreign;
-    const { versionSinceMs } = live.head;
-    if (command.unlessNewer === true && versionSinceMs > command.timestampMs)
-      return this.done('unchanged', live);
-    if (version.version === live.head.version) return this.done('unchanged', live);
+    const judged = judgeVersion(live.head, command);
+    if (judged === 'unchanged') return this.done('unchanged', live);
+    if (judged !== undefined) return judged;
     this.catchUp(live, command);
     const after: LiveEndpoint = {
       ...live,
@@ -253,7 +251,7 @@ class EndpointChange {
     command: Extract<Command, { type: 'set-connectivity' }>,
   ): EvaluatedOutcome {
     const { endpointId, correlationId, timestampMs, connected, version } = command;
-    const foreign = refuseForeign(live, version);
+    const foreign = refuseForeign(live.head, version);
     if (foreign !== undefined) return foreign;
     const knownMs = live.metadata.value(CONNECTIVITY_KEYS.timestampMs);
     if (typeof knownMs === 'number' && knownMs > timestampMs) return this.done('unchanged', live);
@@ -351,17 +349,6 @@ class EndpointChange {
     if (withMetadata) done.metadata = Buffer.from(live.metadata.text);
     return done;
   }
-}
-
-type VersionCommand = Extract<Command, { type: 'set-version' | 'set-connectivity' }>;
-
-/** A version of another application than the endpoint's is none that it can have. */
-function refuseForeign({ head }: LiveEndpoint, version: VersionRef): Refusal | undefined {
-  if (version.application === head.application && version.tenant === head.tenant) return undefined;
-  return refuse(
-    'other-application',
-    `The version "${version.version}" is not one of the application "${head.application}", to which the endpoint belongs.`,
-  );
 }
 
 const NO_RESTRICTIONS: ReadonlySet<string> = new Set();

@@ -8,3 +8,4 @@ export type {
   WorkerSettings,
 } from './messages.js';
 export { NoThreads, type ThreadKind, type ThreadsStatus } from './threads.js';
+export { createVersionAnswer } from './version-answer.js';

@@ -84,7 +84,7 @@ export async function startMessaging(
   options: Partial<MessagingOptions> = {},
   submit: MessagingDeps['submit'] = async () => [],
   log: Logger = silent,
-  listeners: Pick<MessagingDeps, 'onConfiguration' | 'onTenant'> = {},
+  listeners: Pick<MessagingDeps, 'onConfiguration' | 'onTenant' | 'answerNow'> = {},
 ): Promise<Started> {
   const metrics = new Registry();
   const messaging = createMessaging({

@@ -155,6 +155,11 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         view.done();
       }
     },
+    peek(id, fresh) {
+      if (!isOpen) throw new StorageUnavailable(`The store in ${folder} is closed.`);
+      if (fresh) env.resetReadTxn();
+      return isKey(id) ? tables.records.getBinaryFast(id) : undefined;
+    },
     memberships: (ids) =>
       read((view) =>
         ids.map((id) =>

@@ -249,6 +249,7 @@ export function filterContract(t: Test, open: OpenStore): void {
     await t.rejects(store.ping());
     await t.rejects(store.load([idOf(1)]));
     if (store.loadNow !== undefined) t.throws(() => store.loadNow?.(idOf(1)));
+    if (store.peek !== undefined) t.throws(() => store.peek?.(idOf(1), true));
     await t.rejects(store.commit([register({ id: idOf(2) })]));
     t.equal(await again.count({}), 1);
     await written(t, again, [register({ id: idOf(2) })]);
