@@ -18,7 +18,7 @@ export interface EndpointsDeps {
   pipeline: Pipeline;
   catalogue: () => Catalogue;
   filters: FilterIndex;
-  changes: Pick<FilterChanges, 'refresh'>;
+  changes: Pick<FilterChanges, 'refresh' | 'refreshIfLate'>;
   register: Endpoints['register'];
   relations: Pick<RunningRelations, 'drop'>;
   /** of queries and patterns in lists */
@@ -91,9 +91,10 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
   /** What a list names must be there: an empty list would hide that a name is misspelt, or another tenant's. */
   /** Another replica may have made the filter, or made it active, a moment ago. */
   async function refreshFor({ filterId }: ListQuery): Promise<void> {
-    if (filterId === undefined || deps.filters.byId(filterId)?.status === 'active') return;
+    if (filterId === undefined) return;
+    const isKnown = deps.filters.byId(filterId)?.status === 'active';
     // when the storage is away, the list itself says so
-    await deps.changes.refresh().catch(() => undefined);
+    await deps.changes[isKnown ? 'refreshIfLate' : 'refresh']().catch(() => undefined);
   }
 
   function scopeOf(context: CallContext, query: ListQuery): Scope | ReturnType<typeof refuse> {

@@ -45,6 +45,11 @@ export interface FilterChanges {
   make<T>(change: FilterChange<T>): Promise<Changed<T>>;
   /** Takes up what other replicas have changed until now. One small read when there is nothing; callers at the same time share it. */
   refresh(): Promise<void>;
+  /**
+   * For a read of what filters are. Nothing, as long as others do not answer for a change before this process knows it;
+   * once they may take it for dead, as `refresh`.
+   */
+  refreshIfLate(): Promise<void>;
   /** So many changes are known here, of those that replicas count; 0 where there are none. */
   readonly known: number;
   /** Looks for changes of other replicas from now on. */
@@ -55,7 +60,7 @@ export interface FilterChanges {
 
 export interface FilterChangesDeps {
   store: Store;
-  replicas: Pick<Replicas, 'announce'>;
+  replicas: Pick<Replicas, 'announce' | 'whyNot'>;
   pipeline: Pick<Pipeline, 'exclusively'>;
   index: FilterIndex;
   sets: FilterSets;
@@ -221,6 +226,13 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
     })().finally(() => (refreshing = undefined)));
   }
 
+  async function refreshIfLate(): Promise<void> {
+    if (deps.replicas.whyNot() === undefined) return;
+    // one under way may have asked before this process slept
+    await refresh();
+    await refresh();
+  }
+
   /** Takes up what the storage holds, before anything else is decided or numbered. */
   async function takeNews(): Promise<void> {
     const news = replication === undefined ? await readAnew() : await readNews(replication);
@@ -318,6 +330,7 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
   return {
     make,
     refresh,
+    refreshIfLate,
     get known() {
       return known;
     },

@@ -171,6 +171,7 @@ export function createFilters(deps: FiltersDeps): Filters {
 
   const list: Filters['list'] = (context, application, page) =>
     guarded(async () => {
+      await changes.refreshIfLate();
       const known = deps.catalogue().known.application(application);
       const tenant = known?.tenant ?? index.page(application, { offset: 0, limit: 1 }).filters[0]?.tenant;
       if (tenant === undefined || !sees(context, tenant)) return noApplication(application);
@@ -228,6 +229,7 @@ export function createFilters(deps: FiltersDeps): Filters {
     application: string,
     id: string,
   ): Promise<SavedFilter | Refusal> {
+    await changes.refreshIfLate();
     if (index.byId(id) === undefined) await changes.refresh();
     return findFilter(context, application, id);
   }

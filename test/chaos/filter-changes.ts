@@ -95,8 +95,11 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
         const answer = await api.persistently({ method: 'GET', path: `${FILTERS}/${one.filter.id}` });
         if (one.isDeleted || one.phases.at(-1) !== phase) return;
         const { status, mongoQuery } = read<StoredFilter>(answer, 200);
-        // a register that slept over a change may answer as it was before
-        if (status === 'active' && isDeepStrictEqual(mongoQuery, phase.query)) break;
+        const isShown = ({ query }: { query: JsonObject }) => isDeepStrictEqual(mongoQuery, query);
+        if (isShown(phase) && status === 'active') break;
+        // one that is changed at this moment shows the next query
+        if (!isShown(phase) && one.phases.some(isShown))
+          throw new Error(`${one.filter.name} was changed, and is shown as it was before`);
         await sleep(50);
       }
       phase.active = await snapshot();

@@ -151,6 +151,14 @@ void t.test('three replicas: filters come, change and go while one dies and one 
   await untilActive(awake[1], missed);
   await end(orphan, () => awake[1].rest.ask('DELETE', `${FILTERS}/${orphan.filter.id}`, 204));
   sleeper.signal('SIGCONT');
+  // at once, though it has to ask for that
+  await Promise.all([
+    sleeper.rest.ask('GET', `${FILTERS}/${orphan.filter.id}`, 404),
+    sleeper.rest
+      .ask<StoredFilter>('GET', `${FILTERS}/${missed.filter.id}`, 200)
+      .then(({ status }) => t.equal(status, 'active')),
+    sleeper.rest.memberIds(missed.filter.id).then((ids) => t.ok(ids.size > 0)),
+  ]);
   await until({
     what: 'the sleeper to write again',
     look: () =>
@@ -160,8 +168,6 @@ void t.test('three replicas: filters come, change and go while one dies and one 
           : { state: sleeper.output().slice(-1000) },
       ),
   });
-  t.same(await sleeper.rest.memberIds(missed.filter.id).then((ids) => ids.size > 0), true);
-  await sleeper.rest.ask('GET', `${FILTERS}/${orphan.filter.id}`, 404);
   await writers.untilWritten(500);
   await writers.stop();
   t.comment(`${writers.counts.written} writes, ${writers.counts.failed} tries failed`);

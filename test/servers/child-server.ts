@@ -11,7 +11,7 @@ export interface ServerSpec {
    * @param output all that the process has printed
    */
   findPort(output: string, pid: number): Promise<number | undefined>;
-  /** Default: 30 s. */
+  /** Default: a minute. */
   startLimitMs?: number;
 }
 
@@ -38,7 +38,7 @@ interface Running {
   disarm: () => void;
 }
 
-const START_LIMIT_MS = 30_000;
+const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 10_000;
 const OUTPUT_LIMIT = 64 * 1024;
 
