@@ -44,8 +44,9 @@ export interface OutboxOwnersDeps {
   sparing: SparingLog;
 }
 
-/** Fits into a message of any server: NATS takes 1 MiB unless told otherwise. */
+/** Of one message, where the server does not take less (`max_payload`): a source and numbers come on top. */
 const MESSAGE_BYTES = 256 * 1024;
+const HEAD_BYTES = 1024;
 const READ_AT_ONCE = 200;
 const RETRY_MS = 500;
 /** Sources of which it is remembered what was taken: more cost a read each. */
@@ -102,9 +103,14 @@ export function createOutboxOwners({
       }
     }
     if (ready.length > 0) sink.committed(ready);
-    if (unread.size > 0) reading ??= read().finally(() => (reading = undefined));
+    if (unread.size > REMEMBERED) {
+      unread.clear();
+      sink.doubt();
+    }
+    if (unread.size > 0) reading ??= read();
   };
 
+  /** Ends when nothing is left to read; what comes in that very moment begins it anew. */
   async function read(): Promise<void> {
     while (unread.size > 0 && !stopped) {
       const sources = [...unread].slice(0, READ_AT_ONCE);
@@ -124,6 +130,7 @@ export function createOutboxOwners({
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
+    reading = undefined;
   }
 
   const handOver = (to: string, entries: readonly OutboxEntry[]): void => {
@@ -132,7 +139,13 @@ export function createOutboxOwners({
       notHanded = true;
       return;
     }
-    for (const message of messagesOf(entries)) connection.publish(subjectOf(to), message);
+    const maxBytes = Math.min(MESSAGE_BYTES, (connection.info?.max_payload ?? Infinity) - HEAD_BYTES);
+    try {
+      for (const message of messagesOf(entries, maxBytes)) connection.publish(subjectOf(to), message);
+    } catch {
+      // it has closed and we were not told yet; who commits must not learn of it: that is done
+      notHanded = true;
+    }
   };
 
   const receive = (data: Uint8Array): void => {
@@ -191,11 +204,11 @@ export function createOutboxOwners({
 }
 
 /** One that is too large is named without its events: who gets it reads it. */
-function* messagesOf(entries: readonly OutboxEntry[]): Generator<Uint8Array> {
+function* messagesOf(entries: readonly OutboxEntry[], maxBytes: number): Generator<Uint8Array> {
   let frame = new FrameWriter();
   for (const { position, events, previous } of entries) {
-    const isLarge = events.length > MESSAGE_BYTES;
-    if (frame.length > 0 && frame.length + (isLarge ? 0 : events.length) > MESSAGE_BYTES) {
+    const isLarge = events.length > maxBytes;
+    if (frame.length > 0 && frame.length + (isLarge ? 0 : events.length) > maxBytes) {
       yield frame.finish();
       frame = new FrameWriter();
     }
