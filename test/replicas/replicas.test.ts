@@ -19,13 +19,15 @@ async function join(t: Test, url: string, id: string, known = 0, validMs = VALID
   const store = await openStore({ url, durability: 'sync' });
   t.teardown(() => store.close());
   const state = { cut: false, catchUps: 0 };
-  const cuttable = new Proxy(store.replication!, {
-    get(target, name: keyof Replication) {
-      const method = target[name] as (...args: unknown[]) => Promise<unknown>;
-      return (...args: unknown[]) =>
-        state.cut ? Promise.reject(new StorageUnavailable('cut')) : method.apply(target, args);
-    },
-  });
+  const replication = store.replication!;
+  const cuttable = Object.fromEntries(
+    Object.entries(replication as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>).map(
+      ([name, call]) => [
+        name,
+        (...args: unknown[]) => (state.cut ? Promise.reject(new StorageUnavailable('cut')) : call(...args)),
+      ],
+    ),
+  ) as unknown as Replication;
   const replicas = await createReplicas({ replication: cuttable, id, log, metrics: new Registry(), validMs });
   t.teardown(() => replicas.stop());
   await replicas.begin(known, async () => {
