@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { type Applications, createApplications } from './applications.js';
+import { createAuthentication } from './authentication.js';
 import { type Config, describeChanges } from './config/index.js';
 import { createCredentials } from './credentials.js';
 import { type HealthReport, startGateway } from './gateway/index.js';
@@ -21,7 +22,6 @@ import type { Republishing } from './model/republishing.js';
 import { createPeerMetrics } from './peers/index.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
 import { createReplicas, fenceStore } from './replicas/index.js';
-import { openAccess } from './security/index.js';
 import { dataFolder, openStore, type Store, type StoreOptions } from './storage/index.js';
 import { ownVersion } from './version.js';
 import { createWorkerPool, type WorkerPool } from './workers/index.js';
@@ -83,6 +83,9 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     const credentials = createCredentials({ config, log, peerMetrics });
     undo.push(() => credentials.close());
 
+    const authentication = createAuthentication({ config, log, metrics, peerMetrics });
+    undo.push(() => authentication.close());
+
     const applications = createApplications({ config, store, log, metrics, peerMetrics });
     const catalogue = () => applications.catalogue();
     undo.push(() => applications.stop());
@@ -138,7 +141,8 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     });
     undo.push(() => served.stop(config.service.gracefulShutdownMs));
 
-    const access = openAccess();
+    const { access } = authentication;
+    authentication.start();
     const gateway = await startGateway({
       register,
       access,
@@ -167,7 +171,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
           ...credentials.health(),
           ...broker.health(),
         };
-        return health(store, pool, parts, access.authenticates);
+        return health(store, pool, { ...authentication.health(), ...parts });
       },
     });
     undo.push(() => gateway.stop(config.service.gracefulShutdownMs));
@@ -182,8 +186,10 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
           limits: next.limits,
           liveEvents: next.liveEvents,
           applications: next.applications,
+          kaa: { ...config.kaa, tenants: next.kaa.tenants },
           logging: next.logging,
         };
+        authentication.reload(config);
         applications.reload(config);
         settings = registerSettings(config, applications.restrictedMetadataKeys());
         log.level = config.logging.level;
@@ -261,19 +267,17 @@ async function health(
   store: Store,
   pool: WorkerPool,
   parts: HealthReport['components'],
-  authenticates: boolean,
 ): Promise<HealthReport> {
   const storage = await store.ping().then(
     () => ({ status: 'UP' as const }),
     (error: Error) => ({ status: 'DOWN' as const, details: { message: error.message } }),
   );
-  const security = { status: 'UP' as const, details: { authentication: authenticates ? 'on' : 'off' } };
   const { down, ...counts } = pool.status();
   const workers =
     down === undefined
       ? { status: 'UP' as const, details: counts }
       : { status: 'DOWN' as const, details: { ...counts, message: down } };
-  return { components: { storage, workers, security, ...parts } };
+  return { components: { storage, workers, ...parts } };
 }
 
 function storeOptions(config: Config): StoreOptions {

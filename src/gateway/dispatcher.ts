@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { type Refusal, refuse } from '../model/errors.js';
 import type { Retry } from '../model/outcome.js';
-import type { Caller } from '../security/index.js';
+import type { Caller, Unauthenticated } from '../security/index.js';
 import { API, baseUrl } from './base-url.js';
 import type { GatewayMetrics, RouteMetrics } from './gateway-metrics.js';
 import { readBody } from './read-body.js';
@@ -16,7 +16,7 @@ import type { Result } from './table/reply.js';
 import type { Call, Route, RouteDeps } from './table/route.js';
 import { createRouter } from './table/router.js';
 import { type BodyBudget, BodyStream } from './wire/body.js';
-import { Exchange } from './wire/exchange.js';
+import { Exchange, type Header } from './wire/exchange.js';
 import { type RequestHead, readHead } from './wire/request-head.js';
 import { asksForWebSocket, type OriginRules, refuseUpgrade, type UpgradeContext } from './wire/upgrade.js';
 import { internalFault, sendFault, sendReply } from './wire/send-result.js';
@@ -210,7 +210,7 @@ export function createDispatcher(
       return sendFault(exchange, body, [], body.code === 'body-too-large');
     if (deps.access.authenticates && route.access !== 'public') {
       const caller = await deps.access.authenticate(exchange.head.authorization);
-      if ('kind' in caller) return sendFault(exchange, caller);
+      if ('kind' in caller) return sendFault(exchange, caller, challengeHeaders(caller));
       call.caller = caller;
       if (caller.tenant !== undefined) call.context.tenant = caller.tenant;
     }
@@ -264,6 +264,10 @@ export function createDispatcher(
       stopping = true;
     },
   };
+}
+
+function challengeHeaders(fault: Refusal | Retry | Unauthenticated): Header[] {
+  return 'challenge' in fault ? [['WWW-Authenticate', fault.challenge]] : [];
 }
 
 /** Whether the rest of the body is not worth reading. */

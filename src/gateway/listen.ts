@@ -1,5 +1,6 @@
-import uWS, { type TemplatedApp, type us_listen_socket } from 'uWebSockets.js';
+import type { TemplatedApp, us_listen_socket } from 'uWebSockets.js';
 import { listenFault } from './listen-fault.js';
+import { uWS } from './wire/server.js';
 
 export interface Listening {
   port: number;

@@ -1,6 +1,7 @@
-import uWS, { type HttpRequest, type HttpResponse, type TemplatedApp } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { GatewayDeps, HealthReport } from './types.js';
 import { statusLine } from './wire/status-lines.js';
+import { uWS } from './wire/server.js';
 
 interface Answer {
   status: number;

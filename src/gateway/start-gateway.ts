@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import uWS from 'uWebSockets.js';
 import { createDispatcher } from './dispatcher.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { type Listening, listen } from './listen.js';
@@ -13,6 +12,7 @@ import { socketBehavior } from './streams/web-socket-channel.js';
 import { createOpenStreams } from './streams/open-streams.js';
 import type { Gateway, GatewayDeps } from './types.js';
 import { limitConnections, mostConnections } from './wire/connection-limit.js';
+import { uWS } from './wire/server.js';
 
 const EVENT_SUBSCRIBERS = 1000;
 const HEARTBEAT_MS = 15_000;

@@ -1,5 +1,4 @@
-import type { Refusal } from '../model/errors.js';
-import type { Retry } from '../model/outcome.js';
+import type { Authenticated, Authenticator } from './authenticator.js';
 import type { VerifiedToken } from './verified-token.js';
 
 /** Scopes that this service enforces (security.md). */
@@ -29,9 +28,7 @@ export interface Access {
   /** whether callers are asked who they are; off is said loudly at start and by /health */
   readonly authenticates: boolean;
   /** Who a request is from, by its `Authorization` header; at once where the token is known. Never rejects. */
-  authenticate(
-    authorization: string | undefined,
-  ): Caller | Refusal | Retry | Promise<Caller | Refusal | Retry>;
+  authenticate(authorization: string | undefined): Authenticated | Promise<Authenticated>;
   /**
    * For each resource (`endpoint-<id>`, `application-<name>`), whether the caller has the scope on it; at once where it is
    * known. Never rejects.
@@ -56,5 +53,15 @@ export function openAccess(): Access {
     authenticate: async () => ({}),
     decide: (_caller, _scope, resources) => resources.map(() => true),
     granted: () => 'all',
+  };
+}
+
+/** Access while authentication is on and authorization is off: who has a token may do everything in the tenant of its issuer. */
+export function authenticatedAccess(authenticator: Authenticator): Access {
+  return {
+    authenticates: true,
+    authenticate: (authorization) => authenticator.authenticate(authorization),
+    decide: (caller, _scope, resources) => resources.map(() => caller.token !== undefined),
+    granted: (caller) => (caller.token === undefined ? new Set<string>() : 'all'),
   };
 }

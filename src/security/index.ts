@@ -1,4 +1,5 @@
 export {
+  authenticatedAccess,
   isDecided,
   openAccess,
   type Access,
@@ -14,6 +15,10 @@ export {
   type AuthServerRequest,
   type AuthServers,
 } from './auth-server.js';
+export { createAuthenticator, type Authenticated, type Authenticator } from './authenticator.js';
+export type { Unauthenticated } from './challenge.js';
+export type { KeySetTimes } from './key-set.js';
+export { createSecurityMetrics, type SecurityMetrics } from './security-metrics.js';
 export {
   createConfiguredTenants,
   type ConfiguredTenants,
@@ -21,6 +26,7 @@ export {
   type Tenant,
   type Tenants,
 } from './tenants.js';
+export { createTokenVerifier, type TokenVerifier } from './token-verifier.js';
 export type { TokenPermission, VerifiedToken } from './verified-token.js';
 export { createDecisionMetrics, type DecisionMetrics } from './decision-metrics.js';
 export { createDecisions, type Decisions } from './decisions.js';
