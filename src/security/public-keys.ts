@@ -24,7 +24,7 @@ const MAX_KEYS = 100;
 export function publicKeysOf(keys: readonly JsonValue[]): PublicKey[] {
   return keys.slice(0, MAX_KEYS).flatMap((key) => {
     if (typeof key !== 'object' || key === null || Array.isArray(key)) return [];
-    const made = publicKey(key as Record<string, JsonValue>);
+    const made = publicKey(key);
     return made === undefined ? [] : [made];
   });
 }

@@ -37,5 +37,5 @@ function objectOf(bytes: Buffer): Record<string, JsonValue> | undefined {
   const parsed = parseStrictJson(bytes, MAX_NESTING);
   if (!parsed.ok || typeof parsed.value !== 'object' || parsed.value === null || Array.isArray(parsed.value))
     return undefined;
-  return parsed.value as Record<string, JsonValue>;
+  return parsed.value;
 }

@@ -34,7 +34,7 @@ export interface Issuer {
   /** the keys that its key set has, from now on */
   publish(...keys: SigningKey[]): void;
   /** how the key set is answered, from now on; absent: with its keys */
-  behave(behaviour?: Behaviour): void;
+  behave: (behaviour?: Behaviour) => void;
   /** how often the key set was asked for */
   readings(): number;
   key: SigningKey;
@@ -173,7 +173,10 @@ export function makeAccess(
     /** what came of tokens, by result */
     results: async () => {
       const { values } = await metrics.tokens.get();
-      return Object.fromEntries(values.map(({ labels, value }) => [labels['result'], value]));
+      return Object.fromEntries(values.map(({ labels, value }) => [labels['result'], value])) as Record<
+        string,
+        number
+      >;
     },
   };
 }

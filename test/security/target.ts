@@ -8,9 +8,9 @@ export interface Target {
   clock: Clock;
   results: () => Promise<Record<string, number>>;
   /** one request with the token, its status and challenge */
-  send(token: string): Promise<{ status: number; challenge: string | null; text: string }>;
+  send: (token: string) => Promise<{ status: number; challenge: string | null; text: string }>;
   /** refused, and not a word about why but the fixed one */
-  refuses(t: Test, name: string, token: string, description: string): Promise<void>;
+  refuses: (t: Test, name: string, token: string, description: string) => Promise<void>;
 }
 
 /** A gateway that asks who is there, for one tenant. */
