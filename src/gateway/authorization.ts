@@ -15,6 +15,11 @@ export async function isGranted(requirement: Requirement<Call>, call: Call, deps
   const application = on === 'application' ? call.path['app'] : on(call, deps.register);
   // what does not exist can't be granted; the handler says so
   if (application === undefined) return undefined;
+  const { tenant } = call.caller;
+  const owner = deps.register.catalogue().known.application(application)?.tenant;
+  // that of another tenant is unknown rather than forbidden
+  if (tenant !== undefined && owner !== undefined && owner !== tenant)
+    return refuse('application-not-found', `There is no application "${application.slice(0, 200)}".`);
   const resource = `application-${application}`;
   const decided = await deps.access.decide(call.caller, scope, [resource]);
   if (!isDecided(decided)) return decided;

@@ -1,3 +1,5 @@
+import type { Refusal } from '../model/errors.js';
+import type { Retry } from '../model/outcome.js';
 import type { Authenticated, Authenticator } from './authenticator.js';
 import type { VerifiedToken } from './verified-token.js';
 

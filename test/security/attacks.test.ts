@@ -46,7 +46,7 @@ void t.test('algorithms that are not taken, or are not those of the key', async 
     const forged = forge({ alg, kid }, issuer.claims(), Buffer.alloc(256, 1));
     await refuses(t, alg, forged, 'not signed as it must be');
   }
-  for (const alg of ['ES256', 'EdDSA', 'PS256', 'RS512']) {
+  for (const alg of ['ES256', 'EdDSA', 'PS256']) {
     const other = await makeKey(alg, kid);
     await refuses(t, `${alg} by another key`, await issuer.token({}, { key: other }), 'can not be verified');
   }

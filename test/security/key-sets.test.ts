@@ -90,10 +90,10 @@ void t.test('the key set was never there, or hangs: 503, and one question at a t
 });
 
 void t.test('key sets: what is no public key for signatures is passed over', async (t) => {
-  const issuer = await startIssuer(t, 'kaa', 'RS256');
+  const issuer = await startIssuer(t, 'kaa');
   const weak = { ...issuer.key, jwk: { kty: 'RSA', kid: 'weak', n: 'AQAB'.repeat(40), e: 'AQAB' } };
-  const encryption = await makeKey('RS256', 'enc', { use: 'enc' });
-  const wrongAlg = await makeKey('RS256', 'alg', { alg: 'RS512' });
+  const encryption = await makeKey('ES256', 'enc', { use: 'enc' });
+  const wrongAlg = await makeKey('ES256', 'alg', { alg: 'ES384' });
   const secret = { ...issuer.key, jwk: { kty: 'oct', kid: 'secret', k: 'c2VjcmV0', alg: 'HS256' } };
   const nothing = { ...issuer.key, jwk: null as never };
   issuer.publish(nothing, weak, encryption, wrongAlg, secret, issuer.key);
