@@ -82,7 +82,12 @@ void t.test('the bench runs, checks what is stored, and writes table, plot and f
   const folder = t.testdir();
   const main = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
   const small = ['--seconds=1', '--warm-up=1', '--rounds=1', '--endpoints=150', '--messages=300'];
-  const args = [main, '--only=puts,gets,connected,batches,ndjson,readings', ...small, `--results=${folder}`];
+  const args = [
+    main,
+    '--only=puts,gets,connected,batches,ndjson,readings,relay',
+    ...small,
+    `--results=${folder}`,
+  ];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   t.match(stdout, /this service: +\d+% of bare uWebSockets\.js/);
 
@@ -98,6 +103,7 @@ void t.test('the bench runs, checks what is stored, and writes table, plot and f
       ['batches', [false, true]],
       ['ndjson', [false, true, true]],
       ['readings', [false, true, true]],
+      ['relay', [true, false, false]],
     ],
   );
   for (const { standings } of results) {
@@ -106,13 +112,13 @@ void t.test('the bench runs, checks what is stored, and writes table, plot and f
       t.match(checked, /after SIGKILL|nothing pending|are what was stored/);
     }
     const others = standings.filter(({ own }) => !own).length;
-    t.equal(standings.at(-1)!.ratios.length, others, 'beside each of the others');
+    t.equal(standings.filter(({ own }) => own).at(-1)!.ratios.length, others, 'beside each of the others');
   }
   const table = await readFile(join(folder, 'bench.md'), 'utf8');
-  t.equal(table.match(/^\| \*\*this service\*\* \|/gm)?.length, 6);
+  t.equal(table.match(/^\| \*\*this service\*\* \|/gm)?.length, 7);
   const plot = await readFile(join(folder, 'bench.svg'), 'utf8');
   t.match(plot, /^<svg [^>]*viewBox/);
-  t.equal(plot.match(/<rect /g)?.length, 1 + 16, 'the paper, and a bar each');
+  t.equal(plot.match(/<rect /g)?.length, 1 + 19, 'the paper, and a bar each');
   t.notMatch(plot, /NaN|undefined/);
 });
 
