@@ -1,9 +1,11 @@
+import { bufferOf } from '../../model/bytes.js';
 import {
   ABSENT,
   createdOf,
   guardOf,
   headOf,
   isTombstone,
+  metadataBytesOf,
   metadataOf,
   type RecordHead,
 } from '../../model/record.js';
@@ -73,7 +75,15 @@ function commitRecord(
   if (revision !== expected.revision || filterSet !== expected.filterSet) return { kind: 'conflict' };
 
   if (keys && stored && indexes.any) followKeys(indexes, changes, id, stored, record, keys);
-  if (write.moved) {
+  const change = write.moved ? versionChange(stored, record) : undefined;
+  if (change !== undefined) {
+    const { old, next, names } = change;
+    if (write.matched.length + write.unmatched.length > 0) moveMemberships(changes, moves, write, old, next);
+    for (const [{ head, createdMs }, by] of [[old, -1] as const, [next, 1] as const]) {
+      changeEntry(changes, counts, listOf.version(head.application, head.version), createdMs, id, by);
+      keyCounts.add(head.application, head.version, names, by);
+    }
+  } else if (write.moved) {
     const oldTombstoneMs = stored && isTombstone(stored) ? headOf(stored).deletedMs : undefined;
     const old = stored && oldTombstoneMs === undefined ? standingOf(stored) : undefined;
     const next = isTombstone(record) ? undefined : standingOf(record);
@@ -108,6 +118,24 @@ function commitRecord(
 
 function standingOf(record: Uint8Array): Standing {
   return { head: headOf(record), createdMs: createdOf(record) };
+}
+
+/**
+ * A live record that gets another version and is otherwise as it was, the usual move: its metadata is read once, for the
+ * names of its keys, its token stays, and no index of values changes.
+ */
+function versionChange(
+  stored: Buffer | undefined,
+  record: Uint8Array,
+): { old: Standing; next: Standing; names: string[] } | undefined {
+  if (stored === undefined || isTombstone(stored) || isTombstone(record)) return undefined;
+  const metadata = bufferOf(metadataBytesOf(record));
+  if (!metadata.equals(metadataBytesOf(stored.subarray(0, stored.length)))) return undefined;
+  const [old, next] = [standingOf(stored), standingOf(record)];
+  const isSame = (name: 'tenant' | 'application' | 'tokenHash') => old.head[name] === next.head[name];
+  if (old.createdMs !== next.createdMs) return undefined;
+  if (!isSame('tenant') || !isSame('application') || !isSame('tokenHash')) return undefined;
+  return { old, next, names: Object.keys(metadataOf(record)) };
 }
 
 /** @param record maybe in LMDB's buffer, which is longer than it */
@@ -234,7 +262,8 @@ function isSamePlace(
   old: Standing | undefined,
   next: Standing | undefined,
 ): boolean {
-  return old?.createdMs === next?.createdMs && list.join('\n') === other?.join('\n');
+  if (other === undefined || old?.createdMs !== next?.createdMs) return false;
+  return list.length === other.length && list.every((part, i) => part === other[i]);
 }
 
 function listsOf(standing: Standing | undefined): List[] {

@@ -15,24 +15,35 @@ function placeOf(application: string, version: string, name: string): Part[] {
 
 /** Changes of how many records of a version have a metadata key, written once at the end. */
 export class KeyCountChanges {
-  readonly #changes = new Map<string, { place: Part[]; name: string; by: number }>();
+  readonly #versions = new Map<
+    string,
+    { application: string; version: string; names: Map<string, number> }
+  >();
 
   add(application: string, version: string, names: readonly string[], by: number): void {
-    for (const name of names) {
-      const id = `${application}\n${version}\n${name}`; // no name of a version holds a line break
-      const change = this.#changes.get(id);
-      if (change) change.by += by;
-      else this.#changes.set(id, { place: placeOf(application, version, name), name, by });
-    }
+    const changes = this.#of(application, version);
+    for (const name of names) changes.set(name, (changes.get(name) ?? 0) + by);
   }
 
   write(changes: Changes): void {
-    for (const { place, name, by } of this.#changes.values()) {
-      if (by === 0) continue;
-      const count = numberOf(changes.get('keyCounts', place)) + by;
-      if (count <= 0) changes.remove('keyCounts', place);
-      else changes.put('keyCounts', place, valueOf(count, place, name));
+    for (const { application, version, names } of this.#versions.values()) {
+      for (const [name, by] of names) {
+        if (by === 0) continue;
+        const place = placeOf(application, version, name);
+        const count = numberOf(changes.get('keyCounts', place)) + by;
+        if (count <= 0) changes.remove('keyCounts', place);
+        else changes.put('keyCounts', place, valueOf(count, place, name));
+      }
     }
+  }
+
+  #of(application: string, version: string): Map<string, number> {
+    const id = `${application}\n${version}`; // no name of a version holds a line break
+    const known = this.#versions.get(id);
+    if (known !== undefined) return known.names;
+    const names = new Map<string, number>();
+    this.#versions.set(id, { application, version, names });
+    return names;
   }
 }
 
