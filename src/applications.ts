@@ -11,6 +11,7 @@ import {
   createTektonApplications,
   type PeerMetrics,
   type ReadConfiguration,
+  type Reread,
 } from './peers/index.js';
 import type { Store } from './storage/index.js';
 
@@ -23,6 +24,8 @@ export interface Applications {
   start(): Promise<void>;
   /** Takes up another configuration. */
   reload(config: Config): void;
+  /** Present where another service has them: asks it now. Resolves when that came to something. */
+  reread?: () => Promise<Reread>;
   /** present where other services announce changes */
   changed?: (scope: ConfigurationScope, correlationId: string) => void;
   health(): HealthReport['components'];
@@ -65,26 +68,40 @@ function catalogueOf(config: Config): Catalogue {
 
 /** Whole configurations are some kilobytes; this is to bound the work on one that is none. */
 const MAX_CONFIGURATION_BYTES = 4 * 1024 * 1024;
+const MOST_IGNORED = 100;
+
+/** Reads applications of Tekton as those of the file are read. */
+export function readerOf(log: Logger): ReadConfiguration {
+  return (kaa, flaws) => {
+    const found = readApplications(kaa, flaws);
+    if (typeof found === 'string') return found;
+    const { ignored, ...rest } = found;
+    if (ignored.length > 0)
+      log.debug({ ignored: ignored.slice(0, MOST_IGNORED) }, 'keys from Tekton that are not of this service');
+    const named = [...found.applications].map(
+      ([name, application]) => [name, { name, ...application }] as const,
+    );
+    return { ...rest, applications: new Map(named) };
+  };
+}
 
 function fromTekton({ config, store, log, metrics, peerMetrics }: ApplicationsDeps): Applications {
   const client = createPeerClient(
     {
       name: 'tekton',
       url: config.kaa.tekton.url,
-      limits: { connections: 2, maxAnswerBytes: MAX_CONFIGURATION_BYTES },
+      limits: {
+        connections: 2,
+        maxAnswerBytes: MAX_CONFIGURATION_BYTES,
+        // one reading at a time, with pauses of its own, which an announcement or an operator may end
+        failuresToOpen: Infinity,
+      },
     },
     { log, metrics: peerMetrics },
   );
-  const read: ReadConfiguration = (kaa) => {
-    const found = readApplications(kaa, 'Tekton');
-    if (found === undefined) return undefined;
-    const { applications, faulty, problems, ignored, restrictedMetadataKeys = [] } = found;
-    if (ignored.length > 0) log.debug({ ignored }, 'keys from Tekton that are not of this service');
-    const named = [...applications].map(([name, application]) => [name, { name, ...application }] as const);
-    return { applications: new Map(named), faulty, problems, restrictedMetadataKeys };
-  };
+  const { instanceName: instance } = config.service;
   const followed = createTektonApplications({
-    tekton: createTekton(client, config.service.instanceName, read),
+    tekton: createTekton(client, { url: config.kaa.tekton.url, instance }, readerOf(log)),
     store,
     async hasEndpoints(scope) {
       const sort = { by: 'createdDate', direction: 'desc' } as const;
@@ -106,7 +123,9 @@ function fromTekton({ config, store, log, metrics, peerMetrics }: ApplicationsDe
       return restricted;
     },
     start: () => followed.start(),
-    reload: () => followed.changed({}, randomUUID()),
+    // those of the file have no effect
+    reload: () => undefined,
+    reread: () => followed.reread(randomUUID()),
     changed: (scope, correlationId) => followed.changed(scope, correlationId),
     health: () => ({ tekton: followed.status() }),
     async stop() {

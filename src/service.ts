@@ -19,7 +19,7 @@ import {
   type ServedRequests,
 } from './messaging/index.js';
 import type { Republishing } from './model/republishing.js';
-import { createPeerMetrics } from './peers/index.js';
+import { createPeerMetrics, type Reread } from './peers/index.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
 import { createReplicas, fenceStore } from './replicas/index.js';
 import { dataFolder, openStore, type Store, type StoreOptions } from './storage/index.js';
@@ -33,10 +33,19 @@ export interface RunningService {
   url: string;
   /** where health and metrics are served */
   managementUrl: string;
-  /** Takes up what can change in a running service; answers the settings that changed and need a restart. */
-  reload(config: Config): string[];
+  /** Why it is not ready yet, though it is started; undefined: nothing was missing when it started, or it is there by now. */
+  awaits(): string | undefined;
+  /** Takes up what can change in a running service. */
+  reload(config: Config): Reloaded;
   /** Stops taking work, ends what is under way within the time limit of the configuration, closes everything. */
   stop(): Promise<void>;
+}
+
+export interface Reloaded {
+  /** settings that changed and need a restart */
+  restart: string[];
+  /** what asking for the applications once more comes to, where another service has them */
+  applications?: Promise<Reread>;
 }
 
 /** Builds every part from the configuration and starts them in order; `stop` goes the way back. Rejects with a message that says the remedy. */
@@ -179,6 +188,10 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     return {
       url: urlOf(config.server.host, gateway.port),
       managementUrl: urlOf(config.management.host, gateway.managementPort),
+      awaits: () =>
+        catalogue().isAwaited
+          ? 'Tekton could not be read yet, so no application is known; it is asked again and again'
+          : undefined,
       reload(next) {
         const { restart } = describeChanges(config, next);
         config = {
@@ -193,7 +206,8 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
         applications.reload(config);
         settings = registerSettings(config, applications.restrictedMetadataKeys());
         log.level = config.logging.level;
-        return restart;
+        const asked = applications.reread?.();
+        return { restart, ...(asked === undefined ? {} : { applications: asked }) };
       },
       stop,
     };

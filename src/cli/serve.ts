@@ -75,8 +75,10 @@ function announce({ config, entries, notes }: Settings, service: RunningService,
     ({ key, source }) => key.startsWith('kaa.applications.demo.versions.') && source === 'default',
   );
   const version = ownVersion();
+  const awaits = service.awaits();
   const text = startText({
     version,
+    ...(awaits === undefined ? {} : { awaits }),
     config,
     url: service.url,
     managementUrl: service.managementUrl,
@@ -93,7 +95,7 @@ function announce({ config, entries, notes }: Settings, service: RunningService,
 }
 
 function logStart(
-  { facts, warnings, next }: StartText,
+  { awaits, facts, warnings, next }: StartText,
   version: string,
   { url, managementUrl }: RunningService,
   log: Logger,
@@ -106,7 +108,9 @@ function logStart(
       ...Object.fromEntries(facts.slice(2).map(({ about, text }) => [about, text])),
       ...(next.length === 0 ? {} : { next }),
     },
-    'endpoint register is ready',
+    awaits === undefined
+      ? 'endpoint register is ready'
+      : `endpoint register has started, and is not ready: ${awaits}`,
   );
   for (const warning of warnings) log.warn(warning);
 }
@@ -123,12 +127,25 @@ function howCalled(): string {
   return process.env['npm_lifecycle_event'] === undefined ? 'epr' : 'npm run epr --';
 }
 
+const TEKTON_NOT_READ =
+  'Tekton could not be read: applications are what they were. It is asked again and again.';
+
 /** A configuration that is wrong changes nothing: the service goes on with the one it has. */
 function reload(flags: ConfigFlags, { config }: Settings, service: RunningService, log: Logger): void {
   try {
     const next = loadSettings(flags, config.service.replicaId);
-    const restart = service.reload(next.config);
-    log.info('the configuration was read again and is in force');
+    const { restart, applications } = service.reload(next.config);
+    log.info(
+      applications === undefined
+        ? 'the configuration was read again and is in force'
+        : 'the configuration was read again and is in force, but for applications: Tekton is asked for them now',
+    );
+    applications
+      ?.then((came) => {
+        if (came.ok) log.info(`Tekton was read: ${came.applications} applications are in force`);
+        else log.error({ error: came.error }, TEKTON_NOT_READ);
+      })
+      .catch((error: unknown) => log.error({ err: error }, TEKTON_NOT_READ));
     if (restart.length > 0) log.warn(`these settings have changed and need a restart: ${restart.join(', ')}`);
     for (const note of next.notes) log.info(note);
   } catch (error) {

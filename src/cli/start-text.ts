@@ -10,9 +10,13 @@ export interface StartFacts {
   demoApplication: boolean;
   /** how the person at the terminal calls this program */
   epr: string;
+  /** why it is not ready yet */
+  awaits?: string;
 }
 
 export interface StartText {
+  /** why it is not ready yet */
+  awaits?: string;
   /** what is so, by subject */
   facts: { about: string; text: string }[];
   warnings: string[];
@@ -23,7 +27,7 @@ export interface StartText {
 const LISTED_APPLICATIONS = 5;
 
 /** What a person should know when the register has started. */
-export function startText({ config, url, managementUrl, demoApplication, epr }: StartFacts): StartText {
+export function startText({ config, url, managementUrl, demoApplication, epr, awaits }: StartFacts): StartText {
   const facts = [
     { about: 'REST and live events', text: url },
     { about: 'health and metrics', text: managementUrl },
@@ -42,13 +46,15 @@ export function startText({ config, url, managementUrl, demoApplication, epr }: 
   if (config.storage.durability === 'async') {
     warnings.push('storage.durability is async: answered writes may be lost when the machine loses power.');
   }
-  return { facts, warnings, next: nextSteps(config, url, epr) };
+  const next = nextSteps(config, url, epr);
+  return { ...(awaits === undefined ? {} : { awaits }), facts, warnings, next };
 }
 
 /** For a terminal. */
 export function renderStartText(text: StartText, version: string): string {
   const width = Math.max(...text.facts.map(({ about }) => about.length));
-  const lines = [`Endpoint register ${version} is ready`];
+  const state = text.awaits === undefined ? 'is ready' : `has started, and is not ready: ${text.awaits}`;
+  const lines = [`Endpoint register ${version} ${state}`];
   for (const { about, text: fact } of text.facts) lines.push(`  ${about.padEnd(width)}  ${fact}`);
   for (const warning of text.warnings) lines.push('', `WARNING  ${warning}`);
   if (text.next.length > 0) lines.push('', 'Try');

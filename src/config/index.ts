@@ -6,7 +6,12 @@ export { describeChanges } from './changes.js';
 export { settingsMarkdown, settingsTable, type SettingDescription } from './docs.js';
 export { formatConfig } from './format.js';
 export { loadConfig, type LoadedConfig } from './load.js';
-export { readApplications, type ReadApplications } from './read-applications.js';
+export {
+  type ApplicationProblem,
+  readApplications,
+  type ReadApplications,
+  type TextFlaw,
+} from './read-applications.js';
 export type { LoadInput } from './sources.js';
 export type {
   ApplicationConfig,

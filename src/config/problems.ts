@@ -3,7 +3,7 @@ import { childKeys, nearestKey, siblingKeys } from './keys.js';
 import type { ConfigProblem } from './types.js';
 import { quote } from './value-types.js';
 
-/** `<where>: <key>: found <found>; allowed: <allowed>`, with `why` in between. */
+/** `<where>: <key>: found <found>; allowed: <allowed>`, with `why` in between; without a place where `where` is ''. */
 export function badValue(of: {
   key: string;
   where: string;
@@ -18,7 +18,7 @@ export function badValue(of: {
     where,
     found,
     allowed,
-    message: `${where}: ${key}: found ${found}${why}; allowed: ${allowed}`,
+    message: `${where === '' ? '' : `${where}: `}${key}: found ${found}${why}; allowed: ${allowed}`,
   };
 }
 

@@ -6,49 +6,88 @@ import type { ApplicationConfig } from './types.js';
 import type { Given } from './value-types.js';
 
 export interface ReadApplications {
-  /** those of which everything can be read */
+  /** those of which everything can be read, but for the `faultyVersions` that they name */
   readonly applications: ReadonlyMap<string, ApplicationConfig>;
   /** names of the others; `problems` says why */
   readonly faulty: ReadonlySet<string>;
-  /** `kaa.epr.restricted-metadata-keys`; absent where it is not given */
-  readonly restrictedMetadataKeys?: readonly string[];
-  readonly problems: readonly string[];
+  /** by application: versions of it that are there and can't be read */
+  readonly faultyVersions: ReadonlyMap<string, ReadonlySet<string>>;
+  /** `kaa.epr.restricted-metadata-keys`; undefined: it is there and can't be read */
+  readonly restrictedMetadataKeys: readonly string[] | undefined;
+  readonly problems: readonly ApplicationProblem[];
   /** keys that are not of this service */
   readonly ignored: readonly string[];
+}
+
+export interface ApplicationProblem {
+  readonly message: string;
+  /** what can't be read because of it; absent: something beside the applications */
+  readonly application?: string;
+  /** the application, but for this version, can be read */
+  readonly version?: string;
+}
+
+/** What is wrong with the text itself: a key that is given twice, say. */
+export interface TextFlaw {
+  /** below `kaa` */
+  readonly path: readonly string[];
+  readonly found: string;
+  readonly allowed: string;
 }
 
 const ROOT = 'kaa.applications';
 const RESTRICTED = 'kaa.epr.restricted-metadata-keys';
 const ROWS = settings.filter(({ key }) => key.startsWith(`${ROOT}.`) || key === RESTRICTED);
 const VERSIONS = `${ROOT}.<app>.versions.<version>`;
+/** Characters of a problem: a name may have any length. */
+const MAX_PROBLEM = 600;
 
 /**
  * Reads what stands under `kaa`. Values, names and nested or dotted keys are as in the file; but what is wrong with one
- * application is no fault of the others, keys that are not known are passed over, and what a version holds is not looked at.
- * Undefined: `kaa` or its `applications` is not a mapping, so nothing can be said. O(size).
+ * application, or one version, is no fault of the others, keys that are not known are passed over, and what a version holds is
+ * not looked at. A text in words: nothing can be said of any application, and why. O(size).
  *
- * @param where what problems name as the place
+ * @param flaws of the text that `kaa` was read from
  */
-export function readApplications(kaa: unknown, where: string): ReadApplications | undefined {
-  const problems: string[] = [];
+export function readApplications(kaa: unknown, flaws: readonly TextFlaw[] = []): ReadApplications | string {
+  const problems: ApplicationProblem[] = [];
   const ignored: string[] = [];
   const faulty = new Set<string>();
+  const faultyVersions = new Map<string, Set<string>>();
   const values = new Map<string, Map<string, unknown>>();
   const versions = new Map<string, string[]>();
-  let restrictedMetadataKeys: readonly string[] | undefined;
+  let restrictedMetadataKeys: readonly string[] | undefined = [];
 
-  const fault = (app: string | undefined, message: string) => {
-    problems.push(message);
-    if (app !== undefined) faulty.add(app);
+  const fault = (app: string | undefined, problem: { message: string; key: string }, version?: string) => {
+    const { key, message: all } = problem;
+    const message = all.length > MAX_PROBLEM ? `${all.slice(0, MAX_PROBLEM)}...` : all;
+    if (app === undefined) {
+      if (`${key}.`.startsWith(`${RESTRICTED}.`)) restrictedMetadataKeys = undefined;
+      problems.push({ message });
+    } else if (version !== undefined) {
+      const own = faultyVersions.get(app) ?? new Set();
+      faultyVersions.set(app, own.add(version));
+      problems.push({ message, application: app, version });
+    } else {
+      faulty.add(app);
+      problems.push({ message, application: app });
+    }
   };
 
   const walk = (key: string, value: unknown, app: string | undefined): void => {
     const match = matchKey(key, ROWS);
     if (match.kind === 'unknown') return void ignored.push(key);
-    if (match.kind === 'bad-name') return fault(app, badName(key, where, match.name, match.allowed).message);
+    if (match.kind === 'bad-name') {
+      const isVersion = key.startsWith(`${ROOT}.${app}.versions.`);
+      return fault(
+        app,
+        badName(key, '', match.name, match.allowed),
+        ...(isVersion ? ([match.name] as const) : []),
+      );
+    }
     if (match.kind === 'group') {
       if (value === null) return;
-      if (!isMapping(value)) return fault(app, notAGroup(key, where, given(value).what).message);
+      if (!isMapping(value)) return fault(app, notAGroup(key, '', given(value).what));
       for (const [name, inner] of Object.entries(value)) walk(`${key}.${name}`, inner, app);
       return;
     }
@@ -56,32 +95,59 @@ export function readApplications(kaa: unknown, where: string): ReadApplications 
     const read = match.row.type.read(given(value).given, { cwd: '' });
     if (!read.ok) {
       const { found, why } = read;
-      return fault(app, badValue({ key, where, found, why, allowed: match.row.type.allowed }).message);
+      return fault(app, badValue({ key, where: '', found, why, allowed: match.row.type.allowed }));
     }
     if (match.row.key === RESTRICTED) restrictedMetadataKeys = read.value as string[];
     else values.get(match.names[0]!)?.set(match.row.key, read.value);
   };
 
-  if (!isMapping(kaa)) return undefined;
-  const { applications: named, ...others } = kaa;
-  const applications = named ?? {};
-  if (!isMapping(applications)) return undefined;
+  if (!isMapping(kaa)) return badValue(mappingOf('kaa', kaa)).message;
+  const { applications, ...others } = kaa;
+  // nothing at all is no way to say that there are none
+  if (!isMapping(applications)) return badValue(mappingOf(ROOT, applications)).message;
   for (const [app, value] of Object.entries(applications)) {
     values.set(app, new Map());
     versions.set(app, []);
     // as a key it would be one within another application
-    if (app.includes('.')) fault(app, badName(`${ROOT}.${app}`, where, app, NAME).message);
+    if (app.includes('.')) fault(app, badName(`${ROOT}.${app}`, '', app, NAME));
     else walk(`${ROOT}.${app}`, value, app);
   }
   for (const [name, value] of Object.entries(others)) walk(`kaa.${name}`, value, undefined);
+
+  for (const { path, found, allowed } of flaws) {
+    const [group, app] = path;
+    const key = ['kaa', ...path].join('.');
+    const flaw = badValue({ key, where: '', found, allowed });
+    if (group === 'applications' && app === undefined) return flaw.message;
+    if (group === 'applications') fault(app, flaw, versionAt(path.slice(2)));
+    else if (`${key}.`.startsWith(`${RESTRICTED}.`)) fault(undefined, flaw);
+    else ignored.push(key);
+  }
 
   const good = [...values].filter(([app]) => !faulty.has(app));
   return {
     applications: new Map(good.map(([app, own]) => [app, configOf(own, versions.get(app) ?? [])])),
     faulty,
+    faultyVersions,
     problems,
     ignored,
-    ...(restrictedMetadataKeys === undefined ? {} : { restrictedMetadataKeys }),
+    restrictedMetadataKeys,
+  };
+}
+
+/** What version of an application a place in it belongs to. */
+function versionAt([first, second]: readonly string[]): string | undefined {
+  if (first === 'versions') return second;
+  return first?.startsWith('versions.') === true ? first.slice('versions.'.length) : undefined;
+}
+
+function mappingOf(key: string, value: unknown) {
+  const found = value === undefined ? 'no such key' : given(value).what;
+  return {
+    key,
+    where: '',
+    found,
+    allowed: key === ROOT ? 'a mapping of applications; {} for none' : 'a mapping',
   };
 }
 

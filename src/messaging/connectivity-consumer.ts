@@ -27,6 +27,8 @@ export interface ConnectivityConsumerDeps {
   subjects: { connected: string; all: string };
   consumesAll: boolean;
   bury: Bury;
+  /** nobody knows yet which versions there are: messages stay where they are */
+  isAwaiting: () => boolean;
   limits: ConnectivityLimits;
 }
 
@@ -35,6 +37,7 @@ interface ConsumerFound {
 }
 
 const LOOK_AGAIN_SOON_MS = 1_000;
+const AWAIT_MS = 250;
 /** Without a stream, that wait beside what is worked on: times as many messages, and bytes. */
 const PLAIN_SHARE = 4;
 const PLAIN_BYTES = 64 * 1024 * 1024;
@@ -45,7 +48,7 @@ const PLAIN_BYTES = 64 * 1024 * 1024;
  * connection and when the consumer or its stream goes. A new consumer begins with the oldest message that the stream has.
  */
 export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): ConnectivityConsumer {
-  const { link, log, sparing, processor, instance, subjects, consumesAll, bury, limits } = deps;
+  const { link, log, sparing, processor, instance, subjects, consumesAll, bury, isAwaiting, limits } = deps;
   const subject = consumesAll ? subjects.all : subjects.connected;
   const durable = `${instance}-connectivity`;
   let stopping = new AbortController();
@@ -62,6 +65,8 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
 
   /** Looks for the stream, consumes, and looks again when that ends, as long as this connection is up. */
   const consume = async (connection: NatsConnection, signal: AbortSignal) => {
+    if (isAwaiting()) say('not taken until the applications are known', 'warn');
+    while (isAwaiting() && !signal.aborted) await pause(AWAIT_MS, signal);
     while (!signal.aborted) {
       const found = await streamsOver(connection, subject);
       if (signal.aborted) return;

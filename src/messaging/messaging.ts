@@ -218,6 +218,7 @@ export function createMessaging({
       },
       consumesAll: options.connectivityMetadata === true,
       bury: createDeadLetters(publisher, subjects.deadConnectivity),
+      isAwaiting: () => catalogue().isAwaited,
       limits,
     });
   }

@@ -71,6 +71,10 @@ export const ERRORS = {
     503,
     'The auth server is away or did not answer, so it is not known who asks or what they may do. Nothing was done. Try again shortly.',
   ],
+  'applications-unavailable': [
+    503,
+    'Applications come from Tekton, which has not been read yet, so none is known. Nothing was done. Try again shortly.',
+  ],
   stopping: [503, 'The service is stopping. Try again shortly.'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;
 

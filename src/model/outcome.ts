@@ -23,6 +23,7 @@ export interface Retry {
     | 'storage-unavailable'
     | 'credentials-unavailable'
     | 'auth-server-unavailable'
+    | 'applications-unavailable'
     | 'stopping'
     | 'internal';
   message: string;

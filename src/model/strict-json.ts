@@ -111,7 +111,7 @@ function isNumberCharacter(c: number): boolean {
  * A number is taken when the digits that are answered mean the number that was sent. A fraction may also be the
  * 17-digit form of a double (what C's `%.17g` writes), for then the double is what was meant.
  */
-function numberFault(token: string): string | undefined {
+export function numberFault(token: string): string | undefined {
   if (token.length > MAX_NUMBER)
     return `A number of ${token.length} characters is not taken; ${MAX_NUMBER} are the most.`;
   const value = Number(token);

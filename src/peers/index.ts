@@ -10,6 +10,7 @@ export {
 } from './tekton.js';
 export {
   createTektonApplications,
+  type Reread,
   type TektonApplications,
   type TektonStatus,
   type TektonTimes,

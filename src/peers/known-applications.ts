@@ -20,14 +20,17 @@ export interface Taken {
 export const NONE: KnownApplications = { applications: [], deleted: [], restrictedMetadataKeys: [] };
 
 /**
- * Takes a whole reading: what it has not is deleted. An application that can't be read stays as it was.
+ * Takes a whole reading: what it has not is deleted. An application, or a version, that can't be read stays as it was.
  */
 export function takeWhole(before: KnownApplications, read: ServiceConfiguration): Taken {
   const own = new Map(before.applications.map((application) => [application.name, application]));
   const kept = [...read.faulty].flatMap((name) => own.get(name) ?? []);
-  return settle(before, [...read.applications.values(), ...kept], {
-    restrictedMetadataKeys: read.restrictedMetadataKeys,
-    warnings: [...read.problems],
+  const readable = [...read.applications.values()].map((found) =>
+    readableOf(found, own.get(found.name), read),
+  );
+  return settle(before, [...readable, ...kept], {
+    restrictedMetadataKeys: read.restrictedMetadataKeys ?? before.restrictedMetadataKeys,
+    warnings: warningsOf(before, read),
   });
 }
 
@@ -43,19 +46,44 @@ export function takePart(
   const found = read.applications.get(name);
   if (found === undefined) return undefined;
   const at = before.applications.findIndex((each) => each.name === name);
+  const present = before.applications[at];
   const applications = [...before.applications];
   const { restrictedMetadataKeys } = before;
-  const rest = { restrictedMetadataKeys, warnings: [...read.problems] };
+  const rest = { restrictedMetadataKeys, warnings: warningsOf(before, read) };
   if (version === undefined) {
-    applications.splice(at < 0 ? applications.length : at, 1, found);
+    applications.splice(at < 0 ? applications.length : at, 1, readableOf(found, present, read));
     return settle(before, applications, rest);
   }
   // the reading of a version need not have the settings of its application
-  const present = before.applications[at];
-  if (present === undefined || !found.versions.includes(version)) return undefined;
+  const isFaulty = read.faultyVersions.get(name)?.has(version) === true;
+  if (present === undefined || isFaulty || !found.versions.includes(version)) return undefined;
   const versions = [...new Set([...present.versions, version])];
   applications.splice(at, 1, { ...present, versions });
   return settle(before, applications, rest);
+}
+
+/** Of versions that can't be read, those that were there. */
+function readableOf(
+  found: Application,
+  own: Application | undefined,
+  { faultyVersions }: ServiceConfiguration,
+): Application {
+  const faulty = faultyVersions.get(found.name);
+  if (faulty === undefined) return found;
+  const present = new Set(own?.versions);
+  return { ...found, versions: found.versions.filter((each) => !faulty.has(each) || present.has(each)) };
+}
+
+/** What is wrong, and what comes of it. */
+function warningsOf(before: KnownApplications, { problems }: ServiceConfiguration): string[] {
+  const own = new Map(before.applications.map(({ name, versions }) => [name, new Set(versions)]));
+  return problems.map(({ message, application, version }) => {
+    if (application === undefined) return `${message}. What was in force stays in force.`;
+    const versions = own.get(application);
+    const isThere = version === undefined ? versions !== undefined : versions?.has(version) === true;
+    const what = version === undefined ? 'The application' : 'The version';
+    return `${message}. ${what} ${isThere ? 'stays as it was' : 'is not taken up'} until that is mended.`;
+  });
 }
 
 /** Gives each version to one application, the one that had it before if that still names it, and finds what is deleted. */

@@ -139,7 +139,7 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
 
   function read<T extends TSchema>(
     exchanged: Exchanged,
-    { answer: schema, wantsRefusal }: PeerRequest<T>,
+    { answer: schema, parse, wantsRefusal }: PeerRequest<T>,
   ): PeerAnswer<Static<T>> {
     if (exchanged.kind === 'failed') {
       const { cause, message, sent } = exchanged;
@@ -151,7 +151,7 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
       const value =
         exchanged.body === TOO_LARGE
           ? { ok: false as const, fault: tooLarge }
-          : readAnswer(schema, exchanged.body);
+          : readAnswer(schema, exchanged.body, parse);
       return value.ok
         ? { kind: 'ok', status, value: value.value }
         : { kind: 'malformed', status, message: value.fault };

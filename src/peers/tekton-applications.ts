@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { type Application, type Catalogue, createCatalogue } from '../model/catalogue.js';
+import { type Application, AWAITED, type Catalogue, createCatalogue } from '../model/catalogue.js';
 import {
   changesOf,
   fromStoredForm,
@@ -26,9 +26,13 @@ export interface TektonApplications {
   start(): Promise<void>;
   /** Something was changed there: it is read soon, once for many. */
   changed(scope: ConfigurationScope, correlationId: string): void;
+  /** Reads all of it soon. Resolves when that is in force, or has failed; it is tried again then, as always. */
+  reread(correlationId: string): Promise<Reread>;
   status(): TektonStatus;
   stop(): Promise<void>;
 }
+
+export type Reread = { ok: true; applications: number } | { ok: false; error: string };
 
 /** For health: down until there is a configuration, be it the last known one. */
 export interface TektonStatus {
@@ -39,6 +43,8 @@ export interface TektonStatus {
     readAt?: string;
     /** why the last reading failed, if it did: what is known is in force */
     error?: string;
+    /** what of the last reading can't be read, and is as it was: applications, and versions as `application/version` */
+    faulty?: readonly string[];
   };
 }
 
@@ -80,22 +86,28 @@ const STORED_AS = 'tekton-applications';
 const ALL: ConfigurationScope = {};
 /** Failures, warnings and changes that are listed in the log. */
 const MOST_TOLD = 20;
+/** Characters of a name that can have any length. */
+const MOST_SHOWN = 300;
+const REMEDY = 'Remedy: see that Tekton runs, and that kaa.tekton.url and service.instance.name are right.';
 
 export function createTektonApplications(deps: TektonApplicationsDeps): TektonApplications {
   const { tekton, store, log } = deps;
   const times = { ...TEKTON_TIMES, ...deps.times };
   const stopping = new AbortController();
   let known = NONE;
-  let catalogue = createCatalogue([]);
+  let catalogue = AWAITED;
   /** when the whole was last read, Unix ms */
   let readMs: number | undefined;
   let stored = '';
   let error: string | undefined;
+  let faulty: readonly string[] = [];
   const told = new Set<string>();
   /** since the last reading that succeeded */
   const toldErrors = new Set<string>();
   /** what is to be read next */
   let wanted: { scope: ConfigurationScope; correlationId: string } | undefined;
+  /** who waits for the next reading */
+  let asking: ((came: Reread) => void)[] = [];
   let wake: () => void = () => undefined;
   let running: Promise<void> = Promise.resolve();
   const metrics = createTektonMetrics(deps.metrics, () => ({
@@ -103,7 +115,7 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
     ageSeconds: readMs === undefined ? undefined : (Date.now() - readMs) / 1000,
   }));
 
-  /** Waits; `wakeable`: until something is wanted, at the longest. False: that it was. */
+  /** Waits, `wakeable`: until something is wanted, at the longest. False: that it was. */
   const pause = (ms: number, wakeable = false) =>
     new Promise<boolean>((resolve) => {
       const end = (over: boolean) => {
@@ -159,8 +171,10 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
     const whole = await ask(ALL, correlationId);
     if (whole.kind !== 'ok') return failed(whole.message);
     readMs = Date.now();
+    if (toldErrors.size > 0) log.info('Tekton was read again.');
     error = undefined;
     toldErrors.clear();
+    faulty = faultyOf(whole.value);
     const taken = takeWhole(known, whole.value);
     for (const warning of told) if (!taken.warnings.includes(warning)) told.delete(warning);
     apply(taken, correlationId);
@@ -172,10 +186,15 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
   function failed(message: string): false {
     if (stopping.signal.aborted) return false;
     if (!toldErrors.has(message) && toldErrors.size < MOST_TOLD)
-      log.warn({ error: message }, 'The configuration is not read from Tekton; trying again, for ever.');
+      log.warn({ error: message }, `Tekton can not be read; trying again, for ever. ${inForce()} ${REMEDY}`);
     toldErrors.add(message);
     error = message;
     return false;
+  }
+
+  function inForce(): string {
+    if (readMs === undefined) return 'Until then no application is known, and the service is not ready.';
+    return `What it gave at ${new Date(readMs).toISOString()} stays in force.`;
   }
 
   function apply({ known: next, warnings }: Taken, correlationId: string): void {
@@ -246,16 +265,28 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
         continue;
       }
       const { scope, correlationId } = wanted;
+      const waiting = asking;
       wanted = undefined;
+      asking = [];
       const done = await follow(scope, correlationId);
       first();
+      for (const tell of waiting) tell(cameTo());
       failures = done ? 0 : failures + 1;
       if (done) continue;
+      const isWoken = wanted !== undefined;
       // who was away may have changed more than was announced
       want(ALL, correlationId);
       const most = Math.min(times.retryMostMs, times.retryFirstMs * 2 ** (failures - 1));
-      await pause(most * (0.5 + Math.random() / 2));
+      // who announces something is there again
+      if (isWoken || !(await pause(most * (0.5 + Math.random() / 2), true)))
+        await pause(Math.random() * times.mergeMs);
     }
+    for (const tell of asking) tell(cameTo());
+  }
+
+  function cameTo(): Reread {
+    if (stopping.signal.aborted) return { ok: false, error: 'The service stops.' };
+    return error === undefined ? { ok: true, applications: known.applications.length } : { ok: false, error };
   }
 
   return {
@@ -263,8 +294,13 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
     restrictedMetadataKeys: () => known.restrictedMetadataKeys,
     async start() {
       await recall();
+      let isAnswered = false;
       const answered = new Promise<void>((resolve) => {
-        running = run(resolve).catch((caught: unknown) =>
+        const first = () => {
+          isAnswered = true;
+          resolve();
+        };
+        running = run(first).catch((caught: unknown) =>
           log.error({ err: caught }, 'The configuration from Tekton is not followed any more.'),
         );
       });
@@ -272,15 +308,21 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
       const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, times.startMs)));
       await Promise.race([answered, late]);
       clearTimeout(timer);
-      if (error === undefined || readMs === undefined) return;
-      const since = new Date(readMs).toISOString();
-      log.warn({ error }, `Tekton does not answer: the applications are those that it gave at ${since}.`);
+      if (isAnswered) return;
+      log.warn(`Tekton has not answered within ${times.startMs / 1000} s. ${inForce()} ${REMEDY}`);
     },
     changed: want,
+    reread(correlationId) {
+      return new Promise((resolve) => {
+        asking.push(resolve);
+        want(ALL, correlationId);
+      });
+    },
     status() {
       const details: TektonStatus['details'] = { applications: known.applications.length };
       if (readMs !== undefined) details.readAt = new Date(readMs).toISOString();
       if (error !== undefined) details.error = error;
+      if (faulty.length > 0) details.faulty = faulty;
       return { status: readMs === undefined ? 'DOWN' : 'UP', details };
     },
     async stop() {
@@ -288,6 +330,13 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
       await running;
     },
   };
+}
+
+function faultyOf(read: ServiceConfiguration): string[] {
+  const versions = [...read.faultyVersions].flatMap(([name, own]) =>
+    [...own].map((each) => `${name}/${each}`),
+  );
+  return [...read.faulty, ...versions].slice(0, MOST_TOLD).map((name) => name.slice(0, MOST_SHOWN));
 }
 
 /** The narrowest that has both. */

@@ -25,6 +25,8 @@ export interface PeerRequest<T extends TSchema> {
    * check is compiled when it is first used.
    */
   answer: T;
+  /** reads a body before it is checked; by default it is strict JSON */
+  parse?: (body: Uint8Array) => { ok: true; value: unknown } | { ok: false; fault: string };
   correlationId: string;
   /** doing it twice comes to the same, its answer included, as doing it once; by default all but POST */
   idempotent?: boolean;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import type { Catalogue } from '../model/catalogue.js';
+import { type Catalogue, noVersion } from '../model/catalogue.js';
 import { refuse } from '../model/errors.js';
 import { ok } from '../model/outcome.js';
 import type { Replicas } from '../replicas/index.js';
@@ -53,13 +53,10 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
 
   const start: BatchTasks['start'] = (context, batch) =>
     guarded(async () => {
-      const version = deps.catalogue().version(batch.versionName);
-      if (version === undefined || (context.tenant !== undefined && version.tenant !== context.tenant)) {
-        return refuse(
-          'application-version-not-found',
-          `There is no application version "${batch.versionName}".`,
-        );
-      }
+      const catalogue = deps.catalogue();
+      const version = catalogue.version(batch.versionName);
+      if (version === undefined || (context.tenant !== undefined && version.tenant !== context.tenant))
+        return noVersion(catalogue, batch.versionName);
       const id = context.requestId ?? randomUUID();
       const own = context.requestId === undefined ? undefined : await store.getTask(id);
       if (own !== undefined) return ok({ taskId: own.id, application: own.application });

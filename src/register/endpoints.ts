@@ -1,9 +1,9 @@
 import type { QueryLimits } from '../filters/index.js';
-import { refuse } from '../model/errors.js';
-import { type Answer, ok, type Outcome } from '../model/outcome.js';
+import { type Refusal, refuse } from '../model/errors.js';
+import { type Answer, ok, type Outcome, type Retry } from '../model/outcome.js';
 import { headOf, isTombstone } from '../model/record.js';
 import type { RecordQuery, Scope, Store } from '../storage/index.js';
-import type { Catalogue } from '../model/catalogue.js';
+import { type Catalogue, noApplication, noVersion } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
 import type { FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
@@ -77,13 +77,13 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
 
   const metadataKeys: Endpoints['metadataKeys'] = (context, name) =>
     guarded(async () => {
-      const application = deps.catalogue().known.application(name);
+      const catalogue = deps.catalogue();
+      const application = catalogue.known.application(name);
       if (
         application === undefined ||
         (context.tenant !== undefined && application.tenant !== context.tenant)
-      ) {
-        return refuse('application-not-found', `There is no application "${name}".`);
-      }
+      )
+        return noApplication(catalogue, name);
       const keys = await store.metadataKeys(name);
       return ok(new Map(application.versions.map((version) => [version, keys.get(version) ?? []])));
     });
@@ -97,27 +97,21 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     await deps.changes[isKnown ? 'refreshIfLate' : 'refresh']().catch(() => undefined);
   }
 
-  function scopeOf(context: CallContext, query: ListQuery): Scope | ReturnType<typeof refuse> {
+  function scopeOf(context: CallContext, query: ListQuery): Scope | Refusal | Retry {
+    const catalogue = deps.catalogue();
     const scope: Scope = {};
     const tenant = context.tenant ?? query.tenant;
     const seen = (named: { tenant: string } | undefined) =>
       named !== undefined && (context.tenant === undefined || named.tenant === context.tenant);
     if (tenant !== undefined) scope.tenant = tenant;
     if (query.application !== undefined) {
-      if (!seen(deps.catalogue().known.application(query.application)))
-        return refuse(
-          'application-not-found',
-          `There is no application "${query.application.slice(0, 200)}".`,
-        );
+      if (!seen(catalogue.known.application(query.application)))
+        return noApplication(catalogue, query.application);
       scope.application = query.application;
     }
     if (query.version !== undefined) {
-      const version = deps.catalogue().known.version(query.version);
-      if (version === undefined || !seen(version))
-        return refuse(
-          'application-version-not-found',
-          `There is no application version "${query.version.slice(0, 200)}".`,
-        );
+      const version = catalogue.known.version(query.version);
+      if (version === undefined || !seen(version)) return noVersion(catalogue, query.version);
       scope.version = query.version;
       // a version is one application's, and an application has more indexes
       scope.application ??= version.application;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Query, QueryLimits } from '../filters/index.js';
-import type { Catalogue } from '../model/catalogue.js';
+import { type Catalogue, noApplication } from '../model/catalogue.js';
 import { type Refusal, refuse } from '../model/errors.js';
 import type { SavedFilter } from '../model/filter.js';
 import type { JsonValue } from '../model/json.js';
@@ -40,8 +40,9 @@ export function createFilters(deps: FiltersDeps): Filters {
 
   const create: Filters['create'] = (context, application, draft) =>
     guarded(async () => {
-      const known = deps.catalogue().application(application);
-      if (known === undefined || !sees(context, known.tenant)) return noApplication(application);
+      const catalogue = deps.catalogue();
+      const known = catalogue.application(application);
+      if (known === undefined || !sees(context, known.tenant)) return noApplication(catalogue, application);
       const checked = check(draft, deps.limits());
       if ('kind' in checked) return checked;
       const { query, ...written } = checked;
@@ -172,9 +173,10 @@ export function createFilters(deps: FiltersDeps): Filters {
   const list: Filters['list'] = (context, application, page) =>
     guarded(async () => {
       await changes.refreshIfLate();
-      const known = deps.catalogue().known.application(application);
+      const catalogue = deps.catalogue();
+      const known = catalogue.known.application(application);
       const tenant = known?.tenant ?? index.page(application, { offset: 0, limit: 1 }).filters[0]?.tenant;
-      if (tenant === undefined || !sees(context, tenant)) return noApplication(application);
+      if (tenant === undefined || !sees(context, tenant)) return noApplication(catalogue, application);
       const { name: contains, ...place } = page;
       const named = index.page(application, contains === undefined ? place : { ...place, contains });
       return ok({ total: named.total, filters: await Promise.all(named.filters.map(viewOf)) });
@@ -182,8 +184,9 @@ export function createFilters(deps: FiltersDeps): Filters {
 
   const preview: Filters['preview'] = (context, application, { mongoQuery, ...wanted }) =>
     guarded(async () => {
-      const known = deps.catalogue().known.application(application);
-      if (known === undefined || !sees(context, known.tenant)) return noApplication(application);
+      const catalogue = deps.catalogue();
+      const known = catalogue.known.application(application);
+      if (known === undefined || !sees(context, known.tenant)) return noApplication(catalogue, application);
       const read = readQuery(mongoQuery, 'mongoQuery', deps.limits());
       return 'kind' in read
         ? read
@@ -325,10 +328,6 @@ function precondition(filter: SavedFilter, ifMatch: readonly string[] | undefine
 
 function sees(context: CallContext, tenant: string): boolean {
   return context.tenant === undefined || context.tenant === tenant;
-}
-
-function noApplication(application: string): Refusal {
-  return refuse('application-not-found', `There is no application "${application}".`);
 }
 
 function nameTaken(name: string): Refusal {

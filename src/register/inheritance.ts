@@ -1,4 +1,4 @@
-import type { Catalogue } from '../model/catalogue.js';
+import { awaited, type Catalogue } from '../model/catalogue.js';
 import { refuse } from '../model/errors.js';
 import type { JsonObject } from '../model/json.js';
 import { type Answer, ok } from '../model/outcome.js';
@@ -21,7 +21,10 @@ export async function inheritedMetadata(
   { keys, readable }: Parameters<Relations['inherited']>[1],
 ): Promise<Answer<JsonObject>> {
   const { endpointId, tenant, application } = headOf(record);
-  if (deps.catalogue().known.application(application)?.metadataInheritance !== true) return ok({});
+  const catalogue = deps.catalogue();
+  const unknown = awaited(catalogue);
+  if (unknown !== undefined) return unknown;
+  if (catalogue.known.application(application)?.metadataInheritance !== true) return ok({});
   const own = metadataOf(record);
   const wanted = keys && new Set(keys.filter((key) => !Object.hasOwn(own, key)));
   const inherited = new Map<string, JsonObject[string]>();

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Catalogue } from '../model/catalogue.js';
+import { type Catalogue, noVersion } from '../model/catalogue.js';
 import type { VersionRef } from '../model/command.js';
 import type { EndpointLimits } from '../model/endpoint.js';
-import { type Refusal, refuse } from '../model/errors.js';
+import type { Refusal } from '../model/errors.js';
 import { type Answer, ok, type Outcome, retry, type Retry } from '../model/outcome.js';
 import type { Relation } from '../model/relation.js';
 import type { Store } from '../storage/index.js';
@@ -44,13 +44,10 @@ export function createRegistrations(deps: RegistrationsDeps): Endpoints['registe
   const unused = createUnusedTokens(deps.now);
 
   async function register(context: CallContext, registration: Registration): Promise<Answer<Registered>> {
-    const version = deps.catalogue().version(registration.versionName);
-    if (version === undefined || (context.tenant !== undefined && version.tenant !== context.tenant)) {
-      return refuse(
-        'application-version-not-found',
-        `There is no application version "${registration.versionName}".`,
-      );
-    }
+    const catalogue = deps.catalogue();
+    const version = catalogue.version(registration.versionName);
+    if (version === undefined || (context.tenant !== undefined && version.tenant !== context.tenant))
+      return noVersion(catalogue, registration.versionName);
     const endpointId = registration.endpointId ?? context.requestId ?? randomUUID();
     const wanted: Wanted = { ...registration, endpointId, version };
     const fault = registrationFault(wanted);

@@ -1,12 +1,15 @@
 import t, { type Test } from 'tap';
 import { encodeBroadcastConfiguration, encodeServiceConfiguration } from '../../src/avro/index.js';
 import { startMongo, startNats, startTekton, type TektonServer } from '../servers/index.js';
+import { createClient, untilAnswered } from '../messaging/served-support.js';
+import { writeConnected } from './support/contract-records.js';
 import { connectNats } from './support/event-stream.js';
 import { type Service, startService } from './support/service.js';
 import { until } from './support/wait.js';
 
 t.setTimeout(300_000);
 
+const CONNECTED = 'kaa.v1.events.kpc.endpoint.connectivity.connected';
 const TO_ALL = 'kaa.v1.events.tekton.service.configuration';
 const TO_THIS = 'kaa.v1.service.epr.scmp.configuration';
 
@@ -203,22 +206,123 @@ void t.test('on MongoDB', async (t) => {
   if (mongo !== undefined) await live(t, `${mongo.url}/tekton`);
 });
 
-void t.test(
-  'the very first start with Tekton away: alive, not ready, and ready when it is back',
-  async (t) => {
-    const nats = await startNats(t);
-    if (nats === undefined) return;
-    const tekton = await startTekton(t, { kettle: { versions: { 'kettle-v1': {} } } });
-    await tekton.away();
-    const service = await startService(t, { natsUrl: nats.url, config: configOf(tekton) });
-    t.match(await health(service), {
-      status: 503,
-      body: { status: 'DOWN', components: { tekton: { status: 'DOWN', details: { applications: 0 } } } },
-    });
-    t.equal((await fetch(`${service.managementUrl()}/health/live`)).status, 200);
-    await tekton.back();
-    await untilNames(service, 'kettle: kettle-v1');
-    t.equal((await health(service)).status, 200);
-    t.match(await (await fetch(`${service.managementUrl()}/metrics`)).text(), /epr_tekton_applications 1\n/);
-  },
-);
+void t.test('the very first start with Tekton away: nothing is unknown, it is not known yet', async (t) => {
+  const nats = await startNats(t, { jetstream: true });
+  if (nats === undefined) return;
+  const connection = await connectNats(t, nats.url);
+  const manager = await connection.jetstreamManager();
+  await manager.streams.add({ name: 'kpc_events', subjects: [CONNECTED] });
+  const tekton = await startTekton(t, { kettle: { versions: { 'kettle-v1': {}, 'kettle-v2': {} } } });
+  await tekton.away();
+
+  // an installation that has had its applications in the file until now
+  const storageUrl = `file:${t.testdir()}/data`;
+  const former = await startService(t, {
+    storageUrl,
+    config: 'kaa.applications.kettle.versions: { kettle-v1: , kettle-v2: }\nlogging: { format: json }\n',
+  });
+  await register(former, 'k-1', 'kettle-v1', 201, { city: 'Kyiv' });
+  await former.stop();
+  const service = await startService(t, { natsUrl: nats.url, storageUrl, config: configOf(tekton) });
+  const { rest } = service;
+
+  t.match(await health(service), {
+    status: 503,
+    body: { status: 'DOWN', components: { tekton: { status: 'DOWN', details: { applications: 0 } } } },
+  });
+  t.equal((await fetch(`${service.managementUrl()}/health/live`)).status, 200);
+  t.match(service.output(), /has started, and is not ready: Tekton could not be read yet/);
+  t.notMatch(service.output(), /is ready"/);
+  const refused = service.output().match(/ECONNREFUSED/g) ?? [];
+  t.equal(refused.length, 1, 'said once');
+  t.match(service.output(), /Remedy: see that Tekton runs, and that kaa.tekton.url/);
+
+  const wanted = { appVersion: { name: 'kettle-v1' }, endpointId: 'k-2' };
+  const answer = await fetch(`${rest.url}/api/v1/endpoints`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(wanted),
+  });
+  t.equal(answer.status, 503);
+  t.ok(Number(answer.headers.get('retry-after')) > 0);
+  t.match(await answer.json(), {
+    code: 'applications-unavailable',
+    message: /come from Tekton, which has not been read yet/,
+  });
+  const away = { code: 'applications-unavailable' };
+  const batch = { appVersion: { name: 'kettle-v1' }, endpoints: [{ endpointId: 'k-3' }] };
+  t.match(await rest.ask('POST', '/api/v1/endpoints/batch', 503, batch), away);
+  t.match(await rest.ask('PUT', '/api/v1/endpoints/k-1/app-version', 503, { name: 'kettle-v2' }), away);
+  const draft = { name: 'all', mongoQuery: {} };
+  t.match(await rest.ask('POST', '/api/v1/applications/kettle/filters', 503, draft), away);
+  t.match(
+    await rest.ask('POST', '/api/v1/applications/kettle/filters/preview', 503, { mongoQuery: {} }),
+    away,
+  );
+  for (const path of [
+    '/api/v1/applications',
+    '/api/v1/applications/kettle/filters',
+    '/api/v1/applications/kettle/metadata-keys',
+    '/api/v1/endpoints?applicationName=kettle',
+    '/api/v1/endpoints?applicationVersionName=kettle-v1',
+    '/api/v1/events?application=kettle',
+    '/api/v1/endpoints/k-1/metadata?include=inherited',
+    '/api/v1/events/republish',
+  ])
+    t.match(await rest.ask('GET', path, 503), away, path);
+  t.same(await rest.ask('GET', '/api/v1/endpoints/k-1/metadata', 200), { city: 'Kyiv' });
+  const client = createClient(connection);
+  await untilAnswered(client);
+  t.match(
+    await client.epmmp('ep-metadata-keys-get-request', { endpointId: 'k-1' }),
+    { statusCode: 200 },
+    'what needs no application is done; no request over NATS names one',
+  );
+
+  await connection.jetstream().publish(CONNECTED, writeConnected({ 'k-1': 'kettle-v2' }, Date.now()));
+  const kept = async () => (await manager.streams.info('kpc_events')).state.messages;
+  t.equal(await kept(), 1);
+  t.match((await health(service)).body, {
+    components: { nats: { details: { connectivity: 'not taken until the applications are known' } } },
+  });
+
+  await tekton.back();
+  // nobody waits for the pause after the last failure
+  process.kill(service.pid(), 'SIGHUP');
+  await until({
+    what: 'it to be ready',
+    look: async () => {
+      const found = await health(service);
+      return found.status === 200 ? { value: null } : { state: found };
+    },
+  });
+  t.same(await names(service), ['kettle: kettle-v1 kettle-v2']);
+  t.match(service.output(), /in force, but for applications: Tekton is asked for them now/);
+  await until({
+    what: 'Tekton to be said to be read',
+    look: async () =>
+      service.output().includes('Tekton was read: 1 applications are in force')
+        ? { value: null }
+        : { state: service.output().slice(-2000) },
+  });
+  t.equal((await health(service)).status, 200);
+  t.match(await (await fetch(`${service.managementUrl()}/metrics`)).text(), /epr_tekton_applications 1\n/);
+  await until({
+    what: 'the event that waited to take effect',
+    look: async () => {
+      const found = await rest.ask<{ name: string }>('GET', '/api/v1/endpoints/k-1/app-version', 200);
+      return found.name === 'kettle-v2' ? { value: null } : { state: found };
+    },
+  });
+  await register(service, 'k-2', 'kettle-v1', 201);
+
+  await tekton.away();
+  process.kill(service.pid(), 'SIGHUP');
+  await until({
+    what: 'it to be said that Tekton could not be read',
+    look: async () =>
+      service.output().includes('Tekton could not be read: applications are what they were')
+        ? { value: null }
+        : { state: service.output().slice(-2000) },
+  });
+});

@@ -22,6 +22,7 @@ function reading(...applications: ReturnType<typeof app>[]): ServiceConfiguratio
   return {
     applications: new Map(applications.map((application) => [application.name, application])),
     faulty: new Set(),
+    faultyVersions: new Map(),
     restrictedMetadataKeys: [],
     problems: [],
   };
@@ -44,10 +45,20 @@ void t.test('what a whole reading has not is deleted, and is known until it come
 
 void t.test('an application that can not be read stays as it was', (t) => {
   const before = after(reading(app('a', 'a1'), app('b', 'b1')));
-  const read = { ...reading(app('b', 'b2')), faulty: new Set(['a', 'new']), problems: ['why'] };
+  const read = {
+    ...reading(app('b', 'b2')),
+    faulty: new Set(['a', 'new']),
+    problems: [
+      { message: 'why', application: 'a' },
+      { message: 'what', application: 'new' },
+    ],
+  };
   const { known, warnings } = takeWhole(before, read);
   t.same(known.applications, [app('b', 'b2'), app('a', 'a1')]);
-  t.same(warnings, ['why']);
+  t.same(warnings, [
+    'why. The application stays as it was until that is mended.',
+    'what. The application is not taken up until that is mended.',
+  ]);
   t.end();
 });
 

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import t, { type Test } from 'tap';
-import { readApplications } from '../../src/config/index.js';
+import { readerOf } from '../../src/applications.js';
 import {
   createPeerClient,
   createPeerMetrics,
@@ -71,15 +71,7 @@ async function start(
     { log, metrics: createPeerMetrics(metrics) },
   );
   const followed = createTektonApplications({
-    tekton: createTekton(client, 'epr', (kaa) => {
-      const read = readApplications(kaa, 'Tekton');
-      if (read === undefined) return undefined;
-      const { restrictedMetadataKeys = [], ...rest } = read;
-      const applications = new Map(
-        [...read.applications].map(([name, application]) => [name, { name, ...application }]),
-      );
-      return { ...rest, applications, restrictedMetadataKeys };
-    }),
+    tekton: createTekton(client, { url: tekton.url, instance: 'epr' }, readerOf(log)),
     store,
     hasEndpoints,
     log,
@@ -218,7 +210,7 @@ void t.test('Tekton away at start: the last known configuration, until it is bac
   });
   t.match(
     second.lines.filter(({ level }) => level === 40).at(-1)?.msg,
-    /does not answer: the applications are those/,
+    /can not be read; trying again, for ever. What it gave at \d{4}-.*Z stays in force. Remedy: /,
   );
 
   tekton.applications['new'] = { versions: { n1: {} } };
@@ -275,7 +267,11 @@ void t.test('garbage changes nothing, and is tried again', async (t) => {
     '{"epr":1}',
     '{"epr":{}}',
     '{"epr":{"kaa":{"applications":["a"]}}}',
+    '{"epr":{"kaa":{}}}',
+    '{"epr":{"kaa":{"applications":null}}}',
     '{"epr":{"kaa":{"applications":{}},"epr":{}},"epr":{}}',
+    '{"epr":{"kaa":{"applications":{}},"kaa":{"applications":{}}}}',
+    '{"epr":{"kaa":{"applications":{},"applications":{}}}}',
   ];
   for (const body of answers) {
     const before = await count('epr_tekton_reads_total', { result: 'malformed' });
@@ -300,6 +296,111 @@ void t.test('garbage changes nothing, and is tried again', async (t) => {
   };
   await until(() => names().length === 2);
   t.same(names(), ['b: b1', 'a: v1']);
+});
+
+void t.test(
+  'a key that is given twice, or is reserved: what it is about stays as it was, the rest is taken',
+  async (t) => {
+    const tekton = await startTekton(t, {});
+    const answerWith = (applications: string) => {
+      tekton.answer = (response) => void response.end(`{"epr":{"kaa":{"applications":${applications}}}}`);
+    };
+    answerWith('{"a":{"versions":{"a1":{}},"versions":{"a2":{}}},"b":{"versions":{"b1":{}}}}');
+    const { followed, names, lines } = await start(t, tekton);
+    t.same(names(), ['b: b1'], 'one bad application keeps no first start waiting');
+    t.equal(followed.catalogue().isAwaited, false);
+    t.match(followed.status(), { status: 'UP', details: { applications: 1, faulty: ['a'] } });
+    t.ok(
+      lines.some(
+        ({ level, msg }) =>
+          level === 40 &&
+          msg ===
+            'Configuration from Tekton: kaa.applications.a.versions: found the key a second time; allowed: each key once. The application is not taken up until that is mended.',
+      ),
+      JSON.stringify(lines),
+    );
+
+    answerWith(
+      '{"a":{"versions":{"a1":{},"a2":{"__proto__":1}}},"b":{"versions":{"b1":{"x":1,"x":2},"b2":{}}}}',
+    );
+    followed.changed({}, 'c');
+    await until(() => names().length === 2);
+    t.same(names(), ['a: a1', 'b: b1 b2'], 'a version that was there stays, one that was not is not taken');
+    t.match(followed.status().details.faulty, ['a/a2', 'b/b1']);
+    t.ok(
+      lines.some(({ msg }) => /a\.versions\.a2\.__proto__: .* The version is not taken up until/.test(msg)),
+    );
+    t.ok(lines.some(({ msg }) => /b\.versions\.b1\.x: .* The version stays as it was until/.test(msg)));
+
+    answerWith(
+      '{"__proto__":{"versions":{"p1":{}}},"a":{"versions":{"a1":{},"a2":{}}},"b":{"tenant":"x","tenant":"y"}}',
+    );
+    followed.changed({}, 'c');
+    await until(() => names()[0] === 'a: a1 a2');
+    t.same(names(), ['a: a1 a2', 'b: b1 b2']);
+    t.ok(lines.some(({ msg }) => /kaa\.applications\.__proto__/.test(msg)));
+  },
+);
+
+void t.test('restricted keys that can not be read stay restricted', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  tekton.more = { epr: { 'restricted-metadata-keys': ['serial'] } };
+  const { followed, names, lines } = await start(t, tekton);
+  tekton.more = { epr: { 'restricted-metadata-keys': { serial: true } } };
+  tekton.applications['b'] = { versions: { b1: {} } };
+  followed.changed({}, 'c');
+  await until(() => names().length === 2);
+  t.same(followed.restrictedMetadataKeys(), ['serial']);
+  t.ok(
+    lines.some(({ msg }) => /restricted-metadata-keys: found .* What was in force stays in force/.test(msg)),
+  );
+});
+
+void t.test('an answer that is none: where it went wrong, and what was asked', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  tekton.answer = (response) => void response.end('{"epr":\n  {"kaa" {}}}');
+  const { followed, lines } = await start(t, tekton, {
+    times: { retryFirstMs: 60_000, retryMostMs: 60_000 },
+  });
+  t.equal(
+    followed.status().details.error,
+    `GET ${tekton.url}/api/v1/app-configs?serviceInstanceName=epr was answered with 200, but that is no configuration: ` +
+      'not JSON (line 2, column 10: found "{", where ":" must be); the answer begins {"epr": {"kaa" {}}}',
+  );
+  t.equal(lines.filter(({ level }) => level >= 40).length, 1, 'said once');
+  t.match(
+    lines.find(({ level }) => level === 40)?.msg,
+    /no application is known, and the service is not ready. Remedy: see that Tekton runs, and that kaa.tekton.url/,
+  );
+});
+
+void t.test('a pause after a failed reading ends when something is announced, or is asked for', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  // nobody could wait for one
+  const times = { retryFirstMs: 3_600_000, retryMostMs: 3_600_000 };
+  const { followed, names } = await start(t, tekton, { times });
+  await tekton.away();
+  t.match(await followed.reread('c'), { ok: false, error: /ECONNREFUSED/ });
+  tekton.applications['b'] = { versions: { b1: {} } };
+  await tekton.back();
+  followed.changed({ application: 'b' }, 'c');
+  await until(() => names().length === 2);
+
+  await tekton.away();
+  t.match(await followed.reread('c'), { ok: false });
+  tekton.applications['c'] = { versions: { c1: {} } };
+  await tekton.back();
+  t.same(await followed.reread('c'), { ok: true, applications: 3 });
+  t.equal(names().length, 3);
+});
+
+void t.test('what is asked for while the service stops is answered', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  const { followed, stop } = await start(t, tekton);
+  tekton.answer = () => undefined;
+  const asked = followed.reread('c');
+  await stop();
+  t.same(await asked, { ok: false, error: 'The service stops.' });
 });
 
 void t.test('a thousand faults: taken as far as it goes, and the log is bounded', async (t) => {

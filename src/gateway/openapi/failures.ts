@@ -24,6 +24,8 @@ const WITH_BODY: readonly ErrorCode[] = [
 const PROTECTED: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'auth-server-unavailable'];
 const WRITES: readonly ErrorCode[] = ['overloaded'];
 const STORED: readonly ErrorCode[] = ['storage-unavailable'];
+/** An operation that looks for an application says that none is known yet. */
+const LOOKS_FOR: readonly ErrorCode[] = ['application-not-found', 'application-version-not-found'];
 const CONDITIONAL: readonly ErrorCode[] = ['precondition-failed'];
 const IDEMPOTENT: readonly ErrorCode[] = ['idempotency-key-reused'];
 
@@ -33,6 +35,7 @@ function codesOf(route: Route): ReadonlySet<ErrorCode> {
   return new Set<ErrorCode>([
     ...ALWAYS,
     ...route.errors,
+    ...(route.errors.some((code) => LOOKS_FOR.includes(code)) ? (['applications-unavailable'] as const) : []),
     ...(route.body === undefined ? [] : WITH_BODY),
     ...namesOf(route.path).map((name) => pathParameter(name).code),
     ...(protectedRoute ? [...PROTECTED, ...STORED] : []),

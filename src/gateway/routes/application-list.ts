@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { awaited } from '../../model/catalogue.js';
 import { grantedApplications } from '../authorization.js';
 import { named } from '../table/described.js';
 import { readLimit, readOffset } from '../table/paging.js';
@@ -42,13 +43,15 @@ export const listApplications = defineRoute({
       },
     },
   },
-  errors: [],
+  errors: ['applications-unavailable'],
   async handle(call, deps) {
     const limit = readLimit(call.query.limit, deps.limits());
     if (typeof limit !== 'number') return limit;
     const offset = readOffset(call.query.offset);
     const { tenant } = call.caller;
     const catalogue = deps.register.catalogue();
+    const unknown = awaited(catalogue);
+    if (unknown !== undefined) return unknown;
     const known = catalogue.known
       .applications()
       .filter((application) => tenant === undefined || application.tenant === tenant);

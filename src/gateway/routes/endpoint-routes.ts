@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { refuse } from '../../model/errors.js';
+import { noVersion } from '../../model/catalogue.js';
 import { ok } from '../../model/outcome.js';
 import { headOf } from '../../model/record.js';
 import type { Registration, RegistrationRelation } from '../../register/index.js';
@@ -244,16 +244,10 @@ const putAppVersion = defineRoute({
   },
   errors: ['endpoint-not-found', 'application-version-not-found', 'other-application'],
   async handle(call, deps) {
-    const version = deps.register.catalogue().version(call.body.name);
-    if (
-      version === undefined ||
-      (call.caller.tenant !== undefined && version.tenant !== call.caller.tenant)
-    ) {
-      return refuse(
-        'application-version-not-found',
-        `There is no application version "${call.body.name.slice(0, 200)}".`,
-      );
-    }
+    const catalogue = deps.register.catalogue();
+    const version = catalogue.version(call.body.name);
+    if (version === undefined || (call.caller.tenant !== undefined && version.tenant !== call.caller.tenant))
+      return noVersion(catalogue, call.body.name);
     const outcome = await deps.register.endpoints.submit(commandOf(call, { type: 'set-version', version }));
     if (outcome.kind === 'refused' || outcome.kind === 'retry') return outcome;
     return reply(200, {

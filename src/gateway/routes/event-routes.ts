@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { parsePlace, PLACE_EXAMPLE, PLACE_PATTERN, type Place } from '../../live/index.js';
+import { noApplication } from '../../model/catalogue.js';
 import { EVENT_KINDS } from '../../model/event.js';
 import { type Refusal, refuse } from '../../model/errors.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
@@ -88,10 +89,10 @@ const live = defineRoute({
   async handle(call, deps) {
     const { application, endpointId, filterId, type } = call.query;
     for (const name of application ?? []) {
-      const found = deps.register.catalogue().known.application(name);
-      if (found === undefined || (call.caller.tenant !== undefined && found.tenant !== call.caller.tenant)) {
-        return refuse('application-not-found', `There is no application "${name.slice(0, 200)}".`);
-      }
+      const catalogue = deps.register.catalogue();
+      const found = catalogue.known.application(name);
+      if (found === undefined || (call.caller.tenant !== undefined && found.tenant !== call.caller.tenant))
+        return noApplication(catalogue, name);
     }
     const unknown = filterId?.find((id) => !deps.register.filters.has(call.context, id));
     if (unknown !== undefined)

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { awaited } from '../../model/catalogue.js';
 import { type Refusal, refuse } from '../../model/errors.js';
 import { isDecided } from '../../security/index.js';
 import type { Retry } from '../../model/outcome.js';
@@ -100,7 +101,7 @@ const start = defineRoute({
     levelsAbove: 1,
   },
   responses: { 202: { description: 'Begun.', schema: Status, example, headers: ['Location'] } },
-  errors: ['no-broker', 'republishing-already'],
+  errors: ['applications-unavailable', 'no-broker', 'republishing-already'],
   async handle(call, deps) {
     const republishing = await permitted(call, deps);
     if ('kind' in republishing) return republishing;
@@ -118,7 +119,7 @@ const status = defineRoute({
   tags,
   access,
   responses: { 200: { description: 'How it stands.', schema: Status, example } },
-  errors: ['no-broker', 'republishing-not-found'],
+  errors: ['applications-unavailable', 'no-broker', 'republishing-not-found'],
   async handle(call, deps) {
     const republishing = await permitted(call, deps);
     if ('kind' in republishing) return republishing;
@@ -137,7 +138,7 @@ const cancel = defineRoute({
   tags,
   access,
   responses: { 204: { description: 'Nothing is sent again any more.' } },
-  errors: ['no-broker'],
+  errors: ['applications-unavailable', 'no-broker'],
   async handle(call, deps) {
     const republishing = await permitted(call, deps);
     if ('kind' in republishing) return republishing;
@@ -148,7 +149,10 @@ const cancel = defineRoute({
 
 /** All events go again, so the caller needs the scope on every application there is, of every tenant. */
 async function permitted(call: Call, deps: RouteDeps): Promise<Republishing | Refusal | Retry> {
-  const applications = deps.register.catalogue().applications();
+  const catalogue = deps.register.catalogue();
+  const unknown = awaited(catalogue);
+  if (unknown !== undefined) return unknown;
+  const applications = catalogue.known.applications();
   const resources = applications.map(({ name }) => `application-${name}`);
   const { tenant } = call.caller;
   const isOwn = tenant === undefined || applications.every((application) => application.tenant === tenant);
