@@ -31,6 +31,11 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   }
 }
 
+/** Paragraphs in one line each: they are wrapped to the width of the terminal, and only once. */
+function reflowed(text: string): string {
+  return text.replace(/^(\S.*)\n(?=\S)/gm, '$1 ');
+}
+
 function createProgram(exit: Exit): Command {
   const program = new Command('epr')
     .description(
@@ -40,6 +45,7 @@ function createProgram(exit: Exit): Command {
     .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .exitOverride()
+    .configureHelp({ commandDescription: (command) => reflowed(command.description()) })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'epr: ')) })
     .addHelpText(
       'after',

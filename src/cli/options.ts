@@ -45,6 +45,11 @@ export function parseSince(text: string): number {
     throw new InvalidArgumentError(
       'It is a time with its zone, such as 2026-11-22T10:00:00Z, or an age: 90m, 6h.',
     );
+  const nowMs = Date.now();
+  if (ms > nowMs)
+    throw new InvalidArgumentError(
+      `It is in the future (now it is ${new Date(nowMs).toISOString()}); give the time from which on events are missing.`,
+    );
   return ms;
 }
 

@@ -253,7 +253,7 @@ export function createMessaging({
       const details: MessagingStatus['details'] = {
         ...link.status(),
         backlog: inMemory + inStore,
-        oldestAgeMs,
+        oldestAgeMs: Math.round(oldestAgeMs),
       };
       const waiting = eventsStream?.problem() ?? relay.problem();
       if (waiting !== undefined) details.waiting = waiting;

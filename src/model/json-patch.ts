@@ -1,8 +1,11 @@
 import { isJsonObject, type JsonObject, type JsonValue, jsonEquals } from './json.js';
 
-/** A patch's result, or what can't be done: the number of the operation (from 0), and whether it was a `test`. */
+/**
+ * A patch's result, or what can't be done: the number of the operation (from 0; absent: it is no patch), and whether it was a
+ * `test`.
+ */
 export type Patched =
-  { ok: true; value: JsonValue } | { ok: false; test: boolean; index: number; message: string };
+  { ok: true; value: JsonValue } | { ok: false; test: boolean; index?: number; message: string };
 
 /** Levels of nesting that `copy` takes: more than may be stored, few enough for a recursion. */
 const MAX_COPIED_LEVELS = 500;
@@ -31,9 +34,13 @@ class PatchFault extends Error {
  * O(operations x depth + values copied and compared).
  */
 export function applyJsonPatch(document: JsonValue, patch: JsonValue, maxCopied: number): Patched {
+  if (!Array.isArray(patch)) {
+    const found = isJsonObject(patch) ? 'an object' : (JSON.stringify(patch) ?? '').slice(0, 80);
+    const message = `A JSON Patch is an array of operations, such as [{"op":"add","path":"/city","value":"Kyiv"}]; found ${found}.`;
+    return { ok: false, test: false, message };
+  }
   let index = 0;
   try {
-    if (!Array.isArray(patch)) throw new PatchFault('A JSON Patch is an array of operations.');
     const root: { value: JsonValue; copies: number } = { value: document, copies: maxCopied };
     for (; index < patch.length; index++) applyOperation(root, patch[index]!);
     return { ok: true, value: root.value };

@@ -1,5 +1,5 @@
 import type { EndpointLimits } from '../model/endpoint.js';
-import { ENDPOINT_TOKEN, isEndpointId } from '../model/endpoint.js';
+import { ENDPOINT_TOKEN, isEndpointId, TOKEN_FORM } from '../model/endpoint.js';
 import { refuse, type Refusal } from '../model/errors.js';
 import type { JsonObject } from '../model/json.js';
 import { headOf, isTombstone } from '../model/record.js';
@@ -11,10 +11,7 @@ export function registrationFault(registration: Pick<Registration, 'endpointId' 
   if (registration.endpointId !== undefined && !isEndpointId(registration.endpointId))
     return refuse('invalid-endpoint-id');
   if (registration.endpointToken !== undefined && !ENDPOINT_TOKEN.test(registration.endpointToken)) {
-    return refuse(
-      'invalid-body',
-      'An endpoint token has 1 to 256 characters, and none of "+", "#", "/" and ".".',
-    );
+    return refuse('invalid-body', `An endpoint token has ${TOKEN_FORM}.`);
   }
   return undefined;
 }

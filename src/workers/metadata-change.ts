@@ -133,6 +133,8 @@ function wishedMetadata(
         limits.endpointBytes,
       );
       if (!patched.ok) {
+        if (patched.index === undefined)
+          return refuse('invalid-patch', patched.message, [{ path: '', message: patched.message }]);
         const path = `/${patched.index}`;
         const message = `Operation ${patched.index} of the patch: ${patched.message}`;
         return refuse(patched.test ? 'patch-test-failed' : 'invalid-patch', message, [

@@ -90,7 +90,7 @@ void t.test('lines that fail go to a file with the reason, and the others are do
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   t.match(failures, [
-    { line: 2, input: 'nonsense', status: null, code: 'invalid-line', message: /not JSON/ },
+    { line: 2, input: 'nonsense', code: 'invalid-line', message: /not JSON/ },
     { line: 3, code: 'invalid-metadata-key', message: /a\.b/ },
     { line: 4, message: /nested deeper/ },
     { line: 8, status: 404, code: 'endpoint-not-found', message: /e99/ },

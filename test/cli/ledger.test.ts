@@ -30,7 +30,7 @@ void t.test('a line is settled once', async (t) => {
   const ledger = createLedger({ line: 0, counts: NO_COUNTS }, () => undefined);
   const entry = ledger.open(line(1));
   entry.settle({ kind: 'registered' });
-  entry.settle({ kind: 'failed', status: null, code: 'x', message: 'x' });
+  entry.settle({ kind: 'failed', code: 'x', message: 'x' });
   t.match(ledger.counts(), { registered: 1, failed: 0 });
 });
 

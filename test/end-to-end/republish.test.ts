@@ -194,4 +194,29 @@ void t.test('what can not be done says why', async (t) => {
   });
   t.match(await republish(service), { code: 2, stderr: /--since says from when on/ });
   t.match(await republish(service, '--since', 'yesterday'), { code: 2, stderr: /a time with its zone/ });
+  t.match(await republish(service, '--since', '2999-01-01T00:00:00Z'), {
+    code: 2,
+    stderr: /It is in the future \(now it is 2\d{3}-.*Z\)/,
+  });
+  const future = { since: '2999-01-01T00:00:00Z' };
+  t.match(await service.rest.ask('POST', '/api/v1/events/republish', 400, future), {
+    code: 'invalid-body',
+    details: [
+      { path: '/since', message: /must be a time that is over; found 2999-01-01T00:00:00Z, and now it is / },
+    ],
+  });
+  t.match(await service.rest.ask('POST', '/api/v1/events/republish', 400, { since: 'yesterday' }), {
+    details: [
+      {
+        path: '/since',
+        message:
+          'must be: a time with its zone (RFC 3339), not in the future, such as "2026-11-22T10:00:00Z"; found "yesterday".',
+      },
+    ],
+  });
+  const help = (await republish(service, '--help')).stdout.split('\n\n')[1]!;
+  t.ok(
+    help.split('\n').every((line, i, lines) => i === lines.length - 1 || line.length > 50),
+    'wrapped once',
+  );
 });

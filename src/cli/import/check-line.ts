@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ENDPOINT_TOKEN, NAME, isEndpointId } from '../../model/endpoint.js';
+import { ENDPOINT_TOKEN, NAME, TOKEN_FORM, isEndpointId } from '../../model/endpoint.js';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../model/json.js';
 import { parseStrictJson } from '../../model/strict-json.js';
 import { LINE_LIMIT_BYTES, type InputLine } from './read-lines.js';
@@ -64,7 +64,7 @@ function checkRegistration(value: JsonObject, line: InputLine, seed: string): Ch
     endpointToken !== undefined &&
     !(typeof endpointToken === 'string' && ENDPOINT_TOKEN.test(endpointToken))
   ) {
-    return bad('An endpointToken has 1 to 256 characters, none of them "+", "#", "/" or ".".');
+    return bad(`An endpointToken has ${TOKEN_FORM}.`);
   }
   if (metadata !== undefined && !isJsonObject(metadata)) return bad('"metadata" is a JSON object.');
   const item: RegistrationItem = { endpointId: endpointId ?? stableId(line, seed) };

@@ -6,7 +6,7 @@ export type LineResult =
   | { kind: 'alreadyThere' }
   | { kind: 'updated' }
   | { kind: 'blank' }
-  | { kind: 'failed'; status: number | null; code: string; message: string };
+  | { kind: 'failed'; status?: number; code: string; message: string };
 
 export interface Counts {
   registered: number;
@@ -27,7 +27,8 @@ export interface Entry {
 export interface Failure {
   line: number;
   input: string;
-  status: number | null;
+  /** absent: it was not sent */
+  status?: number;
   code: string;
   message: string;
 }
@@ -64,8 +65,8 @@ export function createLedger(
     for (let slot = slots[head]; slot?.result !== undefined; slot = slots[head]) {
       counts[slot.result.kind]++;
       if (slot.result.kind === 'failed') {
-        const { status, code, message } = slot.result;
-        onFailure({ line: slot.line.number, input: inputOf(slot.line), status, code, message });
+        const { kind: _kind, ...why } = slot.result;
+        onFailure({ line: slot.line.number, input: inputOf(slot.line), ...why });
       }
       done = slot.line.number;
       head++;

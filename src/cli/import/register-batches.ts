@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type ErrorCode, ERRORS, statusOf } from '../../model/errors.js';
 import { ask, endingFailure, type AskDeps } from '../ask.js';
 import { CliFailure, asError } from '../failure.js';
 import { errorOf, type HttpAnswer } from '../http.js';
@@ -209,7 +210,6 @@ interface ItemResult {
 const UNTOLD: ItemResult = {
   result: {
     kind: 'failed',
-    status: null,
     code: 'batch-item-untold',
     message: 'The register says nothing of this line.',
   },
@@ -231,7 +231,8 @@ function resultsById({ created, failed }: TaskStatus): Map<string, ItemResult[]>
     if (code === 'endpoint-exists') add(endpointId, { result: { kind: 'alreadyThere' } });
     else {
       const message = statusReason ?? '';
-      add(endpointId, { result: { kind: 'failed', status: null, code: code ?? 'refused', message } });
+      const status = code !== undefined && code in ERRORS ? { status: statusOf(code as ErrorCode) } : {};
+      add(endpointId, { result: { kind: 'failed', ...status, code: code ?? 'refused', message } });
     }
   }
   return results;

@@ -208,7 +208,7 @@ async function feed(
       if (checked.kind === 'blank') {
         entry.settle({ kind: 'blank' });
       } else if (checked.kind === 'bad') {
-        entry.settle({ kind: 'failed', status: null, code: 'invalid-line', message: checked.message });
+        entry.settle({ kind: 'failed', code: 'invalid-line', message: checked.message });
       } else {
         // an update may be of an endpoint that the registrations before it bring
         if (current !== undefined && current !== checked.kind) await senders[current].drain();

@@ -91,8 +91,9 @@ const start = defineRoute({
       'application/json': {
         schema: closedObject({
           since: Type.String({
-            description: 'A time with its zone (RFC 3339).',
+            description: 'A time with its zone (RFC 3339), not in the future.',
             pattern: TIME,
+            examples: ['2026-11-22T10:00:00Z'],
           }),
         }),
         example: { since: '2026-11-22T10:00:00Z' },
@@ -105,7 +106,12 @@ const start = defineRoute({
   async handle(call, deps) {
     const republishing = await permitted(call, deps);
     if ('kind' in republishing) return republishing;
-    const status = republishing.start(Date.parse(call.body.since));
+    const sinceMs = Date.parse(call.body.since);
+    if (sinceMs > call.receivedMs) {
+      const message = `must be a time that is over; found ${call.body.since}, and now it is ${new Date(call.receivedMs).toISOString()}.`;
+      return refuse('invalid-body', `"since" ${message}`, [{ path: '/since', message }]);
+    }
+    const status = republishing.start(sinceMs);
     return 'kind' in status ? status : { ...reply(202, shown(status)), location: PATH };
   },
 });

@@ -46,6 +46,15 @@ function detailOf(error: ErrorObject): FaultDetail {
         path: error.instancePath,
         message: `must be ${JSON.stringify(params['allowedValue'])}; found ${describe(error.data)}.`,
       };
+    case 'pattern': {
+      const { description, examples } = (error.parentSchema ?? {}) as {
+        description?: string;
+        examples?: unknown;
+      };
+      if (description === undefined || !Array.isArray(examples)) return plainDetailOf(error);
+      const words = `${asPart(description)}, such as ${describe(examples[0])}`;
+      return { path: error.instancePath, message: `must be: ${words}; found ${describe(error.data)}.` };
+    }
     case 'minProperties':
     case 'maxProperties': {
       const known = Object.keys((error.parentSchema?.['properties'] ?? {}) as object).join(', ');
@@ -56,11 +65,20 @@ function detailOf(error: ErrorObject): FaultDetail {
       };
     }
     default:
-      return {
-        path: error.instancePath,
-        message: `${error.message ?? 'is not valid'}; found ${describe(error.data)}.`,
-      };
+      return plainDetailOf(error);
   }
+}
+
+/** A sentence as a part of another. */
+function asPart(sentence: string): string {
+  return sentence.replace(/^[A-Z](?=[a-z ])/, (letter) => letter.toLowerCase()).replace(/\.$/, '');
+}
+
+function plainDetailOf(error: ErrorObject): FaultDetail {
+  return {
+    path: error.instancePath,
+    message: `${error.message ?? 'is not valid'}; found ${describe(error.data)}.`,
+  };
 }
 
 function typeWords(type: unknown): string {

@@ -1,5 +1,5 @@
 import { type TProperties, type TSchema, Type } from '@sinclair/typebox';
-import { ENDPOINT_ID, ENDPOINT_TOKEN, NAME } from '../../model/endpoint.js';
+import { ENDPOINT_ID, ENDPOINT_TOKEN, NAME, TOKEN_FORM } from '../../model/endpoint.js';
 import { type ErrorCode, ERRORS } from '../../model/errors.js';
 import type { JsonObject, JsonValue } from '../../model/json.js';
 import type { GatewayLimits } from '../types.js';
@@ -47,7 +47,8 @@ export const EndpointToken = named(
   'EndpointToken',
   Type.String({
     pattern: ENDPOINT_TOKEN.source,
-    description: 'What a device identifies itself with; unique in the application.',
+    description: `What a device identifies itself with; unique in the application: ${TOKEN_FORM}.`,
+    examples: ['sLn4UNjbGqYZ0mXWpR7k'],
   }),
 );
 export const VersionName = named(

@@ -1,4 +1,5 @@
 import type { KeyUpdate } from '../../avro/index.js';
+import { isEndpointId } from '../../model/endpoint.js';
 import { refuse } from '../../model/errors.js';
 import { type Answer, ok, type Outcome } from '../../model/outcome.js';
 import { counted, type Surroundings } from './definition.js';
@@ -8,6 +9,8 @@ import { keyCommand } from './key-command.js';
 export const COMMANDS_AT_ONCE = 4096;
 /** Of a reason phrase, for the names in it; more are counted. */
 const MAX_NAMES_SHARE = 0.5;
+/** Of an id that is none. */
+const MAX_SHOWN = 80;
 
 /**
  * Sets keys, each valid command by itself, those of one endpoint in their order. All done, or the code of the first
@@ -45,14 +48,21 @@ export async function updateKeys(
   );
 }
 
+/** One that is none may be anything. */
+function shownId(id: string): string {
+  return isEndpointId(id) ? id : JSON.stringify(id.length > MAX_SHOWN ? `${id.slice(0, MAX_SHOWN)}...` : id);
+}
+
 function namesOf(endpointIds: ReadonlySet<string>, maxBytes: number): string {
   const named: string[] = [];
   let bytes = 0;
   for (const id of endpointIds) {
-    bytes += Buffer.byteLength(id) + 2;
+    const shown = shownId(id);
+    bytes += Buffer.byteLength(shown) + 2;
     if (bytes > maxBytes) break;
-    named.push(id);
+    named.push(shown);
   }
   const more = endpointIds.size - named.length;
-  return `${named.join(', ')}${more === 0 ? '' : `, and ${counted(more, 'more endpoint')}`}`;
+  if (named.length === 0) return counted(more, 'endpoint');
+  return `${named.join(', ')}${more === 0 ? '' : ` and ${counted(more, 'more endpoint')}`}`;
 }
