@@ -121,6 +121,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
             readOutboxOf: (sources: readonly string[]) => replication.readOutboxOf(sources),
           };
     const broker = createBroker(config, outboxBehindLog(store, live), mates, log, metrics, {
+      texts: store,
       submit: (commands) => Promise.all(commands.map((command) => register.endpoints.submit(command))),
       answerNow: (command) => register.endpoints.answerNow(command),
       catalogue,
@@ -227,7 +228,7 @@ interface Broker extends EventSink {
 
 type ConsumerDeps = Pick<
   MessagingDeps,
-  'submit' | 'answerNow' | 'catalogue' | 'kept' | 'onConfiguration' | 'onTenant'
+  'texts' | 'submit' | 'answerNow' | 'catalogue' | 'kept' | 'onConfiguration' | 'onTenant'
 >;
 
 function createBroker(

@@ -27,6 +27,7 @@ import { createEventsStream } from './events-stream.js';
 import { CONNECTIVITY_DEFAULTS, type MessagingOptions, RELAY_DEFAULTS, SERVED_DEFAULTS } from './options.js';
 import { createOutboxOwners, type RelayMates } from './outbox-owners.js';
 import { createOutboxRelay } from './outbox-relay.js';
+import { createSharedRepublication } from './shared-republication.js';
 import { createRepublication, type RepublicationDeps } from './republication.js';
 import { createPublisher } from './publisher.js';
 import type { EventSink } from '../register/index.js';
@@ -46,6 +47,8 @@ export interface MessagingDeps {
   kept: Pick<RepublicationDeps, 'past' | 'isShared'>;
   /** where several replicas share the store's outbox */
   mates?: RelayMates;
+  /** with `mates`: what all of them see */
+  texts?: Pick<Store, 'getText' | 'putText'>;
   /** Gives commands to the register; the outcomes in their places. Commands on one endpoint take effect in this order. */
   submit: (commands: Command[]) => Promise<readonly Outcome[]>;
   /** what `submit` would answer, where the register can tell at once; absent: never */
@@ -99,6 +102,7 @@ export function createMessaging({
   store,
   kept,
   mates,
+  texts,
   submit,
   answerNow,
   catalogue,
@@ -147,6 +151,7 @@ export function createMessaging({
   const republication = createRepublication({
     ...kept,
     publisher,
+    connectionError: () => link.status().error,
     relay,
     firstSeq: (stream) => firstSeqOf(link.current(), stream),
     subjects,
@@ -155,6 +160,16 @@ export function createMessaging({
     sparing,
     registry: metrics,
   });
+
+  const shared =
+    mates === undefined || texts === undefined
+      ? undefined
+      : createSharedRepublication({ own: republication, replicas: mates, store: texts, log });
+  const alone: Republishing = {
+    begin: async (sinceMs) => republication.start(sinceMs),
+    status: async () => republication.status(),
+    cancel: () => republication.cancel(),
+  };
 
   const owners =
     mates === undefined
@@ -225,13 +240,14 @@ export function createMessaging({
 
   return {
     sink: owners?.sink ?? relay.sink,
-    republishing: republication,
+    republishing: shared ?? alone,
     async start() {
       const papers = await readPapers(options);
       if (!papers.ok) throw new Error(`NATS can not be connected to as it is configured. ${papers.problem}`);
       publisher.start();
       relay.start();
       owners?.start();
+      await shared?.start();
       consumer?.start();
       announcements?.start();
       link.start();
@@ -265,7 +281,7 @@ export function createMessaging({
     async stop() {
       announcements?.stop();
       await consumer?.stop();
-      await republication.cancel();
+      await (shared?.stop() ?? republication.cancel());
       await owners?.stop();
       await relay.stop();
       publisher.stop();

@@ -2,24 +2,26 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { PastEvents } from '../live/index.js';
-import { refuse } from '../model/errors.js';
-import type { Republishing, RepublishStatus } from '../model/republishing.js';
+import type { OwnRepublishing, RepublishStatus } from '../model/republishing.js';
 import type { RelayLimits } from './options.js';
 import type { OutboxRelay } from './outbox-relay.js';
 import type { Publisher } from './publisher.js';
 import { createForgottenRepeats, type ForgottenRepeats } from './forgotten-repeats.js';
 import { missingAt, missingBefore } from './republish-missing.js';
+import { already } from './shared-republication.js';
 import { createRepublishQueue, type RepublishQueue } from './republish-queue.js';
 import type { SparingLog } from './sparing-log.js';
 import type { Subjects } from './subjects.js';
 
-export interface Republication extends Republishing {
+export interface Republication extends OwnRepublishing {
   /** There may be something to send: the publisher is ready. */
   schedule(): void;
 }
 
 export interface RepublicationDeps {
   publisher: Publisher;
+  /** why there is no connection */
+  connectionError: () => string | undefined;
   relay: Pick<OutboxRelay, 'pause' | 'resume'>;
   /** what is kept of the changes since a time, up to now */
   past: (sinceMs: number) => Promise<PastEvents>;
@@ -59,6 +61,7 @@ export function createRepublication(deps: RepublicationDeps): Republication {
     const forgotten = createForgottenRepeats(firstSeq);
     const queue = createRepublishQueue({
       publisher,
+      connectionError: deps.connectionError,
       subjects,
       limits,
       log,
@@ -125,11 +128,7 @@ export function createRepublication(deps: RepublicationDeps): Republication {
   return {
     start(sinceMs) {
       if (current === undefined) return start(sinceMs);
-      const since = new Date(latest!.sinceMs).toISOString();
-      return refuse(
-        'republishing-already',
-        `Events since ${since} are being sent again. Wait until that is done, or cancel it.`,
-      );
+      return already(latest!.sinceMs);
     },
     status() {
       const waiting = current?.queue.waiting();

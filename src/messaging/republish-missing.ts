@@ -21,7 +21,7 @@ export function missingBefore(
     missing.push({
       reason: 'other-processes',
       message:
-        'A process keeps the events of its own changes only: where several share the database, send again at each of them.',
+        'A replica keeps the events of its own changes in its memory: those of replicas that have ended since then are not among them.',
     });
   return missing;
 }

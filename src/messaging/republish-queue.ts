@@ -27,6 +27,7 @@ export interface RepublishQueue {
 
 export interface RepublishQueueDeps {
   publisher: Publisher;
+  connectionError: () => string | undefined;
   subjects: Subjects;
   limits: RelayLimits;
   log: Logger;
@@ -44,6 +45,7 @@ const MOST_ATTEMPTS = 12;
 
 export function createRepublishQueue({
   publisher,
+  connectionError,
   subjects,
   limits,
   log,
@@ -104,8 +106,11 @@ export function createRepublishQueue({
       return isCancelled;
     },
     schedule: () => sender.schedule(),
-    waiting: () =>
-      publisher.ready() ? sender.problem() : 'There is no connection to a broker that takes events.',
+    waiting() {
+      if (publisher.ready()) return sender.problem();
+      const error = connectionError();
+      return `There is no connection to a broker that takes events${error === undefined ? '' : ` (${error})`}.`;
+    },
     async stop() {
       await sender.pause();
       sender.stop();

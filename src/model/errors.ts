@@ -28,7 +28,7 @@ export const ERRORS = {
   'application-version-not-found': [404, 'There is no such application version.'],
   'filter-not-found': [404, 'The application has no such filter.'],
   'task-not-found': [404, 'The application has no such batch task.'],
-  'republishing-not-found': [404, 'This process has sent no events again since its start.'],
+  'republishing-not-found': [404, 'No events were sent again yet, or not since the start of this process.'],
   'method-not-allowed': [405, 'This path does not take that method.'],
   'endpoint-exists': [409, 'An endpoint with this id is registered already.'],
   'token-taken': [409, 'Another endpoint of the application has this token.'],

@@ -1,8 +1,18 @@
 import type { Refusal } from './errors.js';
+import type { Retry } from './outcome.js';
 
-/** Sends events to the broker again that it has lost. Kept events only; one sending at a time. */
+/** Sends events to the broker again that it has lost, those of all replicas. Kept events only; one sending at a time. */
 export interface Republishing {
   /** Begins, and answers at once. `sinceMs`: of changes that were committed then or later, Unix ms. */
+  begin(sinceMs: number): Promise<RepublishStatus | Refusal | Retry>;
+  /** Of the one that is under way, or the last one. Undefined: there was none. */
+  status(): Promise<RepublishStatus | Retry | undefined>;
+  /** Ends the one that is under way. Resolves when nothing more is sent, or when some replica has not said so for 15 s. */
+  cancel(): Promise<Retry | undefined | void>;
+}
+
+/** The same of this process alone. */
+export interface OwnRepublishing {
   start(sinceMs: number): RepublishStatus | Refusal;
   /** Of the one that is under way, or the last one of this process. Undefined: there was none. */
   status(): RepublishStatus | undefined;
@@ -20,8 +30,10 @@ export type MissingReason =
   | 'too-slow'
   /** a stream dropped them as repeats, though it has lost them: it knows their ids for a while longer */
   | 'dropped'
-  /** other processes on the same database keep theirs */
-  | 'other-processes';
+  /** replicas that are no more kept theirs */
+  | 'other-processes'
+  /** a replica ended before its part was done */
+  | 'replica-ended';
 
 export interface Missing {
   reason: MissingReason;

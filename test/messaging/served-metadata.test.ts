@@ -196,7 +196,7 @@ void t.test('EPMMP ep-metadata-key-batch-update-request: every valid command is 
   t.match(failing, {
     statusCode: 404,
     reasonPhrase:
-      /^5 of 7 commands failed, of nobody, e1, no id, e2\. The first: .*"nobody" is not registered/,
+      /^5 of 7 commands failed, of nobody, e1, "no id", e2\. The first: .*"nobody" is not registered/,
   });
   t.match(await metadataOf(client, 'e0'), { a: 1 });
   t.match(await metadataOf(client, 'e3'), { a: 1 });

@@ -44,8 +44,14 @@ export async function republish(flags: RepublishFlags): Promise<number> {
   let isBegun = false;
   try {
     if (flags.cancel === true) {
-      read(await ask(deps, { method: 'DELETE', path: PATH }), 204);
-      process.stdout.write('Nothing is sent again any more.\n');
+      const answer = await ask(deps, { method: 'GET', path: PATH });
+      const isUnderWay = codeOf(answer) !== 'republishing-not-found' && read(answer, 200).state === 'running';
+      if (isUnderWay) read(await ask(deps, { method: 'DELETE', path: PATH }), 204);
+      process.stdout.write(
+        isUnderWay
+          ? 'Cancelled: nothing is sent again any more.\n'
+          : 'Nothing is being sent again, so there was nothing to cancel.\n',
+      );
       return EXIT.ok;
     }
     const begun = flags.since === undefined ? await look() : await begin(flags.since);
@@ -53,7 +59,13 @@ export async function republish(flags: RepublishFlags): Promise<number> {
     if (!flags.wait || flags.status === true) return report(begun);
     let status = begun;
     view.start(() => progressOf(status, deps.patience.waitingFor()));
+    let told: string | undefined;
     while (status.state === 'running') {
+      const { waiting } = status;
+      // a line that is drawn again has no room for it
+      if (waiting !== null && waiting !== told)
+        view.notice(`It waits: ${waiting} It goes on by itself then; Ctrl-C ends this command only.`);
+      told = waiting ?? undefined;
       await sleep(POLL_MS, undefined, { signal: interrupt.first });
       status = await look(begun.id);
     }
@@ -86,7 +98,7 @@ export async function republish(flags: RepublishFlags): Promise<number> {
       codeOf(answer) === 'republishing-not-found' && id !== undefined ? undefined : read(answer, 200);
     if (status === undefined || (id !== undefined && status.id !== id))
       throw new CliFailure(
-        'The register was started again meanwhile, and what it was sending again was not sent to the end. Run this again.',
+        'The register was started again meanwhile, or was asked for another sending: this one was not sent to the end. Run this again.',
       );
     return status;
   }
@@ -137,6 +149,7 @@ function report({ state, since, startedDate, endedDate, changes, events, missing
     process.stderr.write(
       `epr: ${grouped(events.failed)} events were given up; the log of the register names them.\n`,
     );
+  if (state === 'running') return EXIT.ok;
   if (state === 'failed' || state === 'cancelled') return EXIT.failed;
   return missing.length > 0 || events.failed > 0 ? EXIT.someFailed : EXIT.ok;
 }

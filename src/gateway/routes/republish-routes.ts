@@ -49,7 +49,7 @@ const Status = named(
     }),
     missing: Type.Array(
       closedObject({
-        reason: wordOf('not-kept', 'gap', 'too-slow', 'dropped', 'other-processes'),
+        reason: wordOf('not-kept', 'gap', 'too-slow', 'dropped', 'other-processes', 'replica-ended'),
         message: Type.String(),
       }),
       { description: 'Why events since then may not be among them; empty: all are.' },
@@ -81,8 +81,8 @@ const start = defineRoute({
     'they were: the same subjects, bytes and `Nats-Msg-Id`, those of one endpoint in their order. A stream drops those that ' +
     'it got within its duplicate window and still knows; others reach consumers a second time, so these must bear a repeated event. ' +
     'New events wait until it is done, so that no old event of an endpoint comes after a newer one; callers do not wait.\n\n' +
-    'Sent are events that are kept for live readers (`live-events.recent-age`, `live-events.recent-size`; with MongoDB those of ' +
-    'this process since its start). What is missing is said in the answer, and in the status. One at a time; a restart ends it.',
+    'Sent are events that are kept for live readers (`live-events.recent-age`, `live-events.recent-size`; with MongoDB each ' +
+    'replica sends those of its own changes since its start, and any of them can be asked). What is missing is said in the answer, and in the status. One at a time; a restart ends it, with several replicas the part of that one.',
   tags,
   access,
   body: {
@@ -104,14 +104,14 @@ const start = defineRoute({
   responses: { 202: { description: 'Begun.', schema: Status, example, headers: ['Location'] } },
   errors: ['applications-unavailable', 'no-broker', 'republishing-already'],
   async handle(call, deps) {
-    const republishing = await permitted(call, deps);
-    if ('kind' in republishing) return republishing;
     const sinceMs = Date.parse(call.body.since);
     if (sinceMs > call.receivedMs) {
       const message = `must be a time that is over; found ${call.body.since}, and now it is ${new Date(call.receivedMs).toISOString()}.`;
       return refuse('invalid-body', `"since" ${message}`, [{ path: '/since', message }]);
     }
-    const status = republishing.start(sinceMs);
+    const republishing = await permitted(call, deps);
+    if ('kind' in republishing) return republishing;
+    const status = await republishing.begin(sinceMs);
     return 'kind' in status ? status : { ...reply(202, shown(status)), location: PATH };
   },
 });
@@ -121,7 +121,8 @@ const status = defineRoute({
   method: 'GET',
   path: PATH,
   summary: 'See how events are sent again',
-  description: 'The one that is under way, or the last one since the start of this process.',
+  description:
+    'The one that is under way, or the last one: of this process since its start, or of all replicas, whichever is asked.',
   tags,
   access,
   responses: { 200: { description: 'How it stands.', schema: Status, example } },
@@ -129,8 +130,9 @@ const status = defineRoute({
   async handle(call, deps) {
     const republishing = await permitted(call, deps);
     if ('kind' in republishing) return republishing;
-    const status = republishing.status();
-    return status === undefined ? refuse('republishing-not-found') : reply(200, shown(status));
+    const status = await republishing.status();
+    if (status === undefined) return refuse('republishing-not-found');
+    return 'kind' in status ? status : reply(200, shown(status));
   },
 });
 
@@ -148,8 +150,7 @@ const cancel = defineRoute({
   async handle(call, deps) {
     const republishing = await permitted(call, deps);
     if ('kind' in republishing) return republishing;
-    await republishing.cancel();
-    return reply(204);
+    return (await republishing.cancel()) ?? reply(204);
   },
 });
 
