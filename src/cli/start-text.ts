@@ -27,7 +27,14 @@ export interface StartText {
 const LISTED_APPLICATIONS = 5;
 
 /** What a person should know when the register has started. */
-export function startText({ config, url, managementUrl, demoApplication, epr, awaits }: StartFacts): StartText {
+export function startText({
+  config,
+  url,
+  managementUrl,
+  demoApplication,
+  epr,
+  awaits,
+}: StartFacts): StartText {
   const facts = [
     { about: 'REST and live events', text: url },
     { about: 'health and metrics', text: managementUrl },
