@@ -190,7 +190,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
   /** Without a stream nobody keeps what is not read: some of it waits here, the rest is dropped. */
   const listen = (connection: NatsConnection, signal: AbortSignal): Promise<void> => {
     const waiting = createPlainQueue<Msg>({
-      hasRoom: () => processor.inFlight() < limits.maxMessages,
+      hasRoom: () => processor.inFlight() < limits.maxMessages && processor.bytesInFlight() < limits.maxBytes,
       take: (message) => processor.take(fromNobody(message)),
       bytesOf: ({ data }) => data.length,
       maxMessages: limits.maxMessages * PLAIN_SHARE,

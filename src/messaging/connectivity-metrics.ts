@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-type MessageResult = 'done' | 'expired' | 'ignored' | 'undecodable' | 'fatal' | 'lost' | 'dropped';
+type MessageResult =
+  'done' | 'expired' | 'ignored' | 'postponed' | 'undecodable' | 'fatal' | 'lost' | 'dropped';
 
 /** Plain numbers, for the hot path: they become metrics when the metrics are read. */
 export interface ConnectivityMetrics {
@@ -10,7 +11,7 @@ export interface ConnectivityMetrics {
 
 export function createConnectivityMetrics(
   registry: Registry,
-  load: { inFlight: () => number; held: () => number },
+  load: { inFlight: () => number; bytes: () => number; held: () => number },
 ): ConnectivityMetrics {
   const registers = [registry];
   new Gauge({
@@ -19,6 +20,14 @@ export function createConnectivityMetrics(
     registers,
     collect() {
       this.set(load.inFlight());
+    },
+  });
+  new Gauge({
+    name: 'epr_connectivity_bytes_in_flight',
+    help: 'Bytes of these messages.',
+    registers,
+    collect() {
+      this.set(load.bytes());
     },
   });
   new Gauge({
@@ -33,7 +42,7 @@ export function createConnectivityMetrics(
   const endpoints = new Map<string, number>();
   new Counter({
     name: 'epr_connectivity_messages_total',
-    help: 'Messages of the communication service by what came of them: done, expired, ignored; undecodable, fatal (dead letters); lost, dropped.',
+    help: 'Messages of the communication service by what came of them: done, expired, ignored, postponed (too many bytes); undecodable, fatal (dead letters); lost, dropped.',
     labelNames: ['result'],
     registers,
     collect() {

@@ -43,6 +43,8 @@ export interface ConnectivityProcessor {
   dropped(): void;
   /** messages taken and not yet answered for */
   inFlight(): number;
+  /** of those */
+  bytesInFlight(): number;
   /** what waits though it is of no use, and why; undefined: nothing */
   problem(): string | undefined;
   /** tells the broker of the messages that take long; to be called well within its time limit */
@@ -62,6 +64,8 @@ export interface ConnectivityProcessorDeps {
   /** whether metadata of endpoints says if they are connected; otherwise only `connected` messages mean something */
   keepsMetadata: boolean;
   maxCommands: number;
+  /** A message that comes while so many bytes are in flight is given back, where there is a stream in which it waits. */
+  maxBytes: number;
 }
 
 /** A message whose endpoints are being seen to. */
@@ -86,6 +90,7 @@ interface Place {
 /** Endpoints and messages looked at in one turn of the event loop: some ten milliseconds. */
 const SEEN_A_TURN = 4_000;
 const REMEMBERED = 100_000;
+const POSTPONE_MS = 500;
 /** A message is of no use when one of its commands fails each of so many times it is given, while others go through. */
 const MOST_DELIVERIES = 4;
 
@@ -105,7 +110,8 @@ const MOST_DELIVERIES = 4;
  * Messages are read as they come, while there is room for their commands; of what waits only the bytes are kept.
  */
 export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): ConnectivityProcessor {
-  const { submit, answerNow, catalogue, metrics, unusable, sparing, keepsMetadata, maxCommands } = deps;
+  const { submit, answerNow, catalogue, metrics, unusable, sparing, keepsMetadata } = deps;
+  const { maxCommands, maxBytes } = deps;
   let arrived: IncomingMessage[] = [];
   /** how many of them were opened */
   let opened = 0;
@@ -114,6 +120,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
   const open = new Set<Pick<Opened, 'incoming'>>();
   const openSequences = new Set<number>();
   const newest = new LRUCache<string, Place>({ max: REMEMBERED });
+  let bytes = 0;
   let seenInTurn = 0;
   let scheduled = false;
   let stopped = false;
@@ -171,6 +178,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     }
     if (!isConnected(incoming) && !(keepsMetadata && incoming.subject.endsWith('.disconnected'))) {
       metrics.message('ignored');
+      bytes -= incoming.data.length;
       incoming.acknowledge();
       return undefined;
     }
@@ -185,6 +193,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     }
     if (isExpired(report)) {
       metrics.message('expired');
+      bytes -= incoming.data.length;
       incoming.acknowledge();
       return undefined;
     }
@@ -256,13 +265,20 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
   };
 
   const forget = (message: Pick<Opened, 'incoming'>) => {
-    const { sequence } = message.incoming;
+    const { sequence, data } = message.incoming;
+    bytes -= data.length;
     if (open.delete(message) && sequence !== undefined) openSequences.delete(sequence);
   };
 
   return {
     take(incoming) {
       if (stopped || (incoming.sequence !== undefined && openSequences.has(incoming.sequence))) return;
+      if (bytes >= maxBytes && incoming.sequence !== undefined) {
+        metrics.message('postponed');
+        incoming.giveBack(POSTPONE_MS);
+        return;
+      }
+      bytes += incoming.data.length;
       arrived.push(incoming);
       schedule();
       // not later in the turn: what lives longer costs the collector of garbage a fifth of all
@@ -270,6 +286,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     },
     dropped: () => metrics.message('dropped'),
     inFlight: () => open.size + arrived.length - opened,
+    bytesInFlight: () => bytes,
     problem() {
       const problem = unusable.problem();
       return problem === undefined ? undefined : `${unusable.held()} dead letters wait: ${problem}`;

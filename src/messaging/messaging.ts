@@ -201,6 +201,7 @@ export function createMessaging({
   function createConsumer(communicationService: string) {
     const counters = createConnectivityMetrics(metrics, {
       inFlight: () => processor.inFlight(),
+      bytes: () => processor.bytesInFlight(),
       held: () => unusable.held(),
     });
     const unusable = createUnusableMessages({
@@ -218,6 +219,7 @@ export function createMessaging({
       sparing,
       keepsMetadata: options.connectivityMetadata === true,
       maxCommands: limits.maxCommands,
+      maxBytes: limits.maxBytes,
       metrics: counters,
       unusable,
     });

@@ -79,6 +79,8 @@ export const RELAY_DEFAULTS: RelayLimits = {
 export interface ConnectivityLimits {
   /** messages that the broker hands out before the first of them is acknowledged */
   maxMessages: number;
+  /** bytes of messages that were taken and are not done; the last of them may exceed it, others are given back to wait in the stream */
+  maxBytes: number;
   /** commands given to the register and not yet answered */
   maxCommands: number;
   /** after how long the broker gives an unacknowledged message again (to another replica, after a crash) */
@@ -89,6 +91,7 @@ export interface ConnectivityLimits {
 
 export const CONNECTIVITY_DEFAULTS: ConnectivityLimits = {
   maxMessages: 4096,
+  maxBytes: 64 * 1024 * 1024,
   maxCommands: 4096,
   ackWaitMs: 30_000,
   lookAgainMs: 30_000,
@@ -98,6 +101,8 @@ export const CONNECTIVITY_DEFAULTS: ConnectivityLimits = {
 export interface ServedLimits {
   /** requests being carried out, each command of a batch counted; a batch that is begun below it may exceed it */
   maxUnderWay: number;
+  /** their bytes; one that is larger is carried out alone */
+  maxUnderWayBytes: number;
   /** requests, and their bytes, that wait for those; beyond it they are answered 429 */
   maxWaiting: number;
   maxWaitingBytes: number;
@@ -105,6 +110,7 @@ export interface ServedLimits {
 
 export const SERVED_DEFAULTS: ServedLimits = {
   maxUnderWay: 4096,
+  maxUnderWayBytes: 64 * 1024 * 1024,
   maxWaiting: 4096,
   maxWaitingBytes: 64 * 1024 * 1024,
 };

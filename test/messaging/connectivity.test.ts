@@ -299,3 +299,37 @@ void t.test('a broker that is killed in the middle: every version is set', async
   await until(settled);
   t.pass('nothing is pending');
 });
+
+void t.test('few messages of very many bytes: what there is no room for waits in the stream', async (t) => {
+  const nats = await startNats(t, { jetstream: true });
+  if (nats === undefined) return;
+  const connection = await connectTo(t, nats.url);
+  const { settled } = await makeStream(connection);
+  const messages = 40;
+  const each = 300;
+  for (let i = 0; i < messages; i++) {
+    const ids = Array.from({ length: each }, (_, k) => [`ep-${i}-${k}`, 'app-v1'] as const);
+    connection.publish(subject, connected(Object.fromEntries(ids)));
+  }
+  const size = connected(
+    Object.fromEntries(Array.from({ length: each }, (_, k) => [`ep-10-${k}`, 'app-v1'] as const)),
+  ).length;
+  const register = createVersions();
+  let most = 0;
+  const { count } = await startMessaging(
+    t,
+    nats.url,
+    createMemoryOutbox(),
+    { communicationService, connectivity: { maxBytes: 3 * size } },
+    async (commands) => {
+      most = Math.max(most, await count('epr_connectivity_bytes_in_flight'));
+      return register.submit(commands);
+    },
+  );
+  await until(() => register.versions.size === messages * each);
+  await until(settled);
+  t.ok(most > 0 && most <= 4 * size, `${most} bytes at the most, of ${size} each`);
+  t.ok((await count('epr_connectivity_messages_total', { result: 'postponed' })) > 0);
+  t.equal(await count('epr_connectivity_messages_total', { result: 'done' }), messages);
+  t.equal(await count('epr_connectivity_bytes_in_flight'), 0);
+});

@@ -13,30 +13,36 @@ export interface Lane<T> {
 
 /** @param begin of an item whose turn it is; undefined: nothing is to be done. `done` must not reject. */
 export function createLane<T>(
-  { maxUnderWay, maxWaiting, maxWaitingBytes }: ServedLimits,
+  { maxUnderWay, maxUnderWayBytes, maxWaiting, maxWaitingBytes }: ServedLimits,
   begin: (item: T) => { weight: number; done: Promise<void> } | undefined,
 ): Lane<T> {
   let queue: { item: T; bytes: number }[] = [];
   let head = 0;
   let queuedBytes = 0;
   let underWay = 0;
+  let underWayBytes = 0;
   const idlers: (() => void)[] = [];
 
-  const start = (item: T) => {
+  const hasRoom = (bytes: number) =>
+    underWay < maxUnderWay && (underWay === 0 || underWayBytes + bytes <= maxUnderWayBytes);
+
+  const start = (item: T, bytes: number) => {
     const begun = begin(item);
     if (begun === undefined) return;
     underWay += begun.weight;
+    underWayBytes += bytes;
     void begun.done.then(() => {
       underWay -= begun.weight;
+      underWayBytes -= bytes;
       advance();
     });
   };
 
   const advance = () => {
-    while (head < queue.length && underWay < maxUnderWay) {
+    while (head < queue.length && hasRoom(queue[head]!.bytes)) {
       const { item, bytes } = queue[head++]!;
       queuedBytes -= bytes;
-      start(item);
+      start(item, bytes);
     }
     if (head === queue.length || head > maxWaiting) {
       queue = queue.slice(head);
@@ -48,8 +54,8 @@ export function createLane<T>(
 
   return {
     offer(item, bytes) {
-      if (head === queue.length && underWay < maxUnderWay) {
-        start(item);
+      if (head === queue.length && hasRoom(bytes)) {
+        start(item, bytes);
         return true;
       }
       if (queue.length - head >= maxWaiting || queuedBytes + bytes > maxWaitingBytes) return false;
