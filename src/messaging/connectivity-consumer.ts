@@ -1,6 +1,6 @@
 import { type ConsumerMessages, type Msg, type NatsConnection, type Subscription, nanos } from 'nats';
 import type { Logger } from 'pino';
-import { type NatsLink, pause } from './connection.js';
+import { flushed, type NatsLink, pause } from './connection.js';
 import type { ConnectivityProcessor, IncomingMessage } from './connectivity-processor.js';
 import type { Bury } from './dead-letters.js';
 import { askJetStream, type StreamFound, streamsOver } from './jetstream-api.js';
@@ -196,7 +196,6 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
       maxMessages: limits.maxMessages * PLAIN_SHARE,
       maxBytes: PLAIN_BYTES,
     });
-    say('from a plain queue subscription, since JetStream is off');
     const subscription: Subscription = connection.subscribe(subject, {
       queue: instance,
       callback(error, message) {
@@ -204,6 +203,16 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
         else if (!waiting.push(message)) drop(message);
       },
     });
+    // once the server knows it
+    flushed(link, connection).then(
+      () =>
+        void (
+          signal.aborted ||
+          subscription.isClosed() ||
+          say('from a plain queue subscription, since JetStream is off')
+        ),
+      () => undefined,
+    );
     return new Promise((resolve) => {
       const end = () => {
         waiting.stop();
