@@ -1,35 +1,7 @@
-import t, { type Test } from 'tap';
-import { reportOf } from './report.js';
-import { type ChaosPlan, runChaos } from './run.js';
-
-const SEED = Number(process.env['EPR_CHAOS_SEED'] ?? Math.floor(Math.random() * 1e6));
+import t from 'tap';
+import { runShort, SHORT } from './short.js';
 
 t.setTimeout(300_000);
-
-const SHORT = {
-  seed: SEED,
-  calmMs: 400,
-  awayMs: 300,
-  endpoints: 24,
-  writeMs: 40,
-  filterMs: 600,
-};
-
-async function runShort(t: Test, plan: ChaosPlan): Promise<void> {
-  const told: string[] = [`EPR_CHAOS_SEED=${SEED} makes the same choices again`];
-  const outcome = await runChaos(t, plan, { tell: (text) => told.push(text), said: () => undefined });
-  if (outcome === undefined) return;
-  for (const { says, faults } of outcome.claims) t.same(faults.slice(0, 5), [], says);
-  for (const line of t.passing() ? reportOf(plan, outcome) : [...told, ...reportOf(plan, outcome)])
-    t.comment(line);
-  t.ok(
-    outcome.acknowledged.get('PUT') &&
-      outcome.acknowledged.get('disconnected') &&
-      outcome.filters > 0 &&
-      outcome.events > 0,
-    'there was something to compare',
-  );
-}
 
 void t.test('a few kills of register and broker among writes and changes of filters', (t) =>
   runShort(t, {
@@ -41,18 +13,5 @@ void t.test('a few kills of register and broker among writes and changes of filt
     pauseMs: 800,
     writesBetween: 60,
     filters: 6,
-  }),
-);
-
-void t.test('two replicas on one database', (t) =>
-  runShort(t, {
-    ...SHORT,
-    keeper: 'mongodb',
-    registers: 2,
-    leaseMs: 1000,
-    kills: 3,
-    pauseMs: 2000,
-    writesBetween: 60,
-    filters: 4,
   }),
 );

@@ -63,9 +63,10 @@ function readOptions(args: string[]): Options | undefined {
       pauseMs: 7000,
       writesBetween: 100,
       endpoints: 60,
-      filters: Math.max(6, Math.ceil(kills / 2)),
+      // what replicas know of filters is what differs between them
+      filters: Math.max(6, Math.ceil(kills / (registers === 1 ? 2 : 1))),
       writeMs: 60,
-      filterMs: 4000,
+      filterMs: registers === 1 ? 4000 : 1000,
     },
   };
 }

@@ -3,6 +3,20 @@ import { type Api, resultOf } from './api.js';
 import type { Step } from './lanes.js';
 import type { Chain, Ledger } from './ledger.js';
 
+/** Registers them, some at a time. @throws Error when one is refused */
+export async function registerAll(api: Api, ids: readonly string[], version: string): Promise<void> {
+  const left = [...ids.entries()];
+  const lane = async (): Promise<void> => {
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      const [i, endpointId] = next;
+      const body = { appVersion: { name: version }, endpointId, metadata: { temp: i % 40 } };
+      const answer = await api.persistently({ method: 'POST', path: '/endpoints', body });
+      if (!(answer.status === 409 && answer.again)) resultOf(answer);
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, lane));
+}
+
 /** `PUT` of one key: the number itself. */
 export function putStep(api: Api, chains: readonly Chain[], random: Random): Step {
   return async () => {

@@ -13,6 +13,7 @@ import { makeConnectivityStream } from './connectivity-writer.js';
 import { createNemesis, type NemesisPlan, type Target } from './nemesis.js';
 import { untilQuiet } from './quiet.js';
 import { startRegisters, targetsOf } from './registers.js';
+import { registerAll } from './rest-writers.js';
 import { createWriters } from './writers.js';
 
 export interface ChaosPlan extends NemesisPlan {
@@ -84,13 +85,7 @@ export async function runChaos(
   const random = (salt: number) => randomOf(plan.seed * 100 + salt);
   const ids = Array.from({ length: plan.endpoints }, (_, i) => `e${i}`);
   const visitors = Array.from({ length: Math.ceil(plan.endpoints / 4) }, (_, i) => `v${i}`);
-  await services[0]!.rest.registerFleet(
-    ids.map((endpointId, i) => ({
-      endpointId,
-      appVersion: { name: VERSION.nameOf(0) },
-      metadata: { temp: i % 40 },
-    })),
-  );
+  await registerAll(api, ids, VERSION.nameOf(0));
 
   const ledger = createLedger();
   const { steps, connectivity } = createWriters({
