@@ -215,7 +215,14 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
       metrics.endpoint(stale ? 'stale' : 'application-version-not-found');
       return;
     }
-    if (place !== undefined && !isOlder) newest.set(endpointId, place);
+    if (place !== undefined && !isOlder) {
+      // written into the one that is kept: a new one for each event would outlive the young garbage
+      if (known === undefined) newest.set(endpointId, { ...place });
+      else {
+        known.timestampMs = place.timestampMs;
+        known.sequence = place.sequence;
+      }
+    }
     const { correlationId, timestamp: timestampMs } = report;
     const head = { endpointId, version, correlationId, timestampMs };
     const command: ConnectivityCommand = keepsMetadata
