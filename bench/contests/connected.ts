@@ -114,7 +114,7 @@ async function open(kind: Kind, surroundings: Surroundings): Promise<Contestant[
     name: 'this service',
     what: kind.changes
       ? 'decodes, computes, stores the versions with their events, publishes them, acknowledges when durable'
-      : 'decodes, finds nothing to change, makes sure that this was so in the store, acknowledges',
+      : 'decodes, looks at the record in the store, finds nothing to change, acknowledges',
     own: true,
     processes: () => ({ server: service.pid, NATS: broker.pid }),
     async measure(run) {
