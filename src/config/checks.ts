@@ -13,7 +13,7 @@ type Get = (key: string) => Settled | undefined;
 export function checkTogether(settlement: Settlement): ConfigProblem[] {
   const get: Get = (key) => settlement.settled.get(key);
   return [
-    ...checkSecurity(get),
+    ...checkSecurity(get, settlement.names.get('kaa.tenants')?.size ?? 0),
     ...checkAvailable(get),
     ...checkListeners(get),
     ...checkPages(get),
@@ -34,7 +34,17 @@ function isGiven(entry: Settled | undefined): entry is Settled {
   return entry !== undefined && entry.source !== 'default';
 }
 
-function checkSecurity(get: Get): ConfigProblem[] {
+function checkSecurity(get: Get, tenants: number): ConfigProblem[] {
+  const authentication = get('kaa.security.authentication.enabled');
+  const tenantsElsewhere = get('kaa.tenant-manager.enabled')?.value === true;
+  if (authentication?.value === true && tenants === 0 && !tenantsElsewhere)
+    return [
+      refuse(
+        authentication,
+        'true with a tenant: kaa.tenants.kaa.issuer (docs/security.md)',
+        'true, and no tenant whose tokens could be verified',
+      ),
+    ];
   const authorization = get('kaa.security.authorization.enabled');
   if (authorization?.value !== true || get('kaa.security.authentication.enabled')?.value === true) return [];
   return [

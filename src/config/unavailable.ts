@@ -15,12 +15,6 @@ const isTrue = (value: unknown): boolean => value === true;
 
 export const unavailable: readonly Unavailable[] = [
   {
-    key: 'kaa.security.authentication.enabled',
-    asks: isTrue,
-    what: 'authentication',
-    allowed: 'false (restrict who reaches server.host instead)',
-  },
-  {
     key: 'kaa.security.authorization.enabled',
     asks: isTrue,
     what: 'authorization',

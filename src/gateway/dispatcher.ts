@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { type Refusal, refuse } from '../model/errors.js';
 import type { Retry } from '../model/outcome.js';
-import type { Caller, Unauthenticated } from '../security/index.js';
+import type { Authenticated, Caller, Unauthenticated } from '../security/index.js';
 import { API, baseUrl } from './base-url.js';
 import type { GatewayMetrics, RouteMetrics } from './gateway-metrics.js';
 import { readBody } from './read-body.js';
@@ -18,6 +18,7 @@ import { createRouter } from './table/router.js';
 import { type BodyBudget, BodyStream } from './wire/body.js';
 import { Exchange, type Header } from './wire/exchange.js';
 import { type RequestHead, readHead } from './wire/request-head.js';
+import { readWebSocketProtocol } from './wire/web-socket-protocol.js';
 import { asksForWebSocket, type OriginRules, refuseUpgrade, type UpgradeContext } from './wire/upgrade.js';
 import { internalFault, sendFault, sendReply } from './wire/send-result.js';
 
@@ -118,7 +119,13 @@ export function createDispatcher(
     if (match.route.route.webSocket !== undefined && asksForWebSocket(head)) {
       const refusal = refuseUpgrade(head, origins);
       if (refusal !== undefined) return sendFault(exchange, refusal, [['Sec-WebSocket-Version', '13']]);
-      if (context !== undefined) exchange.upgradeTo = { key: head.webSocketKey!, context };
+      const protocol = readWebSocketProtocol(head.webSocketProtocol);
+      if ('kind' in protocol) return sendFault(exchange, protocol);
+      if (protocol.token !== undefined && head.authorization !== undefined)
+        return sendFault(exchange, refuse('invalid-header', 'There are two tokens; send one.'));
+      if (protocol.token !== undefined) head.authorization = `Bearer ${protocol.token}`;
+      if (context !== undefined)
+        exchange.upgradeTo = { key: head.webSocketKey!, protocol: protocol.protocol, context };
     }
     const call = prepareCall(exchange, match.route, match.values, mount.prefix);
     if ('code' in call) return sendFault(exchange, call);
@@ -209,7 +216,7 @@ export function createDispatcher(
     if (body !== undefined && 'kind' in body)
       return sendFault(exchange, body, [], body.code === 'body-too-large');
     if (deps.access.authenticates && route.access !== 'public') {
-      const caller = await deps.access.authenticate(exchange.head.authorization);
+      const caller = await callerOf(exchange, route, call);
       if ('kind' in caller) return sendFault(exchange, caller, challengeHeaders(caller));
       call.caller = caller;
       if (caller.tenant !== undefined) call.context.tenant = caller.tenant;
@@ -235,6 +242,21 @@ export function createDispatcher(
         ? await route.handle(call, deps)
         : await handleOnce(route, call, idempotencyKey, deps);
     answer(exchange, prepared, call, result);
+  }
+
+  function callerOf(exchange: Exchange, route: Route, call: Call): Authenticated | Promise<Authenticated> {
+    const { authorization } = exchange.head;
+    const ticket = route.takesTicket === true ? (call.query as { ticket?: string }).ticket : undefined;
+    if (ticket === undefined) return deps.access.authenticate(authorization);
+    if (authorization !== undefined)
+      return refuse('invalid-parameter', 'There are a ticket and a token; send one of them.');
+    return (
+      deps.tickets.redeem(ticket) ??
+      refuse(
+        'unauthenticated',
+        'The ticket is unknown, older than 30 s, or was used already: ask for another one.',
+      )
+    );
   }
 
   function answer(exchange: Exchange, prepared: PreparedRoute, call: Call, result: Result): void {

@@ -10,6 +10,7 @@ import { createRoutes } from './routes/index.js';
 import { type EventHub, createEventHub } from './streams/event-hub.js';
 import { socketBehavior } from './streams/web-socket-channel.js';
 import { createOpenStreams } from './streams/open-streams.js';
+import { createTickets } from './streams/tickets.js';
 import type { Gateway, GatewayDeps } from './types.js';
 import { limitConnections, mostConnections } from './wire/connection-limit.js';
 import { uWS } from './wire/server.js';
@@ -57,6 +58,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       limits: options.limits,
       events,
       streams,
+      tickets: createTickets(),
       republishing: deps.republishing,
       log,
     },

@@ -101,6 +101,11 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     const catalogue = deps.catalogue();
     const scope: Scope = {};
     const tenant = context.tenant ?? query.tenant;
+    if (query.tenant !== undefined && query.tenant !== tenant)
+      return refuse(
+        'forbidden',
+        `The caller is not granted to see the tenant "${query.tenant.slice(0, 200)}".`,
+      );
     const seen = (named: { tenant: string } | undefined) =>
       named !== undefined && (context.tenant === undefined || named.tenant === context.tenant);
     if (tenant !== undefined) scope.tenant = tenant;

@@ -63,7 +63,12 @@ export function authenticatedAccess(authenticator: Authenticator): Access {
   return {
     authenticates: true,
     authenticate: (authorization) => authenticator.authenticate(authorization),
-    decide: (caller, _scope, resources) => resources.map(() => caller.token !== undefined),
-    granted: (caller) => (caller.token === undefined ? new Set<string>() : 'all'),
+    decide: (caller, _scope, resources) => resources.map(() => counts(caller)),
+    granted: (caller) => (counts(caller) ? 'all' : new Set<string>()),
   };
+}
+
+/** A long request may outlive its token. */
+function counts({ token }: Caller): boolean {
+  return token !== undefined && token.expiresMs > Date.now();
 }

@@ -135,6 +135,7 @@ void t.test('tenants and role grants', async (t) => {
       {
         issuer: 'https://auth/realms/acme',
         authServerUrl: 'http://keycloak/realms/acme',
+        clientId: 'epr',
         clientSecret: 'mine',
       },
     ],

@@ -128,9 +128,10 @@ void t.test('what this version can not do is refused, not ignored', async (t) =>
   const refused = (key: string, value: string): string | undefined => messages(t, yml(`${key}: ${value}`))[0];
   t.match(
     refused('kaa.security.authentication.enabled', 'true'),
-    'config/epr.yml:1:38: kaa.security.authentication.enabled: found true, but authentication is not available in ' +
-      'this version; allowed: false (restrict who reaches server.host instead)',
+    'config/epr.yml:1:38: kaa.security.authentication.enabled: found true, and no tenant whose tokens could be verified; ' +
+      'allowed: true with a tenant: kaa.tenants.kaa.issuer (docs/security.md)',
   );
+  t.ok(load(t, yml('kaa: {security.authentication.enabled: true, tenants.kaa.issuer: "http://i"}')));
   for (const key of ['kaa.tenant-manager.enabled', 'kaa.security.authorization.enabled']) {
     t.match(messages(t, yml(`${key}: true`)).join(), /not available in this version/);
     t.ok(load(t, yml(`${key}: false`)));

@@ -104,6 +104,7 @@ void t.test('what a reload can take up', async (t) => {
         'kaa.applications.a',
         'kaa.applications.b',
         'kaa.security.role-grants.reader',
+        'kaa.tenants.kaa',
       ],
       restart: [
         'server.port',
@@ -112,7 +113,6 @@ void t.test('what a reload can take up', async (t) => {
         'nats.password',
         'nats.tls.enabled',
         'logging.format',
-        'kaa.tenants.kaa',
       ],
     },
   );

@@ -5,11 +5,15 @@ import { EVENT_KINDS } from '../../model/event.js';
 import { type Refusal, refuse } from '../../model/errors.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
 import { grantedApplications } from '../authorization.js';
+import { TICKET_MS } from '../streams/tickets.js';
+import { reply } from '../table/reply.js';
 import { closedObject, wordOf } from '../table/schemas.js';
 import { LiveEvent } from './event-schemas.js';
 
 const wanted = (description: string, example: string) =>
   Type.Optional(Type.Array(Type.String({ minLength: 1 }), { description, examples: [[example]] }));
+
+const TICKET_EXAMPLE = '9WgS0Xl4Zq3v6pD1sT8yJk2mN5bH7cR0eF4uA6wQ1xo';
 
 const dataExample = {
   type: 'metadata-updated',
@@ -43,7 +47,8 @@ const live = defineRoute({
     'you follow. How much is kept: `live-events.recent-size` and `live-events.recent-age`.\n\n' +
     'Every 15 s a comment shows that the connection is there, with an `id` that moves the place along events that were ' +
     'not wanted. A reader that is more than 1 MiB behind what happens, or takes nothing for a minute, gets a last event ' +
-    '`dropped` with the reason, and may come back.',
+    '`dropped` with the reason, and may come back; so does one whose access token expires. An `EventSource` of a browser sends ' +
+    'no token: it takes a `ticket` (`POST /events/tickets`), which is good for one connection.',
   tags: ['Events'],
   access: { scope: 'application:read', on: 'each' },
   query: closedObject({
@@ -67,12 +72,21 @@ const live = defineRoute({
           'As the header `Last-Event-ID`, for clients that can not send it. The header counts where both are given.',
       }),
     ),
+    ticket: Type.Optional(
+      Type.String({
+        maxLength: 100,
+        description: 'Stands for the caller, in the place of a token.',
+        examples: [TICKET_EXAMPLE],
+      }),
+    ),
   }),
   resumable: true,
+  takesTicket: true,
   webSocket:
     'As a WebSocket (the same URL with `ws:`, the same parameters), each event is a message with one JSON object: `id` and ' +
     'what is in `data` above. `{"id", "type": "welcome"}` is the first, `{"id", "type": "heartbeat"}` comes every 15 s. The ' +
-    'register closes with 1001 (stopping), 1008 (it takes no messages) or 1013 (too slow; come back), and a reason. A page ' +
+    'register closes with 1001 (stopping), 1008 (it takes no messages), 1013 (too slow; come back) or 3000 (the token has ' +
+    'expired), and a reason. A browser sends its token as a subprotocol, `bearer.<token>` beside `epr-events`. A page ' +
     'of another host may not open it: 403.',
   responses: {
     200: {
@@ -116,7 +130,7 @@ const live = defineRoute({
     return {
       kind: 'takeover',
       begin(exchange) {
-        deps.events.subscribe(exchange, interest, from);
+        deps.events.subscribe(exchange, interest, from, call.caller.token?.expiresMs);
       },
     };
   },
@@ -151,4 +165,35 @@ async function readableApplications(call: Call, named: readonly string[] | undef
   return 'kind' in granted ? granted : new Set(granted);
 }
 
-export const eventRoutes: readonly Route[] = [live];
+const ticket = defineRoute({
+  operationId: 'issueEventTicket',
+  method: 'POST',
+  path: '/events/tickets',
+  summary: 'A ticket for live events',
+  description:
+    'Stands for the caller in the parameter `ticket` of `GET /events`, once and within 30 s, at the replica that gave it. For ' +
+    'the `EventSource` of a browser, which can not send a token; what can send headers needs none.',
+  tags: ['Events'],
+  access: { scope: 'application:read', on: 'each' },
+  responses: {
+    201: {
+      description: 'The ticket.',
+      schema: Type.Object({
+        ticket: Type.String(),
+        expiresInMs: Type.Integer({ description: 'How long it is good.' }),
+      }),
+      example: { ticket: TICKET_EXAMPLE, expiresInMs: TICKET_MS },
+    },
+  },
+  errors: ['overloaded'],
+  handle(call, deps) {
+    const issued = deps.tickets.issue(call.caller);
+    if ('kind' in issued) return issued;
+    return {
+      ...reply(201, { ...issued, expiresInMs: TICKET_MS }),
+      headers: [['Cache-Control', 'no-store']],
+    };
+  },
+});
+
+export const eventRoutes: readonly Route[] = [live, ticket];

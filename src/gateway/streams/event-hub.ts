@@ -10,9 +10,10 @@ export interface EventHub {
   readonly full: boolean;
   /**
    * Begins a stream on an exchange that was not answered yet, behind a place, or with what happens from now on; as
-   * messages of a WebSocket where the exchange asks for one. Ask {@link full} right before.
+   * messages of a WebSocket where the exchange asks for one. Ask {@link full} right before. `untilMs` (Unix ms): the caller's
+   * token counts no longer, and the stream ends.
    */
-  subscribe(exchange: Exchange, interest: EventInterest, from: Place | undefined): void;
+  subscribe(exchange: Exchange, interest: EventInterest, from: Place | undefined, untilMs?: number): void;
   readonly subscribers: number;
   /** Ends all streams and takes no more. */
   close(): void;
@@ -84,7 +85,7 @@ export function createEventHub(options: EventHubOptions): EventHub {
     get full() {
       return closed || subscribers.size >= options.maxSubscribers;
     },
-    subscribe(exchange, interest, from) {
+    subscribe(exchange, interest, from, untilMs) {
       const { onDropped, onGap, onFault } = options;
       if (from !== undefined) options.onResumed();
       const subscriber = new Subscriber({
@@ -97,12 +98,16 @@ export function createEventHub(options: EventHubOptions): EventHub {
         now: () => live.now(),
         following: live.following,
         onLive: () => listen(subscriber),
-        onLeave: () => leave(subscriber),
+        onLeave: () => {
+          clearTimeout(expiry);
+          leave(subscriber);
+        },
         onDropped,
         onGap,
         onFault,
         takeTurn,
       });
+      const expiry = untilMs === undefined ? undefined : endAt(subscriber, untilMs);
       subscribers.add(subscriber);
       if (subscribers.size === 1) {
         heartbeat = setInterval(() => {
@@ -117,4 +122,16 @@ export function createEventHub(options: EventHubOptions): EventHub {
       for (const subscriber of [...subscribers]) subscriber.end('stopping', 'the service is stopping');
     },
   };
+}
+
+/** What timers can wait. */
+const MAX_WAIT_MS = 2 ** 31 - 1;
+
+function endAt(subscriber: Subscriber, untilMs: number): NodeJS.Timeout {
+  const waitMs = Math.min(MAX_WAIT_MS, Math.max(0, untilMs - Date.now()));
+  const timer = setTimeout(
+    () => subscriber.end('expired', 'the access token has expired: come back with a new one'),
+    waitMs,
+  );
+  return timer.unref();
 }

@@ -15,12 +15,13 @@ interface SocketEvents {
   closed(): void;
 }
 
-/** RFC 6455, 7.4.1, and 1013 of the registry that goes with it: try again later. */
+/** RFC 6455, 7.4.1, and of the registry that goes with it 1013 (try again later) and 3000 (unauthorized). */
 const CLOSE_CODES: Record<EndCause, number> = {
   stopping: 1001,
   'not-allowed': 1008,
   failed: 1011,
   'too-slow': 1013,
+  expired: 3000,
 };
 /** A close frame has room for this, in bytes. */
 const REASON_BYTES = 123;

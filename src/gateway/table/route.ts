@@ -6,6 +6,7 @@ import type { CallContext, Register } from '../../register/index.js';
 import type { Access, Caller, Scope } from '../../security/index.js';
 import type { EventHub } from '../streams/event-hub.js';
 import type { OpenStreams } from '../streams/open-streams.js';
+import type { Tickets } from '../streams/tickets.js';
 import type { GatewayLimits } from '../types.js';
 import type { BodyStream } from '../wire/body.js';
 import type { PathParameter } from './path-parameters.js';
@@ -25,6 +26,7 @@ export interface RouteDeps {
   limits: () => GatewayLimits;
   events: EventHub;
   streams: OpenStreams;
+  tickets: Tickets;
   /** undefined: there is no broker */
   republishing: Republishing | undefined;
   log: Logger;
@@ -128,6 +130,8 @@ export interface RouteSpec<P extends string, Q extends TObject, B extends TSchem
   idempotent?: true;
   /** takes `Last-Event-ID` */
   resumable?: true;
+  /** its query has a `ticket`, which stands for the caller where there is no token */
+  takesTicket?: true;
   /** also answers a request for a WebSocket: what is sent there, in words */
   webSocket?: string;
   responses: Readonly<Record<number, ResponseSpec>>;

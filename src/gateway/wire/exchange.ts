@@ -133,7 +133,7 @@ export class Exchange {
     this.handled();
     response.cork(() => {
       this.#begin(this.status, []);
-      response.upgrade(data, upgradeTo.key, '', '', upgradeTo.context);
+      response.upgrade(data, upgradeTo.key, upgradeTo.protocol, '', upgradeTo.context);
     });
   }
 

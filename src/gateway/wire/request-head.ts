@@ -29,6 +29,8 @@ export interface RequestHead {
   upgrade: string | undefined;
   webSocketKey: string | undefined;
   webSocketVersion: string | undefined;
+  /** several are joined */
+  webSocketProtocol: string | undefined;
 }
 
 export function readHead(request: HttpRequest): RequestHead {
@@ -53,6 +55,7 @@ export function readHead(request: HttpRequest): RequestHead {
     upgrade: undefined,
     webSocketKey: undefined,
     webSocketVersion: undefined,
+    webSocketProtocol: undefined,
   };
   // getHeader answers '' for absent and for empty, and only the first of two: forEach tells
   request.forEach((name, value) => readHeader(head, name, value));
@@ -118,6 +121,10 @@ function readHeader(head: RequestHead, name: string, value: string): void {
       break;
     case 'sec-websocket-version':
       head.webSocketVersion = single(head, 'Sec-WebSocket-Version', head.webSocketVersion, value);
+      break;
+    case 'sec-websocket-protocol':
+      head.webSocketProtocol =
+        head.webSocketProtocol === undefined ? value : `${head.webSocketProtocol},${value}`;
       break;
   }
 }

@@ -9,6 +9,8 @@ export type UpgradeContext = Parameters<HttpResponse['upgrade']>[4];
 /** What the answer to a request for a WebSocket is made of. */
 export interface UpgradeTo {
   key: string;
+  /** the subprotocol that is answered; `''` is none */
+  protocol: string;
   context: UpgradeContext;
 }
 
