@@ -220,6 +220,7 @@ export function createDispatcher(
       if ('kind' in caller) return sendFault(exchange, caller, challengeHeaders(caller));
       call.caller = caller;
       if (caller.tenant !== undefined) call.context.tenant = caller.tenant;
+      if (caller.token !== undefined) call.context.subject = caller.token.subject;
     }
     if (body !== undefined) {
       call.mediaType = body.mediaType;

@@ -33,6 +33,8 @@ export interface PeerDeps {
 }
 
 const ANYTHING = Type.Unknown();
+/** what there is to read of an answer without content */
+const NO_CONTENT = Buffer.from('null');
 const CIRCUIT: Record<BreakerState, CircuitState> = {
   [BreakerState.Closed]: 'closed',
   [BreakerState.HalfOpen]: 'half-open',
@@ -151,7 +153,7 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
       const value =
         exchanged.body === TOO_LARGE
           ? { ok: false as const, fault: tooLarge }
-          : readAnswer(schema, exchanged.body, parse);
+          : readAnswer(schema, status === 204 ? NO_CONTENT : exchanged.body, parse);
       return value.ok
         ? { kind: 'ok', status, value: value.value }
         : { kind: 'malformed', status, message: value.fault };

@@ -7,12 +7,14 @@ import type { TaskBody, TaskItem } from './batch-task-body.js';
 import type { Pipeline } from './pipeline.js';
 import { foresee } from './registration-checks.js';
 import { retryOf } from './registrations.js';
+import type { ResourceCare } from './resource-care.js';
 import type { Issued, TokenIssuer } from './token-issuer.js';
 
 export interface BatchRunDeps {
   store: Pick<Store, 'load'>;
   pipeline: Pick<Pipeline, 'submit'>;
   issuer: TokenIssuer;
+  care: Pick<ResourceCare, 'registering'> | undefined;
   limits: () => EndpointLimits;
   now: () => number;
   log: Logger;
@@ -133,16 +135,7 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
 
   async function register({ item, hash }: Ready): Promise<void> {
     while (!stopping.aborted) {
-      const outcome: Outcome = await pipeline.submit({
-        type: 'register',
-        endpointId: item.endpointId,
-        correlationId,
-        timestampMs: deps.now(),
-        version,
-        metadataText: JSON.stringify(item.metadata),
-        ...(hash === undefined ? {} : { tokenHash: hash }),
-        task: task.id,
-      });
+      const outcome = await submit(item, hash);
       if (outcome.kind !== 'retry') {
         item.failure = outcome.kind === 'refused' ? { code: outcome.code, message: outcome.message } : null;
         return;
@@ -150,6 +143,23 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
       if (outcome.code === 'internal' && giveUp(item, outcome)) return;
       await pause(RETRY_MS);
     }
+  }
+
+  function submit({ endpointId, metadata }: TaskItem, hash: string | undefined): Promise<Outcome> {
+    const work = () =>
+      pipeline.submit({
+        type: 'register',
+        endpointId,
+        correlationId,
+        timestampMs: deps.now(),
+        version,
+        metadataText: JSON.stringify(metadata),
+        ...(hash === undefined ? {} : { tokenHash: hash }),
+        task: task.id,
+      });
+    if (deps.care === undefined) return work();
+    const creator = body.creator === undefined ? {} : { creator: body.creator };
+    return deps.care.registering({ tenant: body.tenant, endpointId, correlationId, ...creator }, work);
   }
 
   let open = body.items.filter(({ failure }) => failure === undefined);

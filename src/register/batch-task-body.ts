@@ -7,6 +7,8 @@ import type { BatchStatus } from './types.js';
 /** What a batch task is to do, and what it has done. */
 export interface TaskBody {
   tenant: string;
+  /** who asked for it; absent: nobody was asked who they are */
+  creator?: string;
   versionName: string;
   items: TaskItem[];
 }

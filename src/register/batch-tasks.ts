@@ -68,7 +68,12 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
         ...(item.endpointToken === undefined ? {} : { token: item.endpointToken }),
       }));
       failFaulty(items);
-      const body: TaskBody = { tenant: version.tenant, versionName: version.version, items };
+      const body: TaskBody = {
+        tenant: version.tenant,
+        ...(context.subject === undefined ? {} : { creator: context.subject }),
+        versionName: version.version,
+        items,
+      };
       const task: StoredTask = {
         id,
         application: version.application,

@@ -11,6 +11,7 @@ import { guarded, unavailable } from './guarded.js';
 import { conditionsOf } from './list-query.js';
 import type { Pipeline } from './pipeline.js';
 import type { RunningRelations } from './relations.js';
+import type { ResourceCare } from './resource-care.js';
 import type { CallContext, Endpoints, ListQuery } from './types.js';
 
 export interface EndpointsDeps {
@@ -21,6 +22,7 @@ export interface EndpointsDeps {
   changes: Pick<FilterChanges, 'refresh' | 'refreshIfLate'>;
   register: Endpoints['register'];
   relations: Pick<RunningRelations, 'drop'>;
+  care: Pick<ResourceCare, 'unregistering'> | undefined;
   /** of queries and patterns in lists */
   limits: () => QueryLimits;
 }
@@ -32,11 +34,24 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     command.type === 'unregister' ? unregister(command) : pipeline.submit(command);
 
   async function unregister(command: Extract<Command, { type: 'unregister' }>): Promise<Outcome> {
-    const outcome = await pipeline.submit(command);
+    const outcome = await (deps.care === undefined ? pipeline.submit(command) : unregisterWith(command));
     if (outcome.kind !== 'applied') return outcome;
     const { endpointId } = command;
     await deps.relations.drop({ endpointId, createdMs: outcome.createdMs }, command);
     return outcome;
+  }
+
+  /** The resource is of the endpoint's tenant, which not every command names. */
+  async function unregisterWith(command: Extract<Command, { type: 'unregister' }>): Promise<Outcome> {
+    const { endpointId } = command;
+    const tenant = await guarded(async () => {
+      const [record] = await store.load([endpointId]);
+      return ok(record === undefined || isTombstone(record) ? undefined : headOf(record).tenant);
+    });
+    if (tenant.kind !== 'ok') return tenant;
+    const work = () => pipeline.submit(command);
+    if (tenant.value === undefined) return work();
+    return deps.care!.unregistering({ tenant: tenant.value, endpointId }, work);
   }
 
   const get: Endpoints['get'] = (context, endpointId) => {

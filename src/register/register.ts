@@ -26,6 +26,8 @@ import { createRelations } from './relations.js';
 import { createRegistrations } from './registrations.js';
 import { SET_ASIDE, setAside, takeBack } from './saved-queries.js';
 import { createSeal } from './seal.js';
+import type { EndpointResources } from './endpoint-resources.js';
+import { createResourceCare } from './resource-care.js';
 import type { TokenIssuer } from './token-issuer.js';
 import type { EventSink, Register } from './types.js';
 
@@ -49,6 +51,8 @@ export interface RegisterDeps {
   settings: () => RegisterSettings;
   /** who issues tokens; absent: this service itself */
   issuer?: TokenIssuer;
+  /** what endpoints have elsewhere; absent: nothing */
+  resources?: EndpointResources;
   log: Logger;
   metrics: Registry;
   now?: () => number;
@@ -189,6 +193,16 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
   const tokenSecret = await store.secret('endpoint-tokens');
   const issuer = deps.issuer ?? createOwnTokens(tokenSecret);
   const limits = () => settings().limits;
+  const care =
+    deps.resources === undefined
+      ? undefined
+      : createResourceCare({
+          store,
+          resources: deps.resources,
+          replicaId: originatorReplicaId,
+          now,
+          log,
+        });
   const rounds = createRelationRounds({
     store,
     queueLimit: () => settings().queueLimit,
@@ -205,6 +219,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
     pipeline,
     catalogue,
     issuer,
+    care,
     limits,
     seal: createSeal(tokenSecret),
     now,
@@ -225,8 +240,19 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       catalogue,
       filters: index,
       changes,
-      register: createRegistrations({ store, pipeline, catalogue, issuer, relations, limits, now, log }),
+      register: createRegistrations({
+        store,
+        pipeline,
+        catalogue,
+        issuer,
+        relations,
+        care,
+        limits,
+        now,
+        log,
+      }),
       relations,
+      care,
       limits: () => settings().filters,
     }),
     filters: createFilters({
@@ -248,6 +274,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       for (const application of versions.keys()) recalculation.wake(application);
       recalculation.cleanUp(retired.map((filter) => index.byId(filter.id) ?? filter));
       requests.resume();
+      care?.start();
       await batches.resume();
       relations.resume();
     },
@@ -259,6 +286,7 @@ export async function createRegister(deps: RegisterDeps): Promise<RunningRegiste
       await pipeline.stop();
       // after the last unregistration: what it leaves is dropped
       await relations.stop();
+      await care?.stop();
       await stopped;
     },
   };

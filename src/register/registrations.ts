@@ -12,6 +12,7 @@ import { createIdTurns } from './id-turns.js';
 import type { Pipeline } from './pipeline.js';
 import { foresee, registrationFault } from './registration-checks.js';
 import type { RunningRelations } from './relations.js';
+import type { ResourceCare } from './resource-care.js';
 import type { Issued, TokenIssuer, Unissued } from './token-issuer.js';
 import type { CallContext, Endpoints, Registered, Registration } from './types.js';
 import { createUnusedTokens } from './unused-tokens.js';
@@ -22,6 +23,8 @@ export interface RegistrationsDeps {
   catalogue: () => Catalogue;
   issuer: TokenIssuer;
   relations: Pick<RunningRelations, 'attach' | 'detach'>;
+  /** absent: endpoints have nothing elsewhere */
+  care: Pick<ResourceCare, 'registering'> | undefined;
   limits: () => EndpointLimits;
   now: () => number;
   log: Logger;
@@ -34,7 +37,7 @@ interface Wanted extends Registration {
 }
 
 /**
- * Registers one endpoint at a time: links, token, endpoint. Each step can be done without the next without anybody seeing
+ * Registers one endpoint at a time: resource, links, token, endpoint. Each step can be done without the next without anybody seeing
  * it, and what can't be taken back is done as late as may be. Nothing here holds a place in the pipeline while somebody
  * is asked for a token.
  */
@@ -52,6 +55,15 @@ export function createRegistrations(deps: RegistrationsDeps): Endpoints['registe
     const wanted: Wanted = { ...registration, endpointId, version };
     const fault = registrationFault(wanted);
     if (fault !== undefined) return fault;
+    if (deps.care === undefined) return registerChecked(context, wanted);
+    const { tenant } = version;
+    const { correlationId, subject } = context;
+    const of = { tenant, endpointId, correlationId, ...(subject === undefined ? {} : { creator: subject }) };
+    return deps.care.registering(of, () => registerChecked(context, wanted));
+  }
+
+  async function registerChecked(context: CallContext, wanted: Wanted): Promise<Answer<Registered>> {
+    const { endpointId } = wanted;
     if (issuer.repeatable) return registerWith(context, wanted, () => issue(context, wanted));
     const answer = await turns.take(endpointId, () => registerForeseen(context, wanted));
     return answer ?? retry('overloaded', `Registrations of "${endpointId}" wait already. Try again shortly.`);

@@ -28,6 +28,8 @@ export interface Register {
 export interface CallContext {
   /** absent: any tenant */
   tenant?: string;
+  /** who asks, by their token; absent: nobody was asked */
+  subject?: string;
   correlationId: string;
   /**
    * Of a request that may come again: a UUID, the same each time. What is made here for it (an endpoint's id and token, a

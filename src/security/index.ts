@@ -33,3 +33,4 @@ export { createDecisions, type Decisions } from './decisions.js';
 export { createServiceTokens, type ServiceTokens } from './service-tokens.js';
 export type { RoleGrants } from './token-rights.js';
 export { createUma, type Uma } from './uma.js';
+export { createEndpointResources } from './endpoint-resources.js';

@@ -191,6 +191,10 @@ export interface Store {
   getText(name: string): Promise<string | undefined>;
   /** Writes one, new or again; up to some megabytes. */
   putText(name: string, text: string): Promise<void>;
+  /** Texts whose names begin so, by name (of its code points), of those behind `after`; at most `limit`. */
+  listTexts(prefix: string, limit: number, after?: string): Promise<{ name: string; text: string }[]>;
+  /** Forgets one. Unknown: nothing happens. */
+  removeText(name: string): Promise<void>;
 
   /** Resolves when the storage answers. */
   ping(): Promise<void>;

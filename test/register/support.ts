@@ -14,6 +14,7 @@ import type { Answer, Outcome } from '../../src/model/outcome.js';
 import { decodeRecord, metadataOf } from '../../src/model/record.js';
 import {
   createRegister,
+  type EndpointResources,
   type FilterView,
   type RegisterSettings,
   type RunningRegister,
@@ -69,6 +70,8 @@ export interface StartOptions {
   log?: Logger;
   /** of tokens; the register itself unless given */
   issuer?: TokenIssuer;
+  /** what endpoints have elsewhere; nothing unless given */
+  resources?: EndpointResources;
   /** of MongoDB; the embedded store in the folder unless given */
   storageUrl?: string;
 }
@@ -119,6 +122,7 @@ export async function startIn(
     metrics,
     ...(options.now === undefined ? {} : { now: options.now }),
     ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
+    ...(options.resources === undefined ? {} : { resources: options.resources }),
   });
   if (options.resume !== false) await register.resume();
   let stopped: Promise<void> | undefined;

@@ -1,22 +1,16 @@
-import { pino } from 'pino';
-import { Registry } from 'prom-client';
 import t, { type Test } from 'tap';
-import { createPeerClient, createPeerMetrics, type PeerOptions } from '../../src/peers/index.js';
 import {
-  type AuthServer,
   type Caller,
-  createAuthServers,
   createDecisionMetrics,
   createDecisions,
   createUma,
   type RoleGrants,
   type Scope,
-  type Tenant,
   type TokenPermission,
 } from '../../src/security/index.js';
 import { type KeycloakRealm, startKeycloak } from '../servers/index.js';
+import { tenantOf, watchAuthServers } from './keycloak-support.js';
 
-const log = pino({ level: 'silent' });
 const keycloak = await startKeycloak(t);
 if (keycloak !== undefined) {
   const realm = await keycloak.realm();
@@ -161,47 +155,12 @@ if (keycloak !== undefined) {
 }
 
 async function start(t: Test, realm: KeycloakRealm, roleGrants: RoleGrants = {}) {
-  const registry = new Registry();
-  const metrics = createPeerMetrics(registry);
-  const authServers = createAuthServers({
-    connect: (options: PeerOptions) =>
-      createPeerClient({ ...options, limits: { ...options.limits, attempts: 1 } }, { log, metrics }),
-  });
-  t.teardown(() => authServers.close());
-  const tenant: Tenant = {
-    name: 'kaa',
-    issuer: realm.issuer,
-    authServerUrl: realm.issuer,
-    clientId: realm.clientId,
-    clientSecret: realm.clientSecret,
-  };
+  const { authServers, asked, away, registry, log } = watchAuthServers(t);
+  const tenant = tenantOf(realm);
   const clock = { ms: Date.now() };
-  const away = { is: false };
-  const asked: { permissions: number }[] = [];
   let grants = roleGrants;
-  // the real ones, with an eye on what goes out
-  const watched = {
-    of(of: Tenant): AuthServer {
-      const server = authServers.of(of);
-      return {
-        ...server,
-        ask(endpoint, request) {
-          const permissions = request.form?.filter(([name]) => name === 'permission').length ?? 0;
-          if (permissions > 0) asked.push({ permissions });
-          if (!away.is) return server.ask(endpoint, request);
-          const unreachable = {
-            kind: 'unavailable',
-            cause: 'unreachable',
-            message: 'away',
-            mayBeDone: false,
-          } as const;
-          return Promise.resolve(unreachable);
-        },
-      };
-    },
-  };
   const decisions = createDecisions({
-    uma: createUma({ authServers: watched, log }),
+    uma: createUma({ authServers, log }),
     roleGrants: () => grants,
     cacheMs: 30_000,
     metrics: createDecisionMetrics(registry),

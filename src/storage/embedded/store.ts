@@ -26,7 +26,7 @@ import {
   relationsRevision,
 } from './relations.js';
 import { scanStaleRecords } from './scan-stale.js';
-import { isKey, listOf, numbersOf, PURPOSES, type View } from './tables.js';
+import { isKey, listOf, numbersOf, PURPOSES, type View, type Tables } from './tables.js';
 import { expireTasks, getTask, openTasks, putTask } from './tasks.js';
 import { purgeTombstones, scanTombstones } from './tombstones.js';
 import { openValueIndexes } from './values/indexes.js';
@@ -234,6 +234,8 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     getText: (name) => read(() => tables.meta.getBinary(textKey(name))?.toString('utf8')),
     putText: (name, text) =>
       writer.transact(() => void tables.meta.put(textKey(name), Buffer.from(text, 'utf8'))),
+    listTexts: (prefix, limit, after) => read(() => listTexts(tables, prefix, limit, after)),
+    removeText: (name) => writer.transact(() => void tables.meta.remove(textKey(name))),
 
     ping: () => read(() => void tables.meta.getBinary('format')),
     close() {
@@ -253,6 +255,23 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
 
 function textKey(name: string): string[] {
   return ['text', name];
+}
+
+function listTexts(
+  tables: Tables,
+  prefix: string,
+  limit: number,
+  after?: string,
+): { name: string; text: string }[] {
+  const found: { name: string; text: string }[] = [];
+  for (const { key, value } of tables.meta.getRange({ start: textKey(after ?? prefix) })) {
+    const [kind, name] = key as string[];
+    if (kind !== 'text' || name === undefined || !name.startsWith(prefix)) break;
+    if (name === after) continue;
+    if (found.length === limit) break;
+    found.push({ name, text: value.toString('utf8') });
+  }
+  return found;
 }
 
 function firstOf<T>(all: Iterable<T>, limit: number): T[] {

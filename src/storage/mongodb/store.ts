@@ -157,6 +157,8 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     secret: (name) => calls.run(() => taskStore.getSecret(db, name)),
     getText: (name) => calls.run(() => taskStore.getText(db, name)),
     putText: (name, text) => calls.run(() => taskStore.putText(db, name, text)),
+    listTexts: (prefix, limit, after) => calls.run(() => taskStore.listTexts(db, prefix, limit, after)),
+    removeText: (name) => calls.run(() => taskStore.removeText(db, name)),
     ping: () => calls.run(async () => void (await db.command({ ping: 1 }))),
     close: async () => {
       clearInterval(purging);

@@ -93,6 +93,25 @@ export async function putText(db: Db, name: string, text: string): Promise<void>
   await put(texts(db), { _id: name, text });
 }
 
+export async function listTexts(
+  db: Db,
+  prefix: string,
+  limit: number,
+  after?: string,
+): Promise<{ name: string; text: string }[]> {
+  const from = after === undefined ? { $gte: prefix } : { $gt: after };
+  const found = await texts(db)
+    .find({ _id: { ...from, $lt: `${prefix}\u{10ffff}` } })
+    .sort({ _id: 1 })
+    .limit(limit)
+    .toArray();
+  return found.map(({ _id: name, text }) => ({ name, text }));
+}
+
+export async function removeText(db: Db, name: string): Promise<void> {
+  await texts(db).deleteOne({ _id: name });
+}
+
 function texts(db: Db): Collection<TextDocument> {
   return db.collection<TextDocument>('texts');
 }

@@ -234,6 +234,18 @@ export function filterContract(t: Test, open: OpenStore): void {
     t.equal(await again.getText('b'), '2');
     t.equal(await again.getText('__proto__'), '');
     t.equal(await again.getText('c'), undefined);
+    const names = ['list/a', 'list/a/b', 'list/b', 'list/~ü'];
+    await Promise.all([...names].reverse().map((name) => again.putText(name, `of ${name}`)));
+    await again.putText('list', 'x');
+    await again.putText('lisu', 'x');
+    const all = names.map((name) => ({ name, text: `of ${name}` }));
+    t.same(await again.listTexts('list/', 10), all);
+    t.same(await again.listTexts('list/', 2), all.slice(0, 2));
+    t.same(await again.listTexts('list/', 2, 'list/a/b'), all.slice(2));
+    t.same(await again.listTexts('list/', 2, 'list/aa'), all.slice(2), 'behind one that is gone');
+    t.same(await again.listTexts('none/', 2), []);
+    await Promise.all([again.removeText('list/a'), again.removeText('list/none')]);
+    t.same(await again.listTexts('list/', 10), all.slice(1));
   });
 
   void t.test('a store says its indexes, answers a ping, and refuses calls after its end', async (t) => {

@@ -1,0 +1,28 @@
+import type { Refusal } from '../model/errors.js';
+import type { Retry } from '../model/outcome.js';
+
+/** Where each endpoint has something of its own elsewhere: a resource at the auth server of its tenant (`src/security`). */
+export interface EndpointResources {
+  /**
+   * Makes it. One that is there already is taken for a leftover of an endpoint that is none any more, and becomes this
+   * one's. Never rejects.
+   *
+   * @returns undefined: it is there now
+   */
+  make(wish: ResourceWish): Promise<Refusal | Retry | undefined>;
+  /** Never rejects. @returns undefined: it is not there, or not there any more */
+  remove(of: ResourceOf): Promise<Retry | undefined>;
+}
+
+export interface ResourceOf {
+  tenant: string;
+  endpointId: string;
+}
+
+export interface ResourceWish extends ResourceOf {
+  /** who registers it; absent: nobody was asked who they are */
+  creator?: string;
+  correlationId: string;
+  /** asked just before what is there already is taken over: false, it is somebody else's by now */
+  mayTakeOver: () => Promise<boolean>;
+}

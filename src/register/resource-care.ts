@@ -1,0 +1,200 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Refusal } from '../model/errors.js';
+import { type Retry, retry } from '../model/outcome.js';
+import { headOf, isTombstone } from '../model/record.js';
+import type { Store } from '../storage/index.js';
+import type { EndpointResources, ResourceOf } from './endpoint-resources.js';
+import { retryFor } from './pipeline.js';
+import { createIdTurns } from './id-turns.js';
+
+/** That endpoints and what they have elsewhere come and go together. */
+export interface ResourceCare {
+  /** Does the work when the endpoint's resource is there; whatever comes of it, none is left of an endpoint that is none. */
+  registering<T>(
+    of: ResourceOf & { creator?: string; correlationId: string },
+    work: () => Promise<T>,
+  ): Promise<T | Refusal | Retry>;
+  /** Does the work; if there is no such endpoint then, its resource goes, too, at the latest when the auth server is back. */
+  unregistering<T>(of: ResourceOf, work: () => Promise<T>): Promise<T | Retry>;
+  /** Takes up what a former process left. */
+  start(): void;
+  /** Ends what is under way. */
+  stop(): Promise<void>;
+}
+
+export interface ResourceCareDeps {
+  store: Pick<Store, 'load' | 'getText' | 'putText' | 'listTexts' | 'removeText' | 'soleWriter'>;
+  resources: EndpointResources;
+  /** of this process */
+  replicaId: string;
+  now: () => number;
+  log: Logger;
+}
+
+/** Of entries of the list: what may have to be undone stands in it before it is done. */
+const PREFIX = 'endpoint-resource/';
+const LOOKED_AT_ONCE = 8;
+const PAGE = 500;
+const AGAIN_MS = 5_000;
+/** Entries of other processes are theirs for so long; who has not settled one by then is dead. */
+const OTHERS_AFTER_MS = 10 * 60_000;
+const LOOK_EVERY_MS = 60_000;
+const STOP_MS = 2_000;
+
+interface Entry extends ResourceOf {
+  replicaId: string;
+  sinceMs: number;
+}
+
+/**
+ * A list in the storage names each endpoint whose registration or unregistration is under way. An entry is settled by a
+ * look at the endpoint: where it is registered the resource stays, else it is removed. So a crash at any moment leaves an
+ * entry, and nothing for good. All that is done about one id is done in turn.
+ */
+export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
+  const { store, resources, replicaId, now, log } = deps;
+  const turns = createIdTurns();
+  const settling = new Set<Promise<unknown>>();
+  const stopping = new AbortController();
+  const startedMs = now();
+  let looking: Promise<void> | undefined;
+  let lookAgain = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  const nameOf = ({ tenant, endpointId }: ResourceOf): string => `${PREFIX}${tenant}/${endpointId}`;
+  const note = (of: ResourceOf): Promise<void> => {
+    const entry: Entry = { tenant: of.tenant, endpointId: of.endpointId, replicaId, sinceMs: now() };
+    return store.putText(nameOf(of), JSON.stringify(entry));
+  };
+
+  async function isRegistered({ tenant, endpointId }: ResourceOf): Promise<boolean> {
+    const [record] = await store.load([endpointId]);
+    return record !== undefined && !isTombstone(record) && headOf(record).tenant === tenant;
+  }
+
+  /** False: it has to be tried again. */
+  async function settle(of: ResourceOf): Promise<boolean> {
+    try {
+      if (!(await isRegistered(of)) && (await resources.remove(of)) !== undefined) return false;
+      await store.removeText(nameOf(of));
+      return true;
+    } catch (error) {
+      log.warn({ err: error, ...of }, 'whether a resource has to go could not be looked up; trying again');
+      return false;
+    }
+  }
+
+  /** In one turn: the entry, the work, the settling, for which nobody waits. */
+  async function around<T>(of: ResourceOf, work: () => Promise<T>): Promise<T | Retry> {
+    return new Promise((resolve, reject) => {
+      const turn = turns.take(nameOf(of), async () => {
+        try {
+          await note(of);
+        } catch (error) {
+          return resolve(retryFor(error));
+        }
+        await work().then(resolve, reject);
+        if (!(await settle(of))) lookSoon();
+      });
+      if (turn === undefined)
+        return resolve(retry('overloaded', `Changes of "${of.endpointId}" wait already. Try again shortly.`));
+      settling.add(turn);
+      void turn.finally(() => settling.delete(turn));
+    });
+  }
+
+  function lookSoon(): void {
+    if (stopping.signal.aborted) return;
+    lookAgain = true;
+    looking ??= (async () => {
+      while (lookAgain && !stopping.signal.aborted) {
+        lookAgain = false;
+        await pause(AGAIN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+        if (!stopping.signal.aborted && !(await look())) lookAgain = true;
+      }
+      looking = undefined;
+    })();
+  }
+
+  /** Settles what the list has. False: not all could be. */
+  async function look(): Promise<boolean> {
+    let isDone = true;
+    let after: string | undefined;
+    try {
+      do {
+        const page = await store.listTexts(PREFIX, PAGE, after);
+        const due = page.filter(({ text }) => isDue(JSON.parse(text) as Entry));
+        const rest = due.values();
+        const some = async () => {
+          for (const { name, text } of rest) {
+            if (stopping.signal.aborted) return;
+            isDone = (await settleListed(name, text)) && isDone;
+          }
+        };
+        await Promise.all(Array.from({ length: LOOKED_AT_ONCE }, some));
+        after = page.length < PAGE ? undefined : page.at(-1)!.name;
+      } while (after !== undefined && !stopping.signal.aborted);
+      return isDone;
+    } catch (error) {
+      log.warn({ err: error }, 'the list of resources to look after could not be read; trying again');
+      return false;
+    }
+  }
+
+  function isDue({ replicaId: of, sinceMs }: Entry): boolean {
+    return of === replicaId || (store.soleWriter && sinceMs < startedMs) || now() - sinceMs > OTHERS_AFTER_MS;
+  }
+
+  async function settleListed(name: string, text: string): Promise<boolean> {
+    const of = JSON.parse(text) as Entry;
+    const turn = turns.take(name, async () => {
+      // what was under way has settled it, or begun anew
+      if ((await store.getText(name)) !== text) return true;
+      return settle(of);
+    });
+    return turn === undefined ? false : turn.catch(() => false);
+  }
+
+  return {
+    async registering(of, work) {
+      // nothing is made for an endpoint that there is already, and nothing of it is touched
+      const there = await isTaken(of.endpointId);
+      if (typeof there === 'object') return there;
+      if (there) return work();
+      return around(of, async () => {
+        const { tenant, endpointId, creator, correlationId } = of;
+        const fault = await resources.make({
+          tenant,
+          endpointId,
+          correlationId,
+          ...(creator === undefined ? {} : { creator }),
+          mayTakeOver: async () => (await isTaken(endpointId)) === false,
+        });
+        return fault ?? work();
+      });
+    },
+    unregistering: around,
+    start() {
+      lookAgain = true;
+      void look().then((isDone) => isDone || lookSoon());
+      timer = setInterval(() => lookSoon(), LOOK_EVERY_MS);
+      timer.unref();
+    },
+    async stop() {
+      stopping.abort();
+      clearInterval(timer);
+      // what an auth server that is away keeps from being settled is taken up by the next process
+      await Promise.race([Promise.all([looking, ...settling]), pause(STOP_MS)]);
+    },
+  };
+
+  async function isTaken(endpointId: string): Promise<boolean | Retry> {
+    try {
+      const [record] = await store.load([endpointId]);
+      return record !== undefined && !isTombstone(record);
+    } catch (error) {
+      return retryFor(error);
+    }
+  }
+}
