@@ -9,7 +9,7 @@ export interface ServiceTokens {
   of(tenant: Tenant): Promise<string>;
   /** Another one is got at the next call: somebody has refused this one. */
   refused(tenant: Tenant, token: string): void;
-  /** Asks an auth server with such a token; one that is refused with 401 is renewed once. Never rejects. */
+  /** Asks an auth server with such a token; one that is refused (401, 403) is renewed once. Never rejects. */
   ask<T extends TSchema>(
     tenant: Tenant,
     endpoint: AuthServerEndpoint,
@@ -25,6 +25,8 @@ export interface ServiceTokensDeps {
 /** A token is renewed this long before it expires, or when a fifth of its time is left: what is under way is to arrive in time. */
 const RENEWED_BEFORE_MS = 30_000;
 const RENEWED_SHARE = 0.2;
+/** Keycloak's protection API answers 403 to a token that it can't verify. */
+const REFUSED = new Set([401, 403]);
 /** of a token whose answer says nothing of it (RFC 6749, 5.1) */
 const LASTS_S = 60;
 
@@ -106,7 +108,7 @@ export function createServiceTokens({ authServers, now = Date.now }: ServiceToke
         const answer = await authServers
           .of(tenant)
           .ask(endpoint, { ...request, authorization: `Bearer ${token}` });
-        if (answer.kind !== 'refused' || answer.status !== 401) return answer;
+        if (answer.kind !== 'refused' || !REFUSED.has(answer.status)) return answer;
         if (held.get(tenant.name) !== undefined && (await of(tenant).catch(() => '')) === token)
           held.delete(tenant.name);
         if (renewed) return answer;

@@ -42,7 +42,7 @@ if (keycloak !== undefined) {
     await one.replaceKeys();
     asked.length = 0;
     const answer = await tokens.ask(kaa, 'resources', ids);
-    t.match(answer, { kind: 'ok', value: { length: 1 } });
+    t.match(answer, { kind: 'ok', value: { length: 1 } }, JSON.stringify(answer));
     t.same(
       asked.map(({ endpoint }) => endpoint),
       ['resources', 'token', 'resources'],

@@ -16,7 +16,7 @@ export interface HostedKeycloak {
 }
 
 const LINGER_MS = 20_000;
-const START_LIMIT_MS = 120_000;
+const START_LIMIT_MS = 300_000;
 const ADMIN = { username: 'admin', password: 'admin' };
 
 /** All that is written goes below `folder`; the programs are used where they are. */

@@ -22,7 +22,7 @@ export interface Keycloak {
 /** The file that installations import. From build/test/servers/ back to the sources. */
 const REALM_FILE = fileURLToPath(new URL('../../../deploy/keycloak/realm-kaa.json', import.meta.url));
 const HOST = fileURLToPath(new URL('./keycloak-host.js', import.meta.url));
-const START_LIMIT_MS = 150_000;
+const START_LIMIT_MS = 330_000;
 
 /**
  * The Keycloak of this run, shared by all test files: the first that wants it waits some 15 s, the others less than one.
