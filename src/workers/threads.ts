@@ -2,6 +2,7 @@ import type { ResourceLimits } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { Piscina } from 'piscina';
 import type { WorkerRequest, WorkerResponse } from './messages.js';
+import { threadArguments } from './thread-arguments.js';
 
 /** Worker threads that are there again after they died. */
 export interface Threads {
@@ -77,7 +78,7 @@ export function createThreads({ threads, file, resourceLimits, log }: ThreadsOpt
       maxThreads: threads,
       recordTiming: false,
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
-      execArgv: [...process.execArgv, ...IMPORT_ONLY],
+      execArgv: [...threadArguments(process.execArgv), ...IMPORT_ONLY],
     });
     // of a thread that died with nothing to do: nobody waits; unheard, it would end the process
     made.on('error', (error: Error) => {
