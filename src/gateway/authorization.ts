@@ -26,6 +26,16 @@ export async function isGranted(requirement: Requirement<Call>, call: Call, deps
   return decided[0] === true ? undefined : notGranted(scope, resource);
 }
 
+/** Whether it is known without waiting that the caller has it; else {@link isGranted} says whether and why not. */
+export function isGrantedAtOnce({ on, scope }: Requirement<Call>, call: Call, deps: RouteDeps): boolean {
+  if (on === 'each') return true;
+  if (on !== 'endpoint') return false;
+  const id = call.path['endpointId']!;
+  if (!isEndpointId(id)) return false;
+  const decided = deps.access.decide(call.caller, scope, [`endpoint-${id}`]);
+  return !(decided instanceof Promise) && isDecided(decided) && decided[0] === true;
+}
+
 /** For each endpoint, why the caller may not do it; `undefined`: it may. */
 export async function refuseEndpoints(
   call: Asked,

@@ -7,7 +7,7 @@ import { API, baseUrl } from './base-url.js';
 import type { GatewayMetrics, RouteMetrics } from './gateway-metrics.js';
 import { readBody } from './read-body.js';
 import { type PreparedRoute, prepareRoutes } from './prepared-route.js';
-import { isGranted } from './authorization.js';
+import { isGranted, isGrantedAtOnce } from './authorization.js';
 import type { Pages } from './pages/index.js';
 import { readIfMatch, readIfNoneMatch } from '../model/entity-tags.js';
 import { handleOnce, readIdempotencyKey } from './table/idempotency.js';
@@ -201,26 +201,36 @@ export function createDispatcher(
   /** A request that nothing has to be waited for is answered at once. */
   function serve(exchange: Exchange, prepared: PreparedRoute, call: Call): Promise<void> | undefined {
     const { route } = prepared;
-    if (route.body !== undefined || deps.access.authenticates || call.idempotencyKey !== undefined)
+    if (route.body !== undefined || call.idempotencyKey !== undefined)
       return serveLater(exchange, prepared, call);
+    if (deps.access.authenticates && route.access !== 'public') {
+      const caller = callerOf(exchange, route, call);
+      if (caller instanceof Promise || 'kind' in caller) return serveLater(exchange, prepared, call, caller);
+      enter(call, caller);
+      if (!isGrantedAtOnce(route.access, call, deps)) return serveLater(exchange, prepared, call, caller);
+    }
     const result = route.handle(call, deps);
     if (result instanceof Promise) return result.then((later) => answer(exchange, prepared, call, later));
     answer(exchange, prepared, call, result);
     return undefined;
   }
 
-  async function serveLater(exchange: Exchange, prepared: PreparedRoute, call: Call): Promise<void> {
+  /** @param identified - who asks, where that was found already */
+  async function serveLater(
+    exchange: Exchange,
+    prepared: PreparedRoute,
+    call: Call,
+    identified?: Authenticated | Promise<Authenticated>,
+  ): Promise<void> {
     const { route } = prepared;
     // the body must be listened to before anything is waited for
     const body = readBody(exchange, prepared, deps.limits(), options.streamIdleMs, budget);
     if (body !== undefined && 'kind' in body)
       return sendFault(exchange, body, [], body.code === 'body-too-large');
     if (deps.access.authenticates && route.access !== 'public') {
-      const caller = await callerOf(exchange, route, call);
+      const caller = await (identified ?? callerOf(exchange, route, call));
       if ('kind' in caller) return sendFault(exchange, caller, challengeHeaders(caller));
-      call.caller = caller;
-      if (caller.tenant !== undefined) call.context.tenant = caller.tenant;
-      if (caller.token !== undefined) call.context.subject = caller.token.subject;
+      enter(call, caller);
     }
     if (body !== undefined) {
       call.mediaType = body.mediaType;
@@ -291,6 +301,12 @@ export function createDispatcher(
 
 function challengeHeaders(fault: Refusal | Retry | Unauthenticated): Header[] {
   return 'challenge' in fault ? [['WWW-Authenticate', fault.challenge]] : [];
+}
+
+function enter(call: Call, caller: Caller): void {
+  call.caller = caller;
+  if (caller.tenant !== undefined) call.context.tenant = caller.tenant;
+  if (caller.token !== undefined) call.context.subject = caller.token.subject;
 }
 
 /** Whether the rest of the body is not worth reading. */
