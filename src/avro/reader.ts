@@ -26,7 +26,7 @@ export class AvroReader {
     return byte === 1;
   }
 
-  /** int and long. */
+  /** int and long. What is beyond 2^53, where Java's `Long.MAX_VALUE` stands for ever, is read as the last number before it. */
   long(): number {
     const first = this.byte();
     const sign = first & 1;
@@ -38,9 +38,10 @@ export class AvroReader {
         byte = this.byte();
         magnitude += (byte & 0x7f) * scale;
         scale *= 128;
-        if (magnitude > Number.MAX_SAFE_INTEGER) this.fail('a number beyond 2^53');
       } while (byte > 0x7f && scale < 2 ** 70);
       if (byte > 0x7f) this.fail('a number of more than ten bytes');
+      if (magnitude >= Number.MAX_SAFE_INTEGER)
+        return sign === 1 ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
     }
     return sign === 1 ? -magnitude - 1 : magnitude;
   }

@@ -4,6 +4,7 @@ import type { Registry } from 'prom-client';
 import { type Attempt, type ConnectFailure, describeFailure } from './connect-failure.js';
 import { connectTo, readPapers } from './connector.js';
 import { createDenials, type Denial } from './denials.js';
+import type { SparingLog } from './sparing-log.js';
 import { createLinkMetrics } from './link-metrics.js';
 import { LINK_DEFAULTS, type LinkLimits, type MessagingOptions } from './options.js';
 import { type ServerAddress, createServerList, serverText } from './server-list.js';
@@ -41,7 +42,18 @@ const LISTED_FAILURES = 5;
 /** Different failures that are logged between two connections. */
 const MOST_TOLD = 20;
 
-export function createNatsLink(options: MessagingOptions, log: Logger, registry: Registry): NatsLink {
+export interface NatsLinkDeps {
+  log: Logger;
+  sparing: SparingLog;
+  registry: Registry;
+  /** whether a subject is one that this service publishes to of itself */
+  isOwn: (subject: string) => boolean;
+}
+
+export function createNatsLink(
+  options: MessagingOptions,
+  { log, sparing, registry, isOwn }: NatsLinkDeps,
+): NatsLink {
   const limits: LinkLimits = { ...LINK_DEFAULTS, ...options.link };
   const ups = new Set<(connection: NatsConnection) => void>();
   const downs = new Set<() => void>();
@@ -49,7 +61,7 @@ export function createNatsLink(options: MessagingOptions, log: Logger, registry:
   const stopping = new AbortController();
   const servers = createServerList(options.urls);
   const told = new Set<string>();
-  const denials = createDenials(log);
+  const denials = createDenials({ isOwn, log, sparing });
   let connection: NatsConnection | undefined;
   let failedRounds = 0;
   let error: string | undefined;
@@ -127,7 +139,7 @@ export function createNatsLink(options: MessagingOptions, log: Logger, registry:
             continue;
           }
           metrics.denials.inc({ operation: denial.operation });
-          error = denials.add(denial);
+          error = denials.add(denial) ?? error;
           if (denial.operation === 'publish') for (const listener of publishDenials) listener(denial.subject);
         }
       };

@@ -175,6 +175,7 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
       data,
       deliveries: 1,
       mayBeRepeat: false,
+      arrivedMs: Date.now(),
       acknowledge: ignore,
       extend: ignore,
       giveBack(delayMs) {

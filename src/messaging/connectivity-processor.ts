@@ -26,6 +26,8 @@ export interface IncomingMessage {
   deliveries: number;
   /** the broker gave it before, or does not know: maybe to another process */
   mayBeRepeat: boolean;
+  /** when it came to the stream, or, where there is none, here; the same each time that it is given. Unix ms. */
+  arrivedMs: number;
   acknowledge(): void;
   /** tells the broker that it is still being worked on */
   extend(): void;
@@ -80,6 +82,9 @@ interface Opened {
   left: number;
   fault?: TaskFault;
 }
+
+/** It goes with every event that a message causes. */
+const MAX_CORRELATION_ID = 256;
 
 /** Where a message is among those of its endpoint: by its time where that decides, then in the stream. */
 interface Place {
@@ -185,6 +190,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     let report: ConnectivityReport;
     try {
       report = readConnectivity(incoming.data);
+      bound(report, incoming);
     } catch (error) {
       const message = { incoming };
       remember(message);
@@ -307,6 +313,13 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
       return tasks.stop();
     },
   };
+}
+
+/** Nothing happened later than the message came: what says so would go before all that comes until then. */
+function bound(report: ConnectivityReport, { arrivedMs }: IncomingMessage): void {
+  report.timestamp = Math.max(0, Math.min(report.timestamp, arrivedMs));
+  if (report.correlationId.length > MAX_CORRELATION_ID)
+    report.correlationId = report.correlationId.slice(0, MAX_CORRELATION_ID);
 }
 
 function isBefore(one: Place, other: Place): boolean {

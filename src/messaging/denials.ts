@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { SparingLog } from './sparing-log.js';
 
 /** What the server says that we may not do. */
 export interface Denial {
@@ -11,24 +12,60 @@ export interface Denial {
 export interface Denials {
   /** a new connection may have other permissions */
   forget(): void;
-  /** Answers what is wrong, with the remedy. */
-  add(denial: Denial): string;
+  /** Answers what is wrong, with the remedy; undefined: nothing, but an answer goes where its requester wanted it, or not at all. */
+  add(denial: Denial): string | undefined;
+}
+
+export interface DenialsDeps {
+  /** whether a subject is one that this service publishes to of itself; others are named by who sends requests */
+  isOwn: (subject: string) => boolean;
+  log: Logger;
+  sparing: SparingLog;
 }
 
 const MOST_LOGGED = 10;
 
-export function createDenials(log: Logger): Denials {
+export function createDenials({ isOwn, log, sparing }: DenialsDeps): Denials {
   const seen = new Set<string>();
+
+  /** What we publish to of ourselves, and all subscriptions: a few. */
+  const addOwn = ({ operation, subject }: Denial): string => {
+    const what = operation === 'publish' ? 'publish to' : 'subscribe to';
+    const text = `The server does not let us ${what} ${subject}. Permit it to the user that this service signs in as.`;
+    if (seen.has(text) || seen.size > MOST_LOGGED) return text;
+    seen.add(text);
+    const rest = seen.size > MOST_LOGGED ? ' More like this are not logged until the next connection.' : '';
+    log.warn({ operation, subject }, text + rest);
+    return text;
+  };
+
+  /** Who sends a request names what it is answered at, as many subjects as it likes: they are not to hide others. */
+  const addAnswer = (subject: string): string | undefined => {
+    const [kind, remedy, isCertain]: [string, string, boolean] = subject.startsWith('_INBOX.')
+      ? [
+          'inbox denied',
+          'Permit _INBOX.> to the user that this service signs in as: requesters wait in vain.',
+          true,
+        ]
+      : subject.startsWith('$JS.')
+        ? [
+            'JetStream denied',
+            'Permit it to the user that this service signs in as, unless a request named it for its answer.',
+            true,
+          ]
+        : [
+            'answer denied',
+            'A request named it for its answer; permit it if requesters are to be answered there.',
+            false,
+          ];
+    const text = `The server does not let us publish to ${subject}. ${remedy}`;
+    sparing.tell(kind, { operation: 'publish', subject }, text);
+    return isCertain ? text : undefined;
+  };
+
   return {
     forget: () => seen.clear(),
-    add({ operation, subject }) {
-      const what = operation === 'publish' ? 'publish to' : 'subscribe to';
-      const text = `The server does not let us ${what} ${subject}. Permit it to the user that this service signs in as.`;
-      if (seen.has(text) || seen.size > MOST_LOGGED) return text;
-      seen.add(text);
-      const rest = seen.size > MOST_LOGGED ? ' More like this are not logged until the next connection.' : '';
-      log.warn({ operation, subject }, text + rest);
-      return text;
-    },
+    add: (denial) =>
+      denial.operation !== 'publish' || isOwn(denial.subject) ? addOwn(denial) : addAnswer(denial.subject),
   };
 }

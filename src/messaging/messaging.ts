@@ -113,7 +113,7 @@ export function createMessaging({
 }: MessagingDeps): Messaging {
   const subjects = createSubjects(options.instance);
   const sparing = createSparingLog(log);
-  const link = createNatsLink(options, log, metrics);
+  const link = createNatsLink(options, { log, sparing, registry: metrics, isOwn: subjects.isOwn });
   const eventsStream =
     options.eventsStream === undefined
       ? undefined

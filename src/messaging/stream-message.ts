@@ -14,6 +14,8 @@ export interface MessageSource {
 export interface StreamPlace {
   sequence: number;
   deliveries: number;
+  /** when the stream took it, Unix ms by the broker's clock */
+  storedMs: number;
 }
 
 /** A message of a stream, with its ways to answer. One for each of tens of thousands a second: no closures. */
@@ -21,14 +23,16 @@ export class StreamMessage implements IncomingMessage {
   readonly sequence: number;
   readonly deliveries: number;
   readonly mayBeRepeat: boolean;
+  readonly arrivedMs: number;
 
   constructor(
     private readonly message: JsMsg,
-    { sequence, deliveries }: StreamPlace,
+    { sequence, deliveries, storedMs }: StreamPlace,
     private readonly source: MessageSource,
   ) {
     this.sequence = sequence;
     this.deliveries = deliveries;
+    this.arrivedMs = storedMs;
     this.mayBeRepeat = deliveries > 1 || sequence <= source.lastSequence;
   }
 
@@ -86,15 +90,21 @@ export function createPlaceReader(): (message: JsMsg) => StreamPlace {
     if (reply !== undefined && prefix !== undefined && reply.startsWith(prefix)) {
       const first = reply.indexOf('.', prefix.length);
       const second = reply.indexOf('.', first + 1);
+      const third = reply.indexOf('.', second + 1);
       return {
         deliveries: Number(reply.slice(prefix.length, first)),
         sequence: Number(reply.slice(first + 1, second)),
+        storedMs: millisOf(reply.slice(third + 1, reply.indexOf('.', third + 1))),
       };
     }
-    const { stream, consumer, deliveryCount, streamSequence } = message.info;
+    const { stream, consumer, deliveryCount, streamSequence, timestampNanos } = message.info;
     const named = `.${stream}.${consumer}.`;
     const at = reply?.indexOf(`${named}${deliveryCount}.${streamSequence}.`) ?? -1;
     prefix = at < 0 ? undefined : reply!.slice(0, at + named.length);
-    return { deliveries: deliveryCount, sequence: streamSequence };
+    return { deliveries: deliveryCount, sequence: streamSequence, storedMs: millisOf(timestampNanos) };
   };
+}
+
+function millisOf(nanos: number | string): number {
+  return Math.floor(Number(nanos) / 1e6);
 }

@@ -14,10 +14,13 @@ export interface Subjects {
   deadConnectivity: string;
   /** the two, as a pattern */
   allDead: string;
+  /** whether it is one of those that this instance publishes to of itself */
+  isOwn: (subject: string) => boolean;
 }
 
 export function createSubjects(instance: string): Subjects {
   const events = `kaa.v1.events.${instance}`;
+  const own = [`${events}.`, `kaa.v1.dead-letter.${instance}.`, `kaa.v1.service.${instance}.replica.`];
   const ofFilter = (source: string, event: StoredEvent, name: string) =>
     `${events}.endpoint-filter.${event.filterId ?? source}.${name}`;
   return {
@@ -50,6 +53,7 @@ export function createSubjects(instance: string): Subjects {
     deadEvents: `kaa.v1.dead-letter.${instance}.events`,
     deadConnectivity: `kaa.v1.dead-letter.${instance}.connectivity`,
     allDead: `kaa.v1.dead-letter.${instance}.*`,
+    isOwn: (subject) => own.some((begin) => subject.startsWith(begin)),
   };
 }
 

@@ -180,7 +180,9 @@ void t.test('longs are exact up to 2^53, both signs', (t) => {
     t.equal(hex(codec.encode({ n })), hex(Uint8Array.from([...bytes, Number(zigzag)])), String(n));
   }
   t.throws(() => codec.encode({ n: 2 ** 53 }), RangeError);
-  t.throws(() => codec.decode(Buffer.from('ffffffffffffffffff01', 'hex')), AvroDecodeError);
+  // Java's Long.MIN_VALUE and Long.MAX_VALUE
+  t.equal(codec.decode(Buffer.from('ffffffffffffffffff01', 'hex')).n, Number.MIN_SAFE_INTEGER);
+  t.equal(codec.decode(Buffer.from('feffffffffffffffff01', 'hex')).n, Number.MAX_SAFE_INTEGER);
   t.throws(() => codec.decode(Buffer.from('8080808080808080808080808000', 'hex')), AvroDecodeError);
   t.end();
 });

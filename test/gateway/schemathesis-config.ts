@@ -24,6 +24,10 @@ const BEYOND_SCHEMAS = [
   'patchMetadata',
   // lines with an Idempotency-Key
   'changeMetadataBatch',
+  // whole numbers that a double does not hold, in metadata
+  'startBatch',
+  // a time that is to come
+  'republishEvents',
 ];
 /** Their last segment is an endpoint's id (or a filter's) as well, so that more methods are taken than theirs. */
 const ALSO_AN_ID = ['searchEndpoints', 'deleteEndpoints', 'startBatch', 'previewFilter'];

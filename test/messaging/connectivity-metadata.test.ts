@@ -17,7 +17,7 @@ import { connectTo, createMemoryOutbox, startMessaging, until } from './support.
 
 const OFF = { communicationService };
 const ON = { communicationService, connectivityMetadata: true };
-const startedMs = Date.now() - 60_000;
+const startedMs = Date.now() - 600_000;
 
 async function metadata({ register }: Running, endpointId: string) {
   const answer = await register.endpoints.get({ correlationId: 'c' }, endpointId);

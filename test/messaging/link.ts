@@ -2,6 +2,8 @@ import { Registry } from 'prom-client';
 import type { Test } from 'tap';
 import { type LinkStatus, type NatsLink, createNatsLink } from '../../src/messaging/connection.js';
 import type { MessagingOptions } from '../../src/messaging/options.js';
+import { createSparingLog } from '../../src/messaging/sparing-log.js';
+import { createSubjects } from '../../src/messaging/subjects.js';
 import { hearLog, type LogLine } from './heard-log.js';
 import { until } from './support.js';
 
@@ -29,8 +31,7 @@ export function startLink(t: Test, options: Partial<MessagingOptions> & { urls: 
       link: { retryFirstMs: 20, retryMostMs: 100, ...limits },
       ...rest,
     },
-    log,
-    registry,
+    { log, sparing: createSparingLog(log), registry, isOwn: createSubjects('epr').isOwn },
   );
   t.teardown(() => link.close());
   link.start();

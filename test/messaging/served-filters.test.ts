@@ -164,5 +164,5 @@ void t.test('answers that do not fit into one message are refused, and say how m
   }));
   const failed = await client.epmmp('ep-metadata-key-batch-update-request', { commands });
   t.match(failed, { statusCode: 404, reasonPhrase: /^60 of 60 commands failed, of nobody-of-this-name-0, / });
-  t.match(failed.reasonPhrase, /, and \d+ more endpoints\. The first: /);
+  t.match(failed.reasonPhrase, / and \d+ more endpoints\. The first: /);
 });

@@ -193,7 +193,8 @@ void t.test('credentials that expire while they are used, and are renewed in the
 });
 
 void t.test('what is denied is said once, and which permission is missing', async (t) => {
-  const permissions = '{ publish: { deny: ["no.>"] }, subscribe: { deny: ["never"] } }';
+  const permissions =
+    '{ publish: { deny: ["kaa.v1.events.epr.no.>", "reply.>", "_INBOX.>"] }, subscribe: { deny: ["never"] } }';
   const nats = await startNats(t, {
     config: `authorization { users: [{ user: u, password: p, permissions: ${permissions} }] }`,
   });
@@ -203,12 +204,18 @@ void t.test('what is denied is said once, and which permission is missing', asyn
   const denied: string[] = [];
   link.onPublishDenied((subject) => denied.push(subject));
   const connection = link.current()!;
-  for (let i = 0; i < 3; i++) connection.publish('no.a');
-  for (let i = 0; i < 30; i++) connection.publish(`no.${i}`);
+  for (let i = 0; i < 3; i++) connection.publish('kaa.v1.events.epr.no.a');
+  for (let i = 0; i < 20; i++) connection.publish(`reply.${i}`);
+  connection.publish('_INBOX.a');
+  await until(async () => (await count('epr_nats_denials_total')) === 24);
+  t.match(link.status(), { error: /publish to _INBOX.a. Permit _INBOX/ }, 'no stranger hides what is wrong');
+  t.equal(said('The server does not let us publish to reply.'), 1);
+  t.equal(said('The server does not let us publish to _INBOX.'), 1);
+  for (let i = 0; i < 30; i++) connection.publish(`kaa.v1.events.epr.no.${i}`);
   connection.subscribe('never', { callback: () => undefined });
-  await until(async () => (await count('epr_nats_denials_total')) === 34);
-  t.equal(denied.length, 33);
-  t.equal(said('The server does not let us publish to no.a. Permit it to the user'), 1);
-  t.equal(said('The server does not let us'), 11, 'not one for each of very many');
+  await until(async () => (await count('epr_nats_denials_total')) === 55);
+  t.equal(denied.length, 54);
+  t.equal(said('The server does not let us publish to kaa.v1.events.epr.no.a. Permit it to the user'), 1);
+  t.equal(said('The server does not let us'), 13, 'not one for each of very many');
   t.match(link.status(), { connected: true, error: /subscribe to never. Permit it/ });
 });
