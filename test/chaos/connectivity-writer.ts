@@ -95,6 +95,8 @@ export function createConnectivityWriter(deps: ConnectivityWriterDeps): Connecti
     { acknowledges, sends }: { acknowledges: boolean; sends: (() => Promise<number>)[] },
   ): Promise<Result> {
     for (const chain of some) free.delete(chain);
+    // the register takes no event to be later than its stream took it
+    while (Date.now() < lastMs) await sleep(1);
     let sequence = 0;
     for (const send of sends) sequence = Math.max(sequence, await send());
     underWay.push({ sequence, some, acknowledges });
