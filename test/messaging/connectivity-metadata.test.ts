@@ -83,6 +83,40 @@ void t.test('connected, disconnected, older and foreign ones', async (t) => {
   );
 });
 
+for (const jetstream of [true, false])
+  void t.test(`from the future, JetStream ${jetstream ? 'on' : 'off'}: as late as it came`, async (t) => {
+    const world = await begin(t, { jetstream });
+    if (world === undefined) return;
+    const { nats, connection } = world;
+    if (jetstream) await makeStream(connection);
+    const running = await startRegister(t, ['a', 'b'], startedMs);
+    const { messaging, count } = await startMessaging(
+      t,
+      nats.url,
+      createMemoryOutbox(),
+      ON,
+      submitTo(running),
+    );
+    await until(() => /queue|consumer/.test(messaging.status().details.connectivity!));
+    const beganMs = Date.now();
+    const correlationId = 'x'.repeat(100_000);
+    const late = { a: Number.MAX_SAFE_INTEGER, b: -9e15 };
+    for (const [id, timestamp] of Object.entries(late))
+      connection.publish(connectedSubject, connected({ [id]: 'app-v2' }, { timestamp, correlationId }));
+    const applied = () => count('epr_connectivity_endpoints_total', { outcome: 'applied' });
+    await until(async () => (await applied()) === 2);
+    const { connectivity_ts: ofA } = (await metadata(running, 'a')) as { connectivity_ts: number };
+    t.ok(ofA >= beganMs && ofA <= Date.now(), 'not in the future');
+    t.match(await metadata(running, 'b'), { connected: true, connectivity_ts: 0 }, 'nor before all time');
+    // one at the same millisecond would be as good
+    await until(() => Date.now() > ofA + 1);
+    connection.publish(disconnectedSubject, connected({ a: 'app-v2' }));
+    await until(async () => (await applied()) === 3);
+    t.match(await metadata(running, 'a'), { connected: false }, 'the next one counts');
+    const sizes = running.events.flatMap(({ events }) => events.map(({ payload }) => payload.length));
+    t.ok(Math.max(...sizes) < 1000, 'events do not carry all of a long correlation id');
+  });
+
 void t.test('all given again, as for the first time: nothing changes', async (t) => {
   const world = await begin(t);
   if (world === undefined) return;
