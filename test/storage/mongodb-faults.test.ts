@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import type { RecordWrite, Store } from '../../src/storage/port.js';
@@ -6,6 +7,7 @@ import { openMongoStore } from '../../src/storage/mongodb/index.js';
 import { decodeEvents } from '../../src/model/event.js';
 import { guardOf } from '../../src/model/record.js';
 import { startMongo } from '../servers/index.js';
+import { startProxy } from '../servers/proxy.js';
 import { eventsOf, idOf, kindsOf, register, update, written } from './contract/building.js';
 import { drain } from './contract/outbox.js';
 import { startLosingProxy } from './losing-proxy.js';
@@ -21,6 +23,17 @@ async function open(t: Test, url: string): Promise<Store> {
 
 async function revisionsOf(store: Store, ids: readonly string[]): Promise<number[]> {
   return (await store.load(ids)).map((bytes) => (bytes ? guardOf(bytes).revision : 0));
+}
+
+/** Resolves when it is done; the test's own time limit ends it. */
+async function until(done: () => Promise<void>): Promise<void> {
+  while (
+    !(await done().then(
+      () => true,
+      () => false,
+    ))
+  )
+    await delay(50);
 }
 
 function nextOf(id: string, revision: number): RecordWrite {
@@ -50,6 +63,38 @@ if (mongo !== undefined && mongo.kind !== 'external') {
     t.same(await revisionsOf(store, ids), [3, 1, 1, 0]);
     const entries = await drain(t, store, 10);
     t.equal(entries.length, 3, 'each write left its events once');
+  });
+
+  void t.test('a server that stands still in the middle of a large write is given up', async (t) => {
+    const url = new URL(mongo.freshUrl());
+    let isStill = false;
+    const clients = new Set<Socket>();
+    const address = { host: url.hostname, port: Number(url.port) };
+    const port = await startProxy(t, address, (client, upstream) => {
+      clients.add(client);
+      if (isStill) client.pause();
+      client.on('data', (data) => upstream.write(data));
+      upstream.on('data', (data) => void (isStill || client.write(data)));
+    });
+    url.port = String(port);
+    for (const name of ['heartbeatFrequencyMS', 'connectTimeoutMS', 'serverSelectionTimeoutMS'])
+      url.searchParams.set(name, '500');
+    const store = await open(t, url.href);
+    // what is asked before the write itself is known after this
+    await written(t, store, [register({ id: idOf(99), metadata: { text: '' } })]);
+    const large = Array.from({ length: 16 }, (_, i) => {
+      const metadata = { text: 'x'.repeat(900_000) };
+      return register({ id: idOf(i), metadata });
+    });
+    isStill = true;
+    for (const client of clients) client.pause();
+    await t.rejects(store.commit(large), StorageUnavailable, 'whoever waits is told');
+
+    isStill = false;
+    for (const client of clients) client.destroy();
+    await until(() => store.ping());
+    t.same(await revisionsOf(store, [idOf(0)]), [0]);
+    t.same(kindsOf(await store.commit(large)), Array<string>(16).fill('written'));
   });
 
   void t.test('another replica writes the record again before we can ask', async (t) => {

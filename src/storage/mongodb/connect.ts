@@ -8,6 +8,7 @@ import {
 } from 'mongodb';
 import { StorageUnavailable } from '../port.js';
 import { isUnavailable } from './errors.js';
+import { endWaitingWrites } from './waiting-writes.js';
 
 export interface MongoStoreOptions {
   /** `mongodb://` or `mongodb+srv://`; its path names the database (`epr` when it has none); driver options in its query count */
@@ -51,12 +52,13 @@ export function databaseOf(url: string): string {
  * @throws Error whose message says what failed, where (no password in it), and the remedy
  */
 export async function connect(options: MongoStoreOptions): Promise<Connection> {
+  const unmended = endWaitingWrites();
   const client = clientOf(options);
   try {
     await client.connect();
     const database = databaseOf(options.url);
     await client.db(database).command({ ping: 1 });
-    const notes: string[] = [];
+    const notes = unmended === undefined ? [] : [unmended];
     const writeConcern = await findWriteConcern(client, database, options.durability, notes);
     // Reads from secondaries may be old, and a guard computed from them would never fit.
     const db = client.db(database, { writeConcern, readPreference: 'primary' });
