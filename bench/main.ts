@@ -11,6 +11,7 @@ import { metadataGets } from './contests/metadata-gets.js';
 import { mongoPuts } from './contests/mongo-puts.js';
 import { ndjsonObservations, ndjsonReadings } from './contests/ndjson.js';
 import { relay } from './contests/relay.js';
+import { securedGets } from './contests/secured-gets.js';
 import { slowClients } from './contests/slow-clients.js';
 import { tokenImports } from './contests/token-imports.js';
 import { readFleet, type Station } from './fleet.js';
@@ -33,6 +34,7 @@ const CONTESTS = [
   tokenImports,
   relay,
   slowClients,
+  securedGets,
 ];
 
 const PACKAGES = ['uWebSockets.js', 'fastify', 'lmdb', 'mongodb', 'nats', 'piscina', 'autocannon'];

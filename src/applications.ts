@@ -10,6 +10,7 @@ import {
   createTekton,
   createTektonApplications,
   type PeerMetrics,
+  type PeerToken,
   type ReadConfiguration,
   type Reread,
 } from './peers/index.js';
@@ -38,6 +39,8 @@ export interface ApplicationsDeps {
   log: Logger;
   metrics: Registry;
   peerMetrics: PeerMetrics;
+  /** for Tekton; absent: it is not told who asks */
+  token: PeerToken | undefined;
 }
 
 export function createApplications(deps: ApplicationsDeps): Applications {
@@ -85,11 +88,12 @@ export function readerOf(log: Logger): ReadConfiguration {
   };
 }
 
-function fromTekton({ config, store, log, metrics, peerMetrics }: ApplicationsDeps): Applications {
+function fromTekton({ config, store, log, metrics, peerMetrics, token }: ApplicationsDeps): Applications {
   const client = createPeerClient(
     {
       name: 'tekton',
       url: config.kaa.tekton.url,
+      ...(token === undefined ? {} : { token }),
       limits: {
         connections: 2,
         maxAnswerBytes: MAX_CONFIGURATION_BYTES,

@@ -6,6 +6,7 @@ import {
   createPeerClient,
   CREDENTIAL_MANAGEMENT_LIMITS,
   type PeerMetrics,
+  type PeerToken,
 } from './peers/index.js';
 import type { TokenIssuer } from './register/index.js';
 
@@ -22,8 +23,10 @@ export function createCredentials(deps: {
   config: Config;
   log: Logger;
   peerMetrics: PeerMetrics;
+  /** absent: nobody is told who asks */
+  tokenOf: ((tenant: string) => PeerToken) | undefined;
 }): Credentials {
-  const { config, log, peerMetrics: metrics } = deps;
+  const { config, log, peerMetrics: metrics, tokenOf } = deps;
   const url = config.kaa.epr.credentialManagementUrl;
   if (url === undefined) return { health: () => ({}), close: async () => undefined };
   const client = createPeerClient(
@@ -31,7 +34,7 @@ export function createCredentials(deps: {
     { log, metrics },
   );
   return {
-    issuer: createCredentialManagement({ client, log }),
+    issuer: createCredentialManagement({ client, log, ...(tokenOf === undefined ? {} : { tokenOf }) }),
     health: () => ({ credentialManagement: { status: 'UP', details: { ...client.status() } } }),
     close: () => client.close(),
   };

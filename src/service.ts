@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type AccessControl, createAccessControl } from './access-control.js';
 import { type Applications, createApplications } from './applications.js';
-import { createAuthentication } from './authentication.js';
 import { type Config, describeChanges } from './config/index.js';
 import { createCredentials } from './credentials.js';
 import { type HealthReport, startGateway } from './gateway/index.js';
@@ -22,7 +22,14 @@ import type { Republishing } from './model/republishing.js';
 import { createPeerMetrics, type Reread } from './peers/index.js';
 import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
 import { createReplicas, fenceStore } from './replicas/index.js';
-import { dataFolder, openStore, type Store, type StoreOptions } from './storage/index.js';
+import { SYSTEM_TENANT } from './model/system-tenant.js';
+import {
+  dataFolder,
+  openStore,
+  type OutboxToPublish,
+  type Store,
+  type StoreOptions,
+} from './storage/index.js';
 import { ownVersion } from './version.js';
 import { createWorkerPool, type WorkerPool } from './workers/index.js';
 
@@ -89,16 +96,18 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     undo.push(() => live.close());
 
     const peerMetrics = createPeerMetrics(metrics);
-    const credentials = createCredentials({ config, log, peerMetrics });
+    const accessControl = createAccessControl({ config, log, metrics, peerMetrics });
+    undo.push(() => accessControl.close());
+    const { access, resources, signIn, tokenOf } = accessControl;
+
+    const credentials = createCredentials({ config, log, peerMetrics, tokenOf });
     undo.push(() => credentials.close());
 
-    const authentication = createAuthentication({ config, log, metrics, peerMetrics });
-    undo.push(() => authentication.close());
-
-    const applications = createApplications({ config, store, log, metrics, peerMetrics });
+    const token = tokenOf?.(SYSTEM_TENANT);
+    const applications = createApplications({ config, store, log, metrics, peerMetrics, token });
     const catalogue = () => applications.catalogue();
     undo.push(() => applications.stop());
-    await applications.start();
+    await Promise.all([applications.start(), accessControl.start()]);
 
     let settings = registerSettings(config, applications.restrictedMetadataKeys());
     // the same object as long as nothing changes: it is asked for with every command
@@ -125,7 +134,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       submit: (commands) => Promise.all(commands.map((command) => register.endpoints.submit(command))),
       answerNow: (command) => register.endpoints.answerNow(command),
       catalogue,
-      ...listeners(applications),
+      ...listeners(applications, accessControl),
       // the embedded store has one process
       kept: { past: (sinceMs) => live.past(sinceMs), isShared: folder === undefined },
     });
@@ -138,6 +147,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       catalogue,
       settings: currentSettings,
       ...(credentials.issuer === undefined ? {} : { issuer: credentials.issuer }),
+      ...(resources === undefined ? {} : { resources }),
       log,
       metrics,
     });
@@ -151,11 +161,10 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
     });
     undo.push(() => served.stop(config.service.gracefulShutdownMs));
 
-    const { access } = authentication;
-    authentication.start();
     const gateway = await startGateway({
       register,
       access,
+      ...(signIn === undefined ? {} : { signIn }),
       options: {
         host: config.server.host,
         port: config.server.port,
@@ -181,7 +190,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
           ...credentials.health(),
           ...broker.health(),
         };
-        return health(store, pool, { ...authentication.health(), ...parts });
+        return health(store, pool, { ...accessControl.health(), ...parts });
       },
     });
     undo.push(() => gateway.stop(config.service.gracefulShutdownMs));
@@ -192,7 +201,7 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
       awaits: () =>
         catalogue().isAwaited
           ? 'Tekton could not be read yet, so no application is known; it is asked again and again'
-          : undefined,
+          : accessControl.awaits(),
       reload(next) {
         const { restart } = describeChanges(config, next);
         config = {
@@ -200,10 +209,18 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
           limits: next.limits,
           liveEvents: next.liveEvents,
           applications: next.applications,
-          kaa: { ...config.kaa, tenants: next.kaa.tenants },
+          kaa: {
+            ...config.kaa,
+            tenants: next.kaa.tenants,
+            security: {
+              ...config.kaa.security,
+              roleGrants: next.kaa.security.roleGrants,
+              signIn: next.kaa.security.signIn,
+            },
+          },
           logging: next.logging,
         };
-        authentication.reload(config);
+        accessControl.reload(config);
         applications.reload(config);
         settings = registerSettings(config, applications.restrictedMetadataKeys());
         log.level = config.logging.level;
@@ -233,7 +250,7 @@ type ConsumerDeps = Pick<
 
 function createBroker(
   config: Config,
-  store: Pick<Store, 'readOutbox' | 'clearOutbox'>,
+  store: OutboxToPublish,
   mates: RelayMates | undefined,
   log: Logger,
   metrics: Registry,
@@ -264,10 +281,13 @@ function createBroker(
   };
 }
 
-/** What other services announce, and who wants to know. Tenants are not kept yet, so there is nothing to drop. */
-function listeners({ changed }: Applications): Pick<ConsumerDeps, 'onConfiguration' | 'onTenant'> {
-  const onTenant = { changed: () => undefined, missed: () => undefined };
-  if (changed === undefined) return { onTenant };
+/** What other services announce, and who wants to know. */
+function listeners(
+  { changed }: Applications,
+  { announcements }: AccessControl,
+): Pick<ConsumerDeps, 'onConfiguration' | 'onTenant'> {
+  const onTenant = announcements === undefined ? {} : { onTenant: announcements };
+  if (changed === undefined) return onTenant;
   const onConfiguration = {
     changed({ correlationId, application, version }: ConfigurationChange) {
       const ofVersion = version === undefined ? {} : { version };
@@ -275,7 +295,7 @@ function listeners({ changed }: Applications): Pick<ConsumerDeps, 'onConfigurati
     },
     missed: () => changed({}, randomUUID()),
   };
-  return { onConfiguration, onTenant };
+  return { onConfiguration, ...onTenant };
 }
 
 async function health(

@@ -1,6 +1,8 @@
+import { ERRORS } from '../model/errors.js';
+import { type CredentialFlags, credentialOf } from './credential.js';
 import { CliFailure } from './failure.js';
+import { addressOf } from './address.js';
 import {
-  addressOf,
   createHttpClient,
   errorOf,
   retryAfterMs,
@@ -19,24 +21,25 @@ export interface AskDeps {
 
 /** @param register where it is asked, and how long it may be away */
 export function askDepsOf(
-  register: { url: URL; token?: string | undefined; retryForMs: number },
+  register: CredentialFlags & { retryForMs: number },
   { signal, onNotice }: Pick<PatienceOptions, 'signal' | 'onNotice'>,
 ): AskDeps {
-  const { url, token, retryForMs } = register;
+  const { url, retryForMs } = register;
   const patience = createPatience({ server: addressOf(url), retryForMs, signal, onNotice });
-  return { client: createHttpClient(url, token), patience, signal };
+  return { client: createHttpClient(url, credentialOf(register, onNotice)), patience, signal };
 }
 
-/** An answer that no other request would fare better with: a wrong token, a wrong address. */
+/** An answer that no other request would fare better with: a right that is missing, a wrong address. */
 export function endingFailure(answer: Pick<HttpAnswer, 'status' | 'body'>): CliFailure | undefined {
-  const { message } = errorOf(answer);
+  const { code, message } = errorOf(answer);
+  // of a register, which says what is not there
+  if (answer.status === 404 && code !== undefined && code !== 'not-found' && code in ERRORS)
+    return new CliFailure(`The register refuses this (404): ${message}`);
   switch (answer.status) {
-    case 401:
-      return new CliFailure(
-        `The register refuses the token (401): ${message} Give one with --token, or in EPR_TOKEN.`,
-      );
     case 403:
-      return new CliFailure(`The token does not allow this (403): ${message}`);
+      return new CliFailure(
+        `The token does not allow this (403): ${message} Whoever looks after the rights of the tenant can grant it.`,
+      );
     case 404:
     case 405:
       return new CliFailure(

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addCompletion } from './commands/completion-command.js';
 import { addFilters } from './commands/filters-command.js';
 import { addExport, addImport } from './commands/fleet-commands.js';
+import { addLogin } from './commands/login-commands.js';
 import { addDemo, addWatch } from './commands/other-commands.js';
 import { addRepublish } from './commands/republish-command.js';
 import { addConfig, addServe } from './commands/serve-commands.js';
@@ -65,6 +66,7 @@ ${EXIT_CODES}`,
   addFilters(program, exit);
   addWatch(program, exit);
   addRepublish(program, exit);
+  addLogin(program, exit);
   addDemo(program, exit);
   addCompletion(program);
   for (const command of program.commands) {

@@ -1,6 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
+import type { Credential } from './credential.js';
+import { CliFailure } from './failure.js';
 
 export interface HttpAnswer {
   status: number;
@@ -19,31 +21,37 @@ export interface HttpRequest {
 
 /** Speaks to one register, over connections that are kept. */
 export interface HttpClient {
-  /** Rejects when no whole answer came; any status is an answer. */
+  /**
+   * Rejects when no whole answer came; any status is an answer, but for 401 when there is no other token to try:
+   * a {@link CliFailure}.
+   */
   request(request: HttpRequest): Promise<HttpAnswer>;
-  /** A request whose body is still to be written, for streams. */
+  /** A request whose body is still to be written, for streams. Wait for {@link ready} before. */
   open(request: Omit<HttpRequest, 'body'>): http.ClientRequest;
+  /** `undefined`: the token is good for a while. Rejects with a {@link CliFailure} when a login has ended. */
+  ready(): Promise<void> | undefined;
+  /** Whether what is sent now is about to end, and can be renewed. */
+  isEnding(): boolean;
+  /** What is sent now. */
+  token(): string | undefined;
+  /** An answer of 401 to what {@link open} began with this token. Rejects with a {@link CliFailure} if no other one is to be had. */
+  refused(token: string | undefined, answer: Pick<HttpAnswer, 'status' | 'body'>): Promise<void>;
   close(): void;
-}
-
-/** The register's address, for people. */
-export function addressOf(url: URL): string {
-  return url.href.replace(/\/$/, '');
 }
 
 /** Less than the 10 s after which the register closes an idle connection: a request must not meet that. */
 const IDLE_MS = 5_000;
 
-export function createHttpClient(base: URL, token: string | undefined): HttpClient {
+/** @param credential absent: no token is ever sent */
+export function createHttpClient(base: URL, credential?: Credential): HttpClient {
   const library = base.protocol === 'https:' ? https : http;
   const agent = new library.Agent({ keepAlive: true, timeout: IDLE_MS });
   const prefix = base.pathname.replace(/\/+$/, '');
-  const fixed: Record<string, string> =
-    token === undefined || token === '' ? {} : { authorization: `Bearer ${token}` };
 
   const open: HttpClient['open'] = ({ method, path, headers, signal }) => {
     // one signal ends all requests under way, however many those are
     if (signal !== undefined) setMaxListeners(0, signal);
+    const token = credential?.current();
     return library.request({
       protocol: base.protocol,
       hostname: base.hostname.replace(/^\[|\]$/g, ''),
@@ -51,12 +59,12 @@ export function createHttpClient(base: URL, token: string | undefined): HttpClie
       method,
       path: prefix + path,
       agent,
-      headers: { ...fixed, ...headers },
+      headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
       ...(signal === undefined ? {} : { signal }),
     });
   };
 
-  const request: HttpClient['request'] = (asked) =>
+  const send = (asked: HttpRequest): Promise<HttpAnswer> =>
     new Promise((resolve, reject) => {
       const body = asked.body === undefined ? undefined : Buffer.from(asked.body);
       const headers =
@@ -72,7 +80,37 @@ export function createHttpClient(base: URL, token: string | undefined): HttpClie
       sent.end(body);
     });
 
-  return { request, open, close: () => agent.destroy() };
+  const refused: HttpClient['refused'] = async (token, answer) => {
+    if ((await credential?.replace(token)) !== true) throw unauthenticated(answer, credential);
+  };
+
+  return {
+    open,
+    refused,
+    ready: () => credential?.freshen(),
+    isEnding: () => credential?.isEnding() ?? false,
+    token: () => credential?.current(),
+    close: () => agent.destroy(),
+    async request(asked) {
+      await credential?.freshen();
+      const token = credential?.current();
+      const answer = await send(asked);
+      if (answer.status !== 401) return answer;
+      await refused(token, answer);
+      const second = await send(asked);
+      if (second.status === 401) throw unauthenticated(second, credential);
+      return second;
+    },
+  };
+}
+
+function unauthenticated(
+  answer: Pick<HttpAnswer, 'status' | 'body'>,
+  credential: Credential | undefined,
+): CliFailure {
+  const what = credential?.current() === undefined ? 'asks for a token' : 'refuses the token';
+  const { message } = errorOf(answer);
+  return new CliFailure(`The register ${what} (401): ${message} ${credential?.remedy ?? ''}`.trimEnd());
 }
 
 export async function readBody(answer: http.IncomingMessage): Promise<Buffer> {

@@ -28,22 +28,36 @@ export function parseRate(text: string): number {
   return rate;
 }
 
-/** `500ms`, `60s`, `5m`, `1h`, to milliseconds. */
+const UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+function durationMs(text: string): number | undefined {
+  const [, count, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text) ?? [];
+  return count === undefined ? undefined : Number(count) * UNITS_MS[unit]!;
+}
+
+/** `500ms`, `60s`, `5m`, `1h`, `2d`, to milliseconds. */
 export function parseDuration(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('A duration has a unit: 500ms, 60s, 5m, 1h.');
-  const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-  return Number(match[1]) * units[match[2]!]!;
+  const ms = durationMs(text);
+  if (ms === undefined) throw new InvalidArgumentError('A duration has a unit: 500ms, 60s, 5m, 1h, 2d.');
+  return ms;
 }
 
 /** `2026-11-22T10:00:00Z`, or an age such as `90m`, to Unix ms. */
 export function parseSince(text: string): number {
-  if (/^\d+(\.\d+)?(ms|s|m|h)$/.test(text)) return Date.now() - parseDuration(text);
+  const ageMs = durationMs(text);
+  // before all time there is nothing that could be meant
+  if (ageMs !== undefined) return Math.max(0, Date.now() - ageMs);
   const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text);
   const ms = isTime ? Date.parse(text) : NaN;
   if (Number.isNaN(ms))
     throw new InvalidArgumentError(
-      'It is a time with its zone, such as 2026-11-22T10:00:00Z, or an age: 90m, 6h.',
+      'It is a time with its zone, such as 2026-11-22T10:00:00Z, or an age: 90m, 6h, 1d.',
     );
   const nowMs = Date.now();
   if (ms > nowMs)

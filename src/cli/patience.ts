@@ -47,6 +47,7 @@ export function createPatience({ server, retryForMs, signal, onNotice }: Patienc
       attempts = 0;
     },
     async afterFailure(error) {
+      if (error instanceof CliFailure) throw error;
       signal.throwIfAborted();
       const now = Date.now();
       if (goneSinceMs === undefined) {

@@ -127,9 +127,6 @@ function howCalled(): string {
   return process.env['npm_lifecycle_event'] === undefined ? 'epr' : 'npm run epr --';
 }
 
-const TEKTON_NOT_READ =
-  'Tekton could not be read: applications are what they were. It is asked again and again.';
-
 /** A configuration that is wrong changes nothing: the service goes on with the one it has. */
 function reload(flags: ConfigFlags, { config }: Settings, service: RunningService, log: Logger): void {
   try {
@@ -143,9 +140,15 @@ function reload(flags: ConfigFlags, { config }: Settings, service: RunningServic
     applications
       ?.then((came) => {
         if (came.ok) log.info(`Tekton was read: ${came.applications} applications are in force`);
-        else log.error({ error: came.error }, TEKTON_NOT_READ);
+        else
+          log.error(
+            { error: came.error },
+            `Tekton could not be read; trying again, for ever. ${came.inForce}`,
+          );
       })
-      .catch((error: unknown) => log.error({ err: error }, TEKTON_NOT_READ));
+      .catch((error: unknown) =>
+        log.error({ err: error }, 'Tekton is not read, by a fault of the register.'),
+      );
     if (restart.length > 0) log.warn(`these settings have changed and need a restart: ${restart.join(', ')}`);
     for (const note of next.notes) log.info(note);
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Config } from '../config/index.js';
+import { isLoopback } from './loopback.js';
 import { grouped } from './text.js';
 
 export interface StartFacts {
@@ -38,7 +39,7 @@ export function startText({
   const facts = [
     { about: 'REST and live events', text: url },
     { about: 'health and metrics', text: managementUrl },
-    { about: 'console', text: `${url}${config.server.pathPrefixes[0] ?? ''}/console` },
+    { about: 'console', text: consoleUrl(config, url) },
     { about: 'stores', text: storesText(config) },
     { about: 'authentication', text: authenticationText(config) },
     { about: 'NATS', text: natsText(config, epr) },
@@ -69,8 +70,12 @@ export function renderStartText(text: StartText, version: string): string {
   return `${lines.join('\n')}\n\n`;
 }
 
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+/** Where people sign in, the auth server leads them back to the addresses that it knows, and to no other. */
+function consoleUrl({ server, kaa }: Config, url: string): string {
+  const prefix = server.pathPrefixes[0] ?? '';
+  const known = kaa.security.authentication.enabled ? server.publicUrl?.replace(/\/+$/, '') : undefined;
+  if (known === undefined) return `${url}${prefix}/console`;
+  return `${prefix !== '' && known.endsWith(prefix) ? known : known + prefix}/console`;
 }
 
 function storesText({ storage }: Config): string {
@@ -83,7 +88,11 @@ function storesText({ storage }: Config): string {
 }
 
 function authenticationText(config: Config): string {
-  if (config.kaa.security.authentication.enabled) return 'on';
+  const { authentication, authorization } = config.kaa.security;
+  if (authentication.enabled)
+    return authorization.enabled
+      ? 'on, and so is authorization'
+      : 'on; authorization is off: who has a token of a tenant may do everything in it';
   if (isLoopback(config.server.host))
     return `off; safe, for only programs on this machine can reach ${config.server.host}`;
   return `OFF, and other machines can reach ${config.server.host}`;

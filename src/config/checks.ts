@@ -1,10 +1,10 @@
 /** What only shows when settings are seen together. Each check is one function; all of them run. */
+import { SYSTEM_TENANT } from '../model/system-tenant.js';
 import { signInOf, type NatsSignIn } from './build.js';
 import { badValue } from './problems.js';
 import type { Settled, Settlement } from './settle.js';
 import { readText } from './sources.js';
 import type { ConfigProblem } from './types.js';
-import { unavailable } from './unavailable.js';
 import { file as fileType } from './value-types.js';
 
 type Get = (key: string) => Settled | undefined;
@@ -14,7 +14,6 @@ export function checkTogether(settlement: Settlement): ConfigProblem[] {
   const get: Get = (key) => settlement.settled.get(key);
   return [
     ...checkSecurity(get, settlement.names.get('kaa.tenants')?.size ?? 0),
-    ...checkAvailable(get),
     ...checkListeners(get),
     ...checkPages(get),
     ...checkNats(get),
@@ -22,6 +21,8 @@ export function checkTogether(settlement: Settlement): ConfigProblem[] {
     ...checkFiles(settlement),
     ...checkVersions(settlement),
     ...checkTenants(settlement, get),
+    ...checkClientSecrets(settlement, get),
+    ...checkTenantManager(get),
   ];
 }
 
@@ -54,15 +55,6 @@ function checkSecurity(get: Get, tenants: number): ConfigProblem[] {
       'true without authentication',
     ),
   ];
-}
-
-function checkAvailable(get: Get): ConfigProblem[] {
-  return unavailable.flatMap(({ key, asks, what, allowed }) => {
-    const entry = get(key);
-    if (!entry || !asks(entry.value)) return [];
-    const found = `${entry.shown}, but ${what} is not available in this version`;
-    return [refuse(entry, allowed, found)];
-  });
 }
 
 function checkListeners(get: Get): ConfigProblem[] {
@@ -176,6 +168,29 @@ function checkVersions({ settled }: Settlement): ConfigProblem[] {
   return problems;
 }
 
+function checkTenantManager(get: Get): ConfigProblem[] {
+  const enabled = get('kaa.tenant-manager.enabled');
+  if (enabled?.value !== true) return [];
+  if (get('kaa.security.authentication.enabled')?.value !== true)
+    return [
+      refuse(
+        enabled,
+        'true only with kaa.security.authentication.enabled: tenants are known by their tokens',
+        'true without authentication',
+      ),
+    ];
+  const key = `kaa.tenants.${SYSTEM_TENANT}`;
+  const hasSecret = [`${key}.client-secret`, `${key}.client-secret-file`].some((each) => isGiven(get(each)));
+  if (isGiven(get(`${key}.issuer`)) && hasSecret) return [];
+  return [
+    refuse(
+      enabled,
+      `true with ${key}.issuer, .client-id and .client-secret: the client of the system tenant that the tenant manager is asked with`,
+      `true, and ${isGiven(get(`${key}.issuer`)) ? 'no client secret of' : 'no'} system tenant`,
+    ),
+  ];
+}
+
 function checkTenants({ settled, names }: Settlement, get: Get): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const issuers = new Map<unknown, Settled>();
@@ -190,6 +205,7 @@ function checkTenants({ settled, names }: Settlement, get: Get): ConfigProblem[]
       problems.push(badValue({ key: `${key}.issuer`, where: where ?? key, found: 'nothing', allowed }));
       continue;
     }
+    if (!URL.canParse(issuer.value as string)) problems.push(refuse(issuer, 'an http:// or https:// URL'));
     const other = issuers.get(issuer.value);
     if (other)
       problems.push(
@@ -201,4 +217,26 @@ function checkTenants({ settled, names }: Settlement, get: Get): ConfigProblem[]
       problems.push(refuse(secretFile, 'one of the two', `${secretFile.key} beside ${secret.key}`));
   }
   return problems;
+}
+
+/** What this service does in its own name at an auth server needs the secret of its client there. */
+function checkClientSecrets({ names }: Settlement, get: Get): ConfigProblem[] {
+  const isOn = (key: string): boolean => get(key)?.value === true;
+  const keepsResources =
+    isOn('kaa.security.authorization.enabled') && isOn('kaa.security.endpoint-resources');
+  const asksPeers =
+    isOn('kaa.security.authentication.enabled') &&
+    get('kaa.epr.credential-management.base-url')?.value !== undefined;
+  if (!keepsResources && !asksPeers) return [];
+  const why = keepsResources
+    ? 'each endpoint is to have a resource at the auth server (kaa.security.endpoint-resources)'
+    : 'credential management is asked with a token (kaa.epr.credential-management.base-url)';
+  const other = asksPeers ? '' : ', or kaa.security.endpoint-resources: false where roles alone grant';
+  return [...(names.get('kaa.tenants') ?? [])].flatMap((tenant) => {
+    const key = `kaa.tenants.${tenant}.client-secret`;
+    const issuer = get(`kaa.tenants.${tenant}.issuer`);
+    if (isGiven(get(key)) || isGiven(get(`${key}-file`)) || !isGiven(issuer)) return [];
+    const allowed = `the secret of the client, here or in ${key}-file${other}`;
+    return [badValue({ key, where: issuer.valueWhere, found: `nothing, and ${why}`, allowed })];
+  });
 }

@@ -1,4 +1,5 @@
 /** What is allowed and still worth saying at start. */
+import { SYSTEM_TENANT } from '../model/system-tenant.js';
 import { nearestOf } from './keys.js';
 import { environmentName, environmentNames } from './setting.js';
 import { settings } from './settings.js';
@@ -14,6 +15,8 @@ export function findNotes(settlement: Settlement, input: LoadInput, path: string
   return [
     ...noteApplications(settlement, path),
     ...noteWithoutEffect(settlement),
+    ...noteTenants(settlement),
+    ...noteAudience(settlement),
     ...noteVariables(settlement, input.env),
   ];
 }
@@ -56,6 +59,25 @@ function noteWithoutEffect({ settled }: Settlement): string[] {
       notes.push(`${here} on the embedded store.`);
   }
   return notes;
+}
+
+function noteTenants({ names, settled }: Settlement): string[] {
+  if (settled.get('kaa.tenant-manager.enabled')?.value !== true) return [];
+  return [...(names.get('kaa.tenants') ?? [])]
+    .filter((tenant) => tenant !== SYSTEM_TENANT)
+    .map(
+      (tenant) =>
+        `kaa.tenants.${tenant} has no effect while kaa.tenant-manager.enabled is true: but for ${SYSTEM_TENANT}, tenants come from the tenant manager.`,
+    );
+}
+
+function noteAudience({ settled }: Settlement): string[] {
+  if (settled.get('kaa.security.authorization.enabled')?.value !== true) return [];
+  if (settled.get('kaa.security.audience')?.value !== undefined) return [];
+  return [
+    'kaa.security.audience is not set: a token that was given to any other client of a realm is taken here, with all rights of its person. ' +
+      'Have the clients of people and programs that call the register add an audience to their tokens (in Keycloak an audience mapper, as in deploy/keycloak/realm-kaa.json) and set kaa.security.audience to it.',
+  ];
 }
 
 /** Variables that look like settings and are none. Those that an orchestrator makes for services are left out. */

@@ -1,4 +1,6 @@
 /** Rows of the table: applications, tenants, security and peers, under `kaa`. */
+import { SCOPES } from '../model/scopes.js';
+import { SYSTEM_TENANT } from '../model/system-tenant.js';
 import { namedSetting, setting, type Setting } from './setting.js';
 import * as types from './value-types.js';
 
@@ -10,9 +12,8 @@ const instanceName = types.matching(
 );
 const scope = types.matching(
   'scopes',
-  /^(endpoint:(read|update|delete)|application:(read|endpoint:create|endpoints-metadata-keys:read|endpoint-filter:(read|create|update|delete)))$/,
-  'scopes: endpoint:read, endpoint:update, endpoint:delete, application:read, application:endpoint:create, ' +
-    'application:endpoints-metadata-keys:read, application:endpoint-filter:read, :create, :update, :delete',
+  new RegExp(`^(${SCOPES.join('|')})$`),
+  `scopes: ${SCOPES.join(', ')}`,
   'endpoint:read',
 );
 const tenantName = types.matching('name', /^[A-Za-z0-9_-]+$/, 'letters, digits, _ and -', 'acme');
@@ -26,7 +27,7 @@ export const platformSettings: readonly Setting[] = [
   }),
   namedSetting('kaa.applications.<app>.tenant', {
     type: tenantName,
-    default: 'kaa',
+    default: SYSTEM_TENANT,
     live: true,
     doc: 'The tenant that owns the application and its endpoints; others get 404.',
   }),
@@ -98,6 +99,33 @@ export const platformSettings: readonly Setting[] = [
     needs: 'kaa.security.authorization.enabled',
     doc: 'How long an answer of the auth server is kept: that long a right taken away may still work.',
   }),
+  setting('kaa.security.audience', 'kaa.security.audience', {
+    type: types.text('epr'),
+    needs: 'kaa.security.authentication.enabled',
+    defaultText: 'not compared',
+    doc: 'What the claim `aud` of every token must hold, of all tenants, else it is 401. Not set: a token that somebody gave to another service of the realm has all rights of that person here, too ([security.md](security.md#who-is-asking)).',
+  }),
+  setting('kaa.security.sign-in.console-client-id', 'kaa.security.signIn.consoleClientId', {
+    type: types.text('epr-console'),
+    default: 'epr-console',
+    live: true,
+    needs: 'kaa.security.authentication.enabled',
+    doc: 'The client of the console in the realm of every tenant: public, authorization code with PKCE ([security.md](security.md#signing-in)).',
+  }),
+  setting('kaa.security.sign-in.cli-client-id', 'kaa.security.signIn.cliClientId', {
+    type: types.text('epr-cli'),
+    default: 'epr-cli',
+    live: true,
+    needs: 'kaa.security.authentication.enabled',
+    doc: 'The client of `epr login` in the realm of every tenant: public, device authorization grant.',
+  }),
+  setting('kaa.security.sign-in.list-tenants', 'kaa.security.signIn.listTenants', {
+    type: types.boolean,
+    default: true,
+    live: true,
+    needs: 'kaa.security.authentication.enabled',
+    doc: 'Who is about to sign in may choose from a list of the tenants, which anybody can see. Off: they have to know the name of theirs.',
+  }),
   namedSetting('kaa.tenants.<tenant>.issuer', {
     type: types.matching(
       'URL',
@@ -143,7 +171,7 @@ export const platformSettings: readonly Setting[] = [
   setting('kaa.tenant-manager.enabled', 'kaa.tenantManager.enabled', {
     type: types.boolean,
     default: false,
-    doc: 'Tenants come from the tenant manager instead of `kaa.tenants`.',
+    doc: 'Tenants come from the tenant manager ([peers.md](peers.md#tenants-from-the-tenant-manager)), and change without a restart; of `kaa.tenants` only the system tenant, `kaa`, has effect, with whose client the tenant manager is asked.',
   }),
   setting('kaa.tenant-manager.url', 'kaa.tenantManager.url', {
     type: types.httpUrl,

@@ -43,7 +43,7 @@ const VERSIONS = `${ROOT}.<app>.versions.<version>`;
 const MAX_PROBLEM = 600;
 
 /**
- * Reads what stands under `kaa`. Values, names and nested or dotted keys are as in the file; but what is wrong with one
+ * Reads what stands under `kaa`. Values, names and nested or dotted keys are as in the file, but a group of keys is never `null`; what is wrong with one
  * application, or one version, is no fault of the others, keys that are not known are passed over, and what a version holds is
  * not looked at. A text in words: nothing can be said of any application, and why. O(size).
  *
@@ -62,7 +62,7 @@ export function readApplications(kaa: unknown, flaws: readonly TextFlaw[] = []):
     const { key, message: all } = problem;
     const message = all.length > MAX_PROBLEM ? `${all.slice(0, MAX_PROBLEM)}...` : all;
     if (app === undefined) {
-      if (`${key}.`.startsWith(`${RESTRICTED}.`)) restrictedMetadataKeys = undefined;
+      if (isAboutRestricted(key)) restrictedMetadataKeys = undefined;
       problems.push({ message });
     } else if (version !== undefined) {
       const own = faultyVersions.get(app) ?? new Set();
@@ -86,7 +86,7 @@ export function readApplications(kaa: unknown, flaws: readonly TextFlaw[] = []):
       );
     }
     if (match.kind === 'group') {
-      if (value === null) return;
+      // nothing at all, as a file may have it, is no way to say here that what was there is gone
       if (!isMapping(value)) return fault(app, notAGroup(key, '', given(value).what));
       for (const [name, inner] of Object.entries(value)) walk(`${key}.${name}`, inner, app);
       return;
@@ -120,7 +120,7 @@ export function readApplications(kaa: unknown, flaws: readonly TextFlaw[] = []):
     const flaw = badValue({ key, where: '', found, allowed });
     if (group === 'applications' && app === undefined) return flaw.message;
     if (group === 'applications') fault(app, flaw, versionAt(path.slice(2)));
-    else if (`${key}.`.startsWith(`${RESTRICTED}.`)) fault(undefined, flaw);
+    else if (isAboutRestricted(key)) fault(undefined, flaw);
     else ignored.push(key);
   }
 
@@ -133,6 +133,11 @@ export function readApplications(kaa: unknown, flaws: readonly TextFlaw[] = []):
     ignored,
     restrictedMetadataKeys,
   };
+}
+
+/** The key of the restricted keys, one above it, or one within. */
+function isAboutRestricted(key: string): boolean {
+  return `${key}.`.startsWith(`${RESTRICTED}.`) || RESTRICTED.startsWith(`${key}.`);
 }
 
 /** What version of an application a place in it belongs to. */

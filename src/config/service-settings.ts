@@ -60,7 +60,7 @@ export const serviceSettings: readonly Setting[] = [
   setting('server.public-url', 'server.publicUrl', {
     type: types.httpUrl,
     defaultText: 'from the request',
-    doc: 'The base of `Location` headers. Set it behind a proxy that changes the host or the scheme.',
+    doc: 'The base of `Location` headers, and where the console is for browsers: the address that the auth server knows. Set it behind a proxy that changes the host or the scheme.',
   }),
   setting('server.path-prefixes', 'server.pathPrefixes', {
     type: types.list(pathPrefix),

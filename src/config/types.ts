@@ -123,6 +123,14 @@ export interface Config {
       readonly roleGrants: Readonly<Record<string, string[]>>;
       readonly endpointResources: boolean;
       readonly decisionCacheMs: number;
+      /** What tokens must be meant for. */
+      readonly audience?: string;
+      /** Of people, whose clients are the same in every realm. */
+      readonly signIn: {
+        readonly consoleClientId: string;
+        readonly cliClientId: string;
+        readonly listTenants: boolean;
+      };
     };
     readonly tenants: Readonly<Record<string, TenantConfig>>;
     readonly tenantManager: {

@@ -1,4 +1,5 @@
 import type { Answer, Fault, FaultDetail } from './api-types.js';
+import type { Credentials } from './sign-in/credentials.js';
 
 export type QueryValue = string | number | undefined;
 
@@ -31,15 +32,35 @@ const ATTEMPTS = 4;
 const LONGEST_WAIT_MS = 10_000;
 const UNREACHABLE_RETRY_MS = 3000;
 
-/** @param base URL of the interface, with a slash at its end */
-export function createApi(base: URL): Api {
-  async function send(request: ApiRequest, headers: Record<string, string>): Promise<Response> {
+/**
+ * @param base URL of the interface, with a slash at its end
+ * @param credentials of who asks; absent: nobody
+ */
+export function createApi(base: URL, credentials?: Credentials): Api {
+  /** Once more with another token, where the service does not take the first. */
+  async function send(request: ApiRequest, headers: Record<string, string>): Promise<Response | Fault> {
+    for (let attempt = 1; ; attempt++) {
+      const granted = await credentials?.token();
+      if (granted !== undefined && 'fault' in granted) return granted.fault;
+      const token = granted?.token;
+      const response = await sendWith(token, request, headers);
+      const isLast = attempt === 2 || credentials === undefined;
+      if (response.status !== 401 || isLast || !(await credentials.replace(token))) return response;
+    }
+  }
+
+  async function sendWith(
+    token: string | undefined,
+    request: ApiRequest,
+    headers: Record<string, string>,
+  ): Promise<Response> {
     const { method = 'GET', path, query = {}, body, text, ifMatch, idempotencyKey, signal } = request;
     const url = new URL(path, base);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined && value !== '') url.searchParams.append(name, String(value));
     const content = text ?? (body === undefined ? undefined : JSON.stringify(body));
     const all = { ...headers };
+    if (token !== undefined) all['Authorization'] = `Bearer ${token}`;
     if (content !== undefined) all['Content-Type'] = request.contentType ?? 'application/json';
     if (ifMatch !== undefined) all['If-Match'] = ifMatch;
     if (idempotencyKey !== undefined) all['Idempotency-Key'] = idempotencyKey;
@@ -68,6 +89,7 @@ export function createApi(base: URL): Api {
     async stream(request, headers) {
       try {
         const response = await send(request, headers);
+        if (!(response instanceof Response)) return { ok: false, fault: response };
         if (!response.ok || response.body === null) return { ok: false, fault: await faultOf(response) };
         return { ok: true, value: response.body };
       } catch (error) {
@@ -77,9 +99,10 @@ export function createApi(base: URL): Api {
   };
 }
 
-async function once<T>(send: () => Promise<Response>): Promise<Answer<T>> {
+async function once<T>(send: () => Promise<Response | Fault>): Promise<Answer<T>> {
   try {
     const response = await send();
+    if (!(response instanceof Response)) return { ok: false, fault: response };
     if (!response.ok) return { ok: false, fault: await faultOf(response) };
     const text = await response.text();
     const etag = response.headers.get('ETag');

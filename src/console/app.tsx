@@ -9,6 +9,7 @@ import { FaultNote } from './parts/fault-note.js';
 import { Shell } from './parts/shell.js';
 import { useRoute } from './router.js';
 import { routeHref, type Route } from './route.js';
+import { usePerson } from './session-context.js';
 import { EndpointView } from './views/endpoint.js';
 import { FilterEditor } from './views/filter-editor.js';
 import { FilterView } from './views/filter.js';
@@ -30,12 +31,16 @@ export function App({ api, feed }: { api: Api; feed: Feed }) {
   }, [said]);
   const content = applications.value?.content;
   const deps = useMemo(() => ({ api, feed, applications: content ?? [], say }), [api, feed, content, say]);
+  const person = usePerson();
   useArrival(route);
   return (
     <DepsContext.Provider value={deps}>
       <Shell route={route} said={said}>
         {content !== undefined ? (
-          <View route={route} />
+          <>
+            {content.length === 0 && person !== undefined && <NothingGranted name={person.name} />}
+            <View route={route} />
+          </>
         ) : applications.fault === undefined ? (
           <Loading what="the applications" />
         ) : (
@@ -43,6 +48,20 @@ export function App({ api, feed }: { api: Api; feed: Feed }) {
         )}
       </Shell>
     </DepsContext.Provider>
+  );
+}
+
+/** Else who has no rights yet would take the register for empty. */
+function NothingGranted({ name }: { name: string }) {
+  return (
+    <div class="note" role="status">
+      <p>
+        No application is granted to <bdi>{name}</bdi>, so there is little to see. To read one takes{' '}
+        <code class="code">application:read</code> on <code class="code">application-&lt;name&gt;</code>, and
+        to see its endpoints <code class="code">endpoint:read</code>; who looks after the rights of your
+        tenant can give you both.
+      </p>
+    </div>
   );
 }
 

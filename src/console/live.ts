@@ -13,6 +13,8 @@ export type LiveState =
   | { kind: 'live' }
   /** `reason`: why the last connection ended */
   | { kind: 'reconnecting'; reason: string }
+  /** asked for again now and then: rights come and go */
+  | { kind: 'denied'; reason: string }
   /** nobody looks: a browser has few connections to one service, and a hidden page leaves them to others */
   | { kind: 'asleep' };
 
@@ -28,6 +30,10 @@ const LONGEST_WAIT_MS = 15_000;
 /** the service sends a heartbeat every 15 s */
 const SILENCE_MS = 40_000;
 const ASLEEP_AFTER_MS = 60_000;
+/** a right comes seldom, and who waits for it can load the page anew */
+const DENIED_WAIT_MS = 60_000;
+/** a stream that lasted so long is asked for again at once */
+const LASTED_MS = 10_000;
 
 /**
  * Follows live events until the answered function is called. By fetch, not EventSource: that one can't carry a token, and
@@ -40,6 +46,8 @@ export function followEvents(api: Api, interest: LiveInterest, handlers: LiveHan
   let connections = 0;
   let wake: (() => void) | undefined;
   let current = new AbortController();
+  let tellEnd = (): void => undefined;
+  const end = new Promise<void>((resolve) => (tellEnd = resolve));
 
   async function run(): Promise<void> {
     let waitMs = FIRST_WAIT_MS;
@@ -63,9 +71,17 @@ export function followEvents(api: Api, interest: LiveInterest, handlers: LiveHan
         handlers.onState({ kind: 'live' });
         handlers.onConnected(connections++ > 0 && lastId === undefined);
         waitMs = FIRST_WAIT_MS;
+        const sinceMs = performance.now();
         reason = await read(answer.value, current);
+        // as when its token has ended: there is nothing to be told, unless it is not to be had again
+        if (performance.now() - sinceMs > LASTED_MS) continue;
       } else {
         reason = answer.fault.message;
+        if (answer.fault.status === 403) {
+          handlers.onState({ kind: 'denied', reason });
+          await Promise.race([pause(DENIED_WAIT_MS), end]);
+          continue;
+        }
         // a place that this service does not know: another one has taken its name
         if (answer.fault.status === 400 && lastId !== undefined) {
           lastId = undefined;
@@ -131,6 +147,7 @@ export function followEvents(api: Api, interest: LiveInterest, handlers: LiveHan
 
   return () => {
     ended = true;
+    tellEnd();
     current.abort();
     wake?.();
     clearTimeout(falling);

@@ -9,8 +9,14 @@ import type {
   Page,
   Preview,
 } from './api-types.js';
+import type { SignInOffer } from './sign-in/types.js';
 
 const part = encodeURIComponent;
+
+/** Whether somebody has to sign in, and where. @param tenant only of this one, which may not be listed */
+export function askSignIn(api: Api, tenant?: string): Promise<Answer<SignInOffer>> {
+  return api.request({ path: 'sign-in', query: { tenant } });
+}
 
 export interface EndpointListQuery extends Record<string, QueryValue> {
   applicationName?: string | undefined;

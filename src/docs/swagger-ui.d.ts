@@ -4,6 +4,9 @@ declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {
   interface Plugin {
     statePlugins: { spec: { wrapActions: { updateSpec: (update: UpdateSpec) => UpdateSpec } } };
   }
+  interface SentRequest {
+    headers: Record<string, string>;
+  }
   interface Settings {
     dom_id: string;
     /** of the document; operations are asked for relative to it */
@@ -17,6 +20,7 @@ declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {
     showExtensions: boolean;
     defaultModelsExpandDepth: number;
     plugins: Plugin[];
+    requestInterceptor: (request: SentRequest) => Promise<SentRequest>;
   }
   export default function SwaggerUI(settings: Settings): void;
 }

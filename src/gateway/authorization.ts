@@ -1,7 +1,10 @@
+import { noApplication } from '../model/catalogue.js';
 import { isEndpointId } from '../model/endpoint.js';
 import { type Refusal, refuse } from '../model/errors.js';
 import type { Retry } from '../model/outcome.js';
-import { isDecided, type Scope } from '../security/index.js';
+import type { CallContext } from '../register/index.js';
+import type { Scope } from '../model/scopes.js';
+import { isDecided } from '../security/index.js';
 import type { Call, Requirement, RouteDeps } from './table/route.js';
 
 type Asked = Pick<Call, 'caller' | 'context'>;
@@ -16,14 +19,25 @@ export async function isGranted(requirement: Requirement<Call>, call: Call, deps
   // what does not exist can't be granted; the handler says so
   if (application === undefined) return undefined;
   const { tenant } = call.caller;
-  const owner = deps.register.catalogue().known.application(application)?.tenant;
-  // that of another tenant is unknown rather than forbidden
-  if (tenant !== undefined && owner !== undefined && owner !== tenant)
-    return refuse('application-not-found', `There is no application "${application.slice(0, 200)}".`);
+  const catalogue = deps.register.catalogue();
+  const owner = catalogue.known.application(application)?.tenant;
+  // that of another tenant is unknown rather than forbidden; and a name that nobody knows is no part of a question
+  if (tenant !== undefined && owner !== tenant) return noApplication(catalogue, application);
   const resource = `application-${application}`;
   const decided = await deps.access.decide(call.caller, scope, [resource]);
   if (!isDecided(decided)) return decided;
   return decided[0] === true ? undefined : notGranted(scope, resource);
+}
+
+/** Of a version. `undefined`: the version is not there, or another tenant's; the handler says the same of both. */
+export function applicationOf(
+  { caller }: Pick<Call, 'caller'>,
+  register: Pick<RouteDeps['register'], 'catalogue'>,
+  versionName: string,
+): string | undefined {
+  const version = register.catalogue().version(versionName);
+  const isAnothers = caller.tenant !== undefined && version?.tenant !== caller.tenant;
+  return isAnothers ? undefined : version?.application;
 }
 
 /** Whether it is known without waiting that the caller has it; else {@link isGranted} says whether and why not. */
@@ -67,6 +81,20 @@ export async function refuseEndpoints(
   );
 }
 
+/** In whose name a list that names a tenant is read: who sees other tenants reads all of the one that is named. */
+export async function listingContext(
+  { caller, context }: Asked,
+  tenant: string | undefined,
+  { access }: Pick<RouteDeps, 'access'>,
+): Promise<{ context: CallContext; isOther: boolean } | Refusal | Retry> {
+  if (tenant === undefined || caller.tenant === undefined || tenant === caller.tenant)
+    return { context, isOther: false };
+  const decided = await access.decide(caller, 'kaa:tenant:read', ['kaa-system']);
+  if (!isDecided(decided)) return decided;
+  if (decided[0] === true) return { context: { ...context, tenant }, isOther: true };
+  return refuse('forbidden', `The caller is not granted to see the tenant "${tenant.slice(0, 200)}".`);
+}
+
 /** The endpoints that the caller may read; `undefined`: all. */
 export async function readableIds(
   call: Pick<Call, 'caller'>,
@@ -79,6 +107,17 @@ export async function readableIds(
   const ids = new Set<string>();
   for (const name of granted) if (name.startsWith(ENDPOINT)) ids.add(name.slice(ENDPOINT.length));
   return ids;
+}
+
+/** As {@link readableIds}, as a question: for what lasts, since it copies nothing of what may be long. */
+export async function readableEndpoint(
+  call: Pick<Call, 'caller'>,
+  { access }: Pick<RouteDeps, 'access'>,
+): Promise<((endpointId: string) => boolean) | Refusal | Retry | undefined> {
+  if (!access.authenticates) return undefined;
+  const granted = await access.granted(call.caller, 'endpoint:read');
+  if (granted === 'all') return undefined;
+  return 'kind' in granted ? granted : (endpointId) => granted.has(`${ENDPOINT}${endpointId}`);
 }
 
 /** Those applications on which the caller has the scope, in their order. */

@@ -12,11 +12,14 @@ export function baseUrl(
   publicUrl: string | undefined,
   listening: string,
 ): string {
-  if (publicUrl !== undefined) {
-    const root = publicUrl.replace(/\/+$/, '');
-    return `${prefix !== '' && root.endsWith(prefix) ? root : root + prefix}${API}`;
-  }
+  if (publicUrl !== undefined) return `${publicRoot(publicUrl, prefix)}${API}`;
   const proto = head.forwardedProto?.split(',')[0]?.trim().toLowerCase() === 'https' ? 'https' : 'http';
   const host = head.host !== undefined && /^[A-Za-z0-9._~:[\]-]+$/.test(head.host) ? head.host : listening;
   return `${proto}://${host}${prefix}${API}`;
+}
+
+/** What the addresses of all that is under this prefix begin with, without a slash at its end. */
+export function publicRoot(publicUrl: string, prefix: string): string {
+  const root = publicUrl.replace(/\/+$/, '');
+  return prefix !== '' && root.endsWith(prefix) ? root : root + prefix;
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { type Refusal, refuse } from '../model/errors.js';
 import type { Retry } from '../model/outcome.js';
-import type { Authenticated, Caller, Unauthenticated } from '../security/index.js';
+import type { Authenticated, Caller } from '../security/index.js';
 import { API, baseUrl } from './base-url.js';
 import type { GatewayMetrics, RouteMetrics } from './gateway-metrics.js';
 import { readBody } from './read-body.js';
@@ -16,7 +16,7 @@ import type { Result } from './table/reply.js';
 import type { Call, Route, RouteDeps } from './table/route.js';
 import { createRouter } from './table/router.js';
 import { type BodyBudget, BodyStream } from './wire/body.js';
-import { Exchange, type Header } from './wire/exchange.js';
+import { Exchange } from './wire/exchange.js';
 import { type RequestHead, readHead } from './wire/request-head.js';
 import { readWebSocketProtocol } from './wire/web-socket-protocol.js';
 import { asksForWebSocket, type OriginRules, refuseUpgrade, type UpgradeContext } from './wire/upgrade.js';
@@ -229,7 +229,7 @@ export function createDispatcher(
       return sendFault(exchange, body, [], body.code === 'body-too-large');
     if (deps.access.authenticates && route.access !== 'public') {
       const caller = await (identified ?? callerOf(exchange, route, call));
-      if ('kind' in caller) return sendFault(exchange, caller, challengeHeaders(caller));
+      if ('kind' in caller) return sendFault(exchange, caller);
       enter(call, caller);
     }
     if (body !== undefined) {
@@ -261,13 +261,13 @@ export function createDispatcher(
     if (ticket === undefined) return deps.access.authenticate(authorization);
     if (authorization !== undefined)
       return refuse('invalid-parameter', 'There are a ticket and a token; send one of them.');
-    return (
-      deps.tickets.redeem(ticket) ??
-      refuse(
-        'unauthenticated',
-        'The ticket is unknown, older than 30 s, or was used already: ask for another one.',
-      )
-    );
+    const caller = deps.tickets.redeem(ticket);
+    return caller !== undefined && deps.access.counts(caller)
+      ? caller
+      : refuse(
+          'unauthenticated',
+          'The ticket is unknown, older than 30 s, or was used already: ask for another one.',
+        );
   }
 
   function answer(exchange: Exchange, prepared: PreparedRoute, call: Call, result: Result): void {
@@ -297,10 +297,6 @@ export function createDispatcher(
       stopping = true;
     },
   };
-}
-
-function challengeHeaders(fault: Refusal | Retry | Unauthenticated): Header[] {
-  return 'challenge' in fault ? [['WWW-Authenticate', fault.challenge]] : [];
 }
 
 function enter(call: Call, caller: Caller): void {

@@ -1,4 +1,5 @@
 import fastJson from 'fast-json-stringify';
+import { type Scope, SCOPES } from '../model/scopes.js';
 import type { GatewayMetrics, RouteMetrics } from './gateway-metrics.js';
 import { type Check, createCheck } from './table/checks.js';
 import { type QueryReader, createQueryReader } from './table/query-parameters.js';
@@ -14,9 +15,10 @@ export interface PreparedRoute extends BoundRoute {
   serialize: (status: number, value: unknown) => string;
 }
 
+/** @throws Error for a row that does not say who may call it: what nobody thought of must not be open */
 export function prepareRoutes(routes: readonly Route[], metrics: GatewayMetrics): PreparedRoute[] {
   return routes.map((route) => ({
-    route,
+    route: withAccess(route),
     names: namesOf(route.path),
     metrics: metrics.forRoute(route.method, route.path),
     readQuery: createQueryReader(route.query),
@@ -27,6 +29,16 @@ export function prepareRoutes(routes: readonly Route[], metrics: GatewayMetrics)
     ),
     serialize: createSerializer(route),
   }));
+}
+
+function withAccess(route: Route): Route {
+  // rows are written in TypeScript, where this can't be; what is put together otherwise can
+  const access = route.access as Partial<Route['access'] & object> | string | undefined;
+  const isSaid =
+    access === 'public' ||
+    (typeof access === 'object' && SCOPES.includes(access.scope as Scope) && access.on !== undefined);
+  if (!isSaid) throw new Error(`${route.operationId} does not say which scope its callers need.`);
+  return route;
 }
 
 /** Compiled at the first answer of each status, so that the start does not wait for it. */

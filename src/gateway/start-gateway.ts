@@ -17,6 +17,7 @@ import { uWS } from './wire/server.js';
 
 const EVENT_SUBSCRIBERS = 1000;
 const HEARTBEAT_MS = 15_000;
+const REVIEW_MS = 5_000;
 const STREAM_IDLE_MS = 300_000;
 const BODIES_BYTES = 256 * 1024 * 1024;
 const DRAIN_POLL_MS = 10;
@@ -37,24 +38,37 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   });
   const events: EventHub = createEventHub({
     live: register.live,
+    counts: (caller) => deps.access.counts(caller),
     maxSubscribers: options.eventSubscribers ?? EVENT_SUBSCRIBERS,
     heartbeatMs: options.heartbeatMs ?? HEARTBEAT_MS,
+    ...(deps.access.authenticates ? { reviewMs: options.reviewMs ?? REVIEW_MS } : {}),
     onDropped: () => metrics.subscribers.dropped.inc(),
     onResumed: () => metrics.subscribers.resumed.inc(),
     onGap: () => metrics.subscribers.gaps.inc(),
     onFault: (error) => log.error({ err: error }, 'an event could not be read for the live stream'),
   });
+  deps.access.onTenantChange(() => events.review());
   const streams = createOpenStreams();
   const { pathPrefixes: prefixes, version = '0', limits } = options;
   const routes = createRoutes(createDescribe({ prefixes, version, limits }));
   const { pathPrefixes } = options;
-  const pages = createPages({ folder: options.pagesFolder ?? PAGES_FOLDER, pathPrefixes }, metrics, log);
+  const pages = createPages(
+    {
+      folder: options.pagesFolder ?? PAGES_FOLDER,
+      pathPrefixes,
+      signInOrigins: () => deps.signIn?.origins() ?? [],
+    },
+    metrics,
+    log,
+  );
   let port = options.port;
   const dispatcher = createDispatcher(
     routes,
     {
       register,
       access: deps.access,
+      signIn: deps.signIn,
+      publicUrl: options.publicUrl,
       limits: options.limits,
       events,
       streams,

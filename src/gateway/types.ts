@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { Access } from '../security/index.js';
+import type { Access, SignIn } from '../security/index.js';
 import type { Republishing } from '../model/republishing.js';
 import type { Register } from '../register/index.js';
 
@@ -45,6 +45,8 @@ export interface GatewayOptions {
   eventSubscribers?: number;
   /** default 15 s: below the idle limits of common proxies, so that a quiet stream stays open */
   heartbeatMs?: number;
+  /** how often live streams are held against what their callers may read; default 5 s */
+  reviewMs?: number;
   /** how long a streamed request may send nothing; default 5 min. Ordinary bodies have the 10 s of the HTTP server. */
   streamIdleMs?: number;
   /** bytes of all ordinary bodies that are being received at a time; beyond it 429. Default 256 MiB. */
@@ -71,6 +73,8 @@ export interface HealthReport {
 export interface GatewayDeps {
   register: Register;
   access: Access;
+  /** absent: nobody is asked who they are */
+  signIn?: SignIn;
   options: GatewayOptions;
   log: Logger;
   metrics: Registry;

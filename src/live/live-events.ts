@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { OutboxEntry, OutboxPosition, Store } from '../storage/index.js';
+import type { OutboxEntry, OutboxPosition, OutboxToPublish } from '../storage/index.js';
 import { type Bounds, EventLog, type HeadState } from './event-log.js';
 import { type LeftLog, openLogFolder } from './log-folder.js';
 import { createLiveMetrics } from './live-metrics.js';
@@ -315,12 +315,10 @@ function createLiveEvents(
 }
 
 /** The outbox as a broker sees it: what is not in the log yet stays, for it is where the next process finds it. */
-export function outboxBehindLog(
-  store: Pick<Store, 'readOutbox' | 'clearOutbox'>,
-  live: Pick<LiveEventLog, 'logged'>,
-): Pick<Store, 'readOutbox' | 'clearOutbox'> {
+export function outboxBehindLog(store: OutboxToPublish, live: Pick<LiveEventLog, 'logged'>): OutboxToPublish {
   return {
     readOutbox: (limit, after, maxBytes) => store.readOutbox(limit, after, maxBytes),
+    readStoredOutbox: (limit, after, maxBytes) => store.readStoredOutbox(limit, after, maxBytes),
     async clearOutbox(positions: readonly OutboxPosition[]) {
       await live.logged();
       await store.clearOutbox(positions);

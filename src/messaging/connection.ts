@@ -4,10 +4,10 @@ import type { Registry } from 'prom-client';
 import { type Attempt, type ConnectFailure, describeFailure } from './connect-failure.js';
 import { connectTo, readPapers } from './connector.js';
 import { createDenials, type Denial } from './denials.js';
-import type { SparingLog } from './sparing-log.js';
 import { createLinkMetrics } from './link-metrics.js';
 import { LINK_DEFAULTS, type LinkLimits, type MessagingOptions } from './options.js';
 import { type ServerAddress, createServerList, serverText } from './server-list.js';
+import type { SparingLog } from './sparing-log.js';
 
 /** A connection that comes and goes, and comes again for ever until it is closed. */
 export interface NatsLink {
@@ -34,14 +34,6 @@ export interface LinkStatus {
   attempts?: number;
 }
 
-/** A connection that ends sooner counts as a failed attempt, so that a server that drops us at once is not asked at once. */
-const STEADY_MS = 10_000;
-const LAST_FLUSH_MS = 2_000;
-/** Servers whose failures are told one by one. */
-const LISTED_FAILURES = 5;
-/** Different failures that are logged between two connections. */
-const MOST_TOLD = 20;
-
 export interface NatsLinkDeps {
   log: Logger;
   sparing: SparingLog;
@@ -49,6 +41,14 @@ export interface NatsLinkDeps {
   /** whether a subject is one that this service publishes to of itself */
   isOwn: (subject: string) => boolean;
 }
+
+/** A connection that ends sooner counts as a failed attempt, so that a server that drops us at once is not asked at once. */
+const STEADY_MS = 10_000;
+const LAST_FLUSH_MS = 2_000;
+/** Servers whose failures are told one by one. */
+const LISTED_FAILURES = 5;
+/** Different failures that are logged between two connections. */
+const MOST_TOLD = 20;
 
 export function createNatsLink(
   options: MessagingOptions,
@@ -139,7 +139,8 @@ export function createNatsLink(
             continue;
           }
           metrics.denials.inc({ operation: denial.operation });
-          error = denials.add(denial) ?? error;
+          const problem = denials.add(denial);
+          if (problem !== undefined) error = problem;
           if (denial.operation === 'publish') for (const listener of publishDenials) listener(denial.subject);
         }
       };

@@ -138,13 +138,14 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
    */
   const pull = async (
     connection: NatsConnection,
-    { name: stream, lastSequence }: StreamFound,
+    { name: stream, created, lastSequence }: StreamFound,
     signal: AbortSignal,
   ) => {
     let messages: ConsumerMessages | undefined;
     const end = () => messages?.stop();
     const placeOf = createPlaceReader();
     const source: MessageSource = { lastSequence, bury };
+    processor.from(`${stream} ${created}`);
     try {
       const consumer = await connection.jetstream().consumers.get(stream, durable);
       messages = await consumer.consume({

@@ -11,7 +11,9 @@ import {
   nameOf,
   type TaskFault,
 } from './connectivity-tasks.js';
+import { MAX_CORRELATION_ID } from './correlation-id.js';
 import { isExpired } from './expiry.js';
+import type { ProcessDeaths } from './process-deaths.js';
 import type { PublishFailure } from './publisher.js';
 import type { SparingLog } from './sparing-log.js';
 import { againAfterMs, type UnusableMessages } from './unusable-messages.js';
@@ -26,7 +28,7 @@ export interface IncomingMessage {
   deliveries: number;
   /** the broker gave it before, or does not know: maybe to another process */
   mayBeRepeat: boolean;
-  /** when it came to the stream, or, where there is none, here; the same each time that it is given. Unix ms. */
+  /** when it came to the stream, or, where there is none, here; the same each time that it is given. Unix ms, fractions too. */
   arrivedMs: number;
   acknowledge(): void;
   /** tells the broker that it is still being worked on */
@@ -40,6 +42,8 @@ export interface IncomingMessage {
 }
 
 export interface ConnectivityProcessor {
+  /** Messages are of this stream from now on: places in another one say nothing of theirs. */
+  from(stream: string): void;
   take(message: IncomingMessage): void;
   /** There was no room for one, and nobody keeps it. */
   dropped(): void;
@@ -62,6 +66,8 @@ export interface ConnectivityProcessorDeps {
   catalogue: () => Catalogue;
   metrics: ConnectivityMetrics;
   unusable: UnusableMessages;
+  /** absent: no message is worked on alone */
+  deaths?: Pick<ProcessDeaths, 'isSuspect' | 'enter' | 'leave'>;
   sparing: SparingLog;
   /** whether metadata of endpoints says if they are connected; otherwise only `connected` messages mean something */
   keepsMetadata: boolean;
@@ -83,9 +89,6 @@ interface Opened {
   fault?: TaskFault;
 }
 
-/** It goes with every event that a message causes. */
-const MAX_CORRELATION_ID = 256;
-
 /** Where a message is among those of its endpoint: by its time where that decides, then in the stream. */
 interface Place {
   timestampMs: number;
@@ -98,6 +101,8 @@ const REMEMBERED = 100_000;
 const POSTPONE_MS = 500;
 /** A message is of no use when one of its commands fails each of so many times it is given, while others go through. */
 const MOST_DELIVERIES = 4;
+/** So often the process may end over one that is worked on alone. */
+const MOST_DEATHS = 3;
 
 /**
  * Turns messages into commands and acknowledges a message when every one of its commands has come to something. Two
@@ -105,8 +110,8 @@ const MOST_DELIVERIES = 4;
  * wait; what must be tried again is tried here, not given back, however long it takes: but for what may never work (it
  * kills each thread that computes it), which is given back a few times, and then is a dead letter. A message that the broker gives a second time (its
  * acknowledgement was lost, or we died, or it did) must not undo a later one: the last place in the stream that each endpoint was
- * given is remembered for the 100,000 latest, and what is older is `stale`; so is what is older than the endpoint's
- * present version by the times of both, which holds over a restart. With the metadata kept, times decide, and the stream
+ * given is remembered for the 100,000 latest, and what is older is `stale`; so is what came to the stream before the
+ * endpoint had its present version, which holds over a restart, whatever the clocks of senders say. With the metadata kept, times decide, and the stream
  * where they are equal: what is older than the stored time changes nothing, given again or not, and what another replica
  * was given first, and did not do, is done, though later messages were. Replicas that share a consumer have no order of the
  * stream between them.
@@ -115,15 +120,19 @@ const MOST_DELIVERIES = 4;
  * Messages are read as they come, while there is room for their commands; of what waits only the bytes are kept.
  */
 export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): ConnectivityProcessor {
-  const { submit, answerNow, catalogue, metrics, unusable, sparing, keepsMetadata } = deps;
+  const { submit, answerNow, catalogue, metrics, unusable, deaths, sparing, keepsMetadata } = deps;
   const { maxCommands, maxBytes } = deps;
   let arrived: IncomingMessage[] = [];
   /** how many of them were opened */
   let opened = 0;
   let reading: Opened | undefined;
+  /** they wait until nothing else is under way, and then nothing else is begun */
+  let suspects: IncomingMessage[] = [];
+  let alone: IncomingMessage | undefined;
   /** what was not done at once: of that the broker has to be told */
   const open = new Set<Pick<Opened, 'incoming'>>();
   const openSequences = new Set<number>();
+  let stream: string | undefined;
   const newest = new LRUCache<string, Place>({ max: REMEMBERED });
   let bytes = 0;
   let seenInTurn = 0;
@@ -154,11 +163,14 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     if (stopped) return;
     readSome();
     tasks.give();
+    if (suspects.length > 0 && alone === undefined && reading === undefined && open.size === 0)
+      void seeToOne(suspects.shift()!);
     if (mayRead()) schedule();
   };
 
   const hasRoom = () => tasks.count < 2 * maxCommands;
-  const mayRead = () => (reading !== undefined || opened < arrived.length) && hasRoom();
+  const mayBegin = () => suspects.length === 0 && alone === undefined && opened < arrived.length;
+  const mayRead = () => (reading !== undefined || mayBegin()) && hasRoom();
 
   const readSome = () => {
     while (seenInTurn < SEEN_A_TURN && mayRead()) {
@@ -174,16 +186,45 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     }
   };
 
-  /** Undefined: it is answered for, or will be. */
   const openNext = (): Opened | undefined => {
     const incoming = arrived[opened++]!;
     if (opened === arrived.length) {
       arrived = [];
       opened = 0;
     }
+    return openOne(incoming);
+  };
+
+  /** The process may end over it. */
+  const seeToOne = async (incoming: IncomingMessage) => {
+    alone = incoming;
+    const message = { incoming };
+    remember(message);
+    try {
+      const before = await deaths!.enter(incoming);
+      if (stopped) return;
+      if (before >= MOST_DEATHS) {
+        const error = `The process ended each of ${before} times that it was worked on, with nothing else beside it.`;
+        await unusable.put(incoming, error, 'fatal');
+        forget(message);
+      } else {
+        // its bytes count on
+        open.delete(message);
+        reading = openOne(incoming);
+      }
+    } catch {
+      // the storage is away
+      incoming.giveBack(POSTPONE_MS);
+      forget(message);
+    }
+    schedule();
+  };
+
+  /** Undefined: it is answered for, or will be. */
+  const openOne = (incoming: IncomingMessage): Opened | undefined => {
     if (!isConnected(incoming) && !(keepsMetadata && incoming.subject.endsWith('.disconnected'))) {
       metrics.message('ignored');
-      bytes -= incoming.data.length;
+      settle(incoming);
       incoming.acknowledge();
       return undefined;
     }
@@ -199,7 +240,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     }
     if (isExpired(report)) {
       metrics.message('expired');
-      bytes -= incoming.data.length;
+      settle(incoming);
       incoming.acknowledge();
       return undefined;
     }
@@ -233,7 +274,7 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     const head = { endpointId, version, correlationId, timestampMs };
     const command: ConnectivityCommand = keepsMetadata
       ? { type: 'set-connectivity', connected: isConnected(incoming), ...head }
-      : { type: 'set-version', ...head };
+      : { type: 'set-version', sinceMs: incoming.arrivedMs, ...head };
     if (incoming.mayBeRepeat) command.unlessNewer = true;
     const outcome = tasks.has(endpointId) ? undefined : answerNow?.(command);
     if (outcome === undefined) {
@@ -278,12 +319,29 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
   };
 
   const forget = (message: Pick<Opened, 'incoming'>) => {
-    const { sequence, data } = message.incoming;
-    bytes -= data.length;
+    const { sequence } = message.incoming;
     if (open.delete(message) && sequence !== undefined) openSequences.delete(sequence);
+    settle(message.incoming);
+  };
+
+  /** It has come to something. */
+  const settle = (incoming: IncomingMessage) => {
+    bytes -= incoming.data.length;
+    if (incoming !== alone) return;
+    openSequences.delete(incoming.sequence!);
+    void deaths!.leave(incoming).then(() => {
+      alone = undefined;
+      schedule();
+    });
   };
 
   return {
+    from(other) {
+      if (other === stream) return;
+      stream = other;
+      newest.clear();
+      openSequences.clear();
+    },
     take(incoming) {
       if (stopped || (incoming.sequence !== undefined && openSequences.has(incoming.sequence))) return;
       if (bytes >= maxBytes && incoming.sequence !== undefined) {
@@ -292,13 +350,17 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
         return;
       }
       bytes += incoming.data.length;
+      if (deaths?.isSuspect(incoming) === true) {
+        suspects.push(incoming);
+        return schedule();
+      }
       arrived.push(incoming);
       schedule();
       // not later in the turn: what lives longer costs the collector of garbage a fifth of all
       readSome();
     },
     dropped: () => metrics.message('dropped'),
-    inFlight: () => open.size + arrived.length - opened,
+    inFlight: () => open.size + arrived.length - opened + suspects.length,
     bytesInFlight: () => bytes,
     problem() {
       const problem = unusable.problem();
@@ -306,18 +368,21 @@ export function createConnectivityProcessor(deps: ConnectivityProcessorDeps): Co
     },
     extendAll() {
       for (const { incoming } of open) incoming.extend();
-      for (const incoming of arrived.slice(opened)) incoming.extend();
+      for (const incoming of [...arrived.slice(opened), ...suspects]) incoming.extend();
     },
-    stop() {
+    async stop() {
       stopped = true;
-      return tasks.stop();
+      suspects = [];
+      await tasks.stop();
+      // a stop is no death
+      if (alone !== undefined) await deaths!.leave(alone);
     },
   };
 }
 
 /** Nothing happened later than the message came: what says so would go before all that comes until then. */
 function bound(report: ConnectivityReport, { arrivedMs }: IncomingMessage): void {
-  report.timestamp = Math.max(0, Math.min(report.timestamp, arrivedMs));
+  report.timestamp = Math.max(0, Math.min(report.timestamp, Math.floor(arrivedMs)));
   if (report.correlationId.length > MAX_CORRELATION_ID)
     report.correlationId = report.correlationId.slice(0, MAX_CORRELATION_ID);
 }

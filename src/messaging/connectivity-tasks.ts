@@ -156,6 +156,6 @@ export function nameOf(outcome: Exclude<Outcome, Retry>, command: ConnectivityCo
     outcome.kind === 'unchanged' &&
     command.type === 'set-version' &&
     command.unlessNewer === true &&
-    outcome.versionSinceMs > command.timestampMs;
+    outcome.versionSinceMs > (command.sinceMs ?? command.timestampMs);
   return stale ? 'stale' : outcome.kind;
 }

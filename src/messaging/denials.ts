@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { SparingLog } from './sparing-log.js';
+import { isSubject } from './subjects.js';
 
 /** What the server says that we may not do. */
 export interface Denial {
@@ -41,23 +42,7 @@ export function createDenials({ isOwn, log, sparing }: DenialsDeps): Denials {
 
   /** Who sends a request names what it is answered at, as many subjects as it likes: they are not to hide others. */
   const addAnswer = (subject: string): string | undefined => {
-    const [kind, remedy, isCertain]: [string, string, boolean] = subject.startsWith('_INBOX.')
-      ? [
-          'inbox denied',
-          'Permit _INBOX.> to the user that this service signs in as: requesters wait in vain.',
-          true,
-        ]
-      : subject.startsWith('$JS.')
-        ? [
-            'JetStream denied',
-            'Permit it to the user that this service signs in as, unless a request named it for its answer.',
-            true,
-          ]
-        : [
-            'answer denied',
-            'A request named it for its answer; permit it if requesters are to be answered there.',
-            false,
-          ];
+    const { kind, remedy, isCertain } = answerDenied(subject);
     const text = `The server does not let us publish to ${subject}. ${remedy}`;
     sparing.tell(kind, { operation: 'publish', subject }, text);
     return isCertain ? text : undefined;
@@ -66,6 +51,37 @@ export function createDenials({ isOwn, log, sparing }: DenialsDeps): Denials {
   return {
     forget: () => seen.clear(),
     add: (denial) =>
-      denial.operation !== 'publish' || isOwn(denial.subject) ? addOwn(denial) : addAnswer(denial.subject),
+      denial.operation === 'publish' && (!isSubject(denial.subject) || !isOwn(denial.subject))
+        ? addAnswer(denial.subject)
+        : addOwn(denial),
+  };
+}
+
+/** `isCertain`: that it is a fault of the permissions. */
+function answerDenied(subject: string): { kind: string; remedy: string; isCertain: boolean } {
+  if (!isSubject(subject))
+    return {
+      kind: 'answer to no subject',
+      remedy:
+        'No permission helps, for a subject has no empty parts between dots. A request named it for its answer: whoever sends it has to name another.',
+      isCertain: false,
+    };
+  if (subject.startsWith('_INBOX.'))
+    return {
+      kind: 'inbox denied',
+      remedy: 'Permit _INBOX.> to the user that this service signs in as: requesters wait in vain.',
+      isCertain: true,
+    };
+  if (subject.startsWith('$JS.'))
+    return {
+      kind: 'JetStream denied',
+      remedy:
+        'Permit it to the user that this service signs in as, unless a request named it for its answer.',
+      isCertain: true,
+    };
+  return {
+    kind: 'answer denied',
+    remedy: 'A request named it for its answer; permit it if requesters are to be answered there.',
+    isCertain: false,
   };
 }

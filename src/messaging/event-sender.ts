@@ -1,6 +1,6 @@
-import type { Logger } from 'pino';
 import { type StoredEvent, messageIdOf } from '../model/event.js';
 import type { OutboxPosition } from '../storage/index.js';
+import type { ActivationFence } from './activation-fence.js';
 import type { OutgoingMessage, Publisher, PublishFailure, Repeat } from './publisher.js';
 import type { Source, SourceQueues } from './source-queues.js';
 import type { SparingLog } from './sparing-log.js';
@@ -28,13 +28,13 @@ export interface SenderCounts {
 
 export interface EventSenderDeps {
   queues: SourceQueues;
+  fence: Pick<ActivationFence, 'keepBehind'>;
   publisher: Publisher;
   subjects: Subjects;
   maxInFlight: number;
   /** after so many refusals an event is given up, as `dead`; default: never */
   maxAttempts?: number;
   counts: SenderCounts;
-  log: Logger;
   sparing: SparingLog;
   /** whether there is room for what comes of it */
   mayTake: () => boolean;
@@ -50,19 +50,20 @@ const EMPTY = new Uint8Array(0);
 
 /**
  * Many sources at once, each source's events one after the other, the next only when the former is certain. So the first
- * appearances of a source's events are in the order of its revisions, whatever fails. What fails is sent again with the
+ * appearances of a source's events are in the order of its revisions, whatever fails. Between sources there is no order,
+ * but for the activation of a changed query ({@link ActivationFence}). What fails is sent again with the
  * same `Nats-Msg-Id`, for ever. An event that can never be published (it is larger than the server or the stream takes)
  * goes to `kaa.v1.dead-letter.{epr}.events` as an empty message whose headers say what and why, since otherwise it would
  * hold back its source for good.
  */
 export function createEventSender({
   queues,
+  fence,
   publisher,
   subjects,
   maxInFlight,
   maxAttempts = Infinity,
   counts,
-  log,
   sparing,
   mayTake,
   onFinished,
@@ -72,7 +73,8 @@ export function createEventSender({
   /** sources whose present event was refused, and since when there are such; for the line that it goes on */
   let refused = 0;
   let refusedSinceMs = 0;
-  let told = false;
+  /** what lines there are about that */
+  const told = new Set<string>();
   let inFlight = 0;
   let scheduled = false;
   let stopped = false;
@@ -113,6 +115,14 @@ export function createEventSender({
       onFinished(position);
       return;
     }
+    if (!source.isBehind && isOfChangedQuery(event)) {
+      fence.keepBehind(queues.position(source), () => {
+        source.isBehind = true;
+        queues.offer(source);
+        schedule();
+      });
+      return;
+    }
     inFlight++;
     publisher.publish(messageOf(source, event), (failure, repeat) => {
       inFlight--;
@@ -148,10 +158,10 @@ export function createEventSender({
   /** Others may have been taken meanwhile: only when none is refused any more it is over. */
   const goesOn = () => {
     problem = undefined;
-    if (!told) return;
-    told = false;
+    if (told.size === 0) return;
     const seconds = Math.round((performance.now() - refusedSinceMs) / 1000);
-    log.info({ seconds }, 'Events that were refused are published now.');
+    sparing.over([...told], { seconds }, 'Events that were refused are published now.');
+    told.clear();
   };
 
   const failed = (source: Source, event: StoredEvent, { reason, detail }: PublishFailure) => {
@@ -194,7 +204,7 @@ export function createEventSender({
     }
     // a broker that refuses refuses thousands
     if (source.attempts >= 2) {
-      told = true;
+      told.add(reason);
       sparing.tell(
         reason,
         { ...about, attempts: source.attempts },
@@ -227,4 +237,9 @@ export function createEventSender({
       for (const timer of retries) clearTimeout(timer);
     },
   };
+}
+
+/** The second revision of a filter is the activation of its first query: there is nothing of a former one. */
+function isOfChangedQuery({ kind, revision }: StoredEvent): boolean {
+  return kind === 'filter-activated' && revision > 2;
 }

@@ -4,7 +4,7 @@ import type { Catalogue } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
 import type { Outcome, Retry } from '../model/outcome.js';
 import type { Republishing } from '../model/republishing.js';
-import type { Store } from '../storage/index.js';
+import type { OutboxToPublish, Store } from '../storage/index.js';
 import {
   type Broadcast,
   type ChangeListener,
@@ -29,6 +29,7 @@ import { createOutboxOwners, type RelayMates } from './outbox-owners.js';
 import { createOutboxRelay } from './outbox-relay.js';
 import { createSharedRepublication } from './shared-republication.js';
 import { createRepublication, type RepublicationDeps } from './republication.js';
+import { createProcessDeaths } from './process-deaths.js';
 import { createPublisher } from './publisher.js';
 import type { EventSink } from '../register/index.js';
 import type { ServedDeps } from './served/definition.js';
@@ -42,13 +43,13 @@ const SHARED_SWEEP_MS = 15_000;
 
 export interface MessagingDeps {
   options: MessagingOptions;
-  store: Pick<Store, 'readOutbox' | 'clearOutbox'>;
+  store: OutboxToPublish;
   /** for sending again */
   kept: Pick<RepublicationDeps, 'past' | 'isShared'>;
   /** where several replicas share the store's outbox */
   mates?: RelayMates;
-  /** with `mates`: what all of them see */
-  texts?: Pick<Store, 'getText' | 'putText'>;
+  /** what outlives this process, and all `mates` see */
+  texts?: Pick<Store, 'getText' | 'putText' | 'removeText'>;
   /** Gives commands to the register; the outcomes in their places. Commands on one endpoint take effect in this order. */
   submit: (commands: Command[]) => Promise<readonly Outcome[]>;
   /** what `submit` would answer, where the register can tell at once; absent: never */
@@ -121,7 +122,7 @@ export function createMessaging({
   const sweepMs = mates === undefined ? RELAY_DEFAULTS.sweepMs : SHARED_SWEEP_MS;
   const relayLimits = { ...RELAY_DEFAULTS, sweepMs, ...options.relay };
   const noteDurability = createDurabilityNotice(options.syncAlways === true, log);
-  const noteLost = createLostStreams(log);
+  const noteLost = createLostStreams({ log, ...(texts === undefined ? {} : { store: texts }) });
   const publisher = createPublisher({
     link,
     log,
@@ -130,7 +131,7 @@ export function createMessaging({
     eventsStream,
     streamsFound(streams) {
       noteDurability(streams);
-      noteLost(streams);
+      void noteLost(streams);
     },
     onReady() {
       relay.schedule();
@@ -143,7 +144,6 @@ export function createMessaging({
     subjects,
     ...(mates === undefined ? {} : { owns: (source) => owners!.owns(source) }),
     limits: relayLimits,
-    log,
     sparing,
     registry: metrics,
   });
@@ -176,6 +176,7 @@ export function createMessaging({
       ? undefined
       : createOutboxOwners({ mates, link, subjectOf: subjects.ofReplica, sink: relay.sink, sparing });
 
+  const deaths = texts === undefined ? undefined : createProcessDeaths({ store: texts, log });
   const limits = { ...CONNECTIVITY_DEFAULTS, ...options.connectivity };
   const consumer =
     options.communicationService === undefined ? undefined : createConsumer(options.communicationService);
@@ -206,7 +207,6 @@ export function createMessaging({
     });
     const unusable = createUnusableMessages({
       metrics: counters,
-      log,
       sparing,
       // as many as are taken go on beside them
       maxHeld: Math.floor(limits.maxMessages / 2),
@@ -222,6 +222,7 @@ export function createMessaging({
       maxBytes: limits.maxBytes,
       metrics: counters,
       unusable,
+      ...(deaths === undefined ? {} : { deaths }),
     });
     return createConnectivityConsumer({
       link,
@@ -250,6 +251,7 @@ export function createMessaging({
       relay.start();
       owners?.start();
       await shared?.start();
+      if (consumer !== undefined) await deaths?.begin();
       consumer?.start();
       announcements?.start();
       link.start();

@@ -1,5 +1,5 @@
 import type { OutboxEntry, Store } from '../storage/index.js';
-import { pause } from './connection.js';
+import { createOutboxReader } from './outbox-reader.js';
 import type { SourceQueues } from './source-queues.js';
 import type { SparingLog } from './sparing-log.js';
 
@@ -24,6 +24,8 @@ export interface OutboxFeedDeps {
   queues: SourceQueues;
   sparing: SparingLog;
   limits: { maxEntries: number; maxBytes: number; sweepMs: number };
+  /** Entries in the queues that wait for others, which may be in the store only: they are not counted. */
+  kept: () => number;
   /** Whether entries of a source are to be taken from the store, where others publish, too; absent: all. */
   owns?: (source: string) => boolean;
   /** something was taken */
@@ -44,6 +46,7 @@ export function createOutboxFeed({
   queues,
   sparing,
   limits,
+  kept,
   owns = () => true,
   onTaken,
 }: OutboxFeedDeps): OutboxFeed {
@@ -62,28 +65,16 @@ export function createOutboxFeed({
   let timer: NodeJS.Timeout | undefined;
 
   const full = (share: number) =>
-    queues.entries() > limits.maxEntries * share || queues.bytes() > limits.maxBytes * share;
+    queues.entries() - kept() > limits.maxEntries * share || queues.bytes() > limits.maxBytes * share;
   const keyOf = ({ position }: OutboxEntry) => `${position.order}/${position.source}`;
 
   const room = async () => {
     while (full(0.5) && !stopping.signal.aborted) await new Promise<void>((resolve) => (wake = resolve));
   };
 
-  const read = async (after: OutboxEntry | undefined): Promise<OutboxEntry[]> => {
-    for (let delayMs = 250; !stopping.signal.aborted; delayMs = Math.min(5_000, delayMs * 2)) {
-      try {
-        return await store.readOutbox(page, after?.position, pageBytes);
-      } catch (error) {
-        sparing.tell(
-          'outbox not read',
-          { error: (error as Error).message },
-          'The outbox can not be read; trying again.',
-        );
-        await pause(delayMs, stopping.signal);
-      }
-    }
-    return [];
-  };
+  const reading = createOutboxReader(sparing, stopping.signal);
+  const read = (after: OutboxEntry | undefined): Promise<OutboxEntry[]> =>
+    reading(() => store.readOutbox(page, after?.position, pageBytes));
 
   /** From the oldest entry to the end. */
   const pass = async () => {

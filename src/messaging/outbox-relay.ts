@@ -1,7 +1,7 @@
-import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { EventSink } from '../register/index.js';
-import type { Store } from '../storage/index.js';
+import type { OutboxToPublish } from '../storage/index.js';
+import { createActivationFence } from './activation-fence.js';
 import { createEventSender } from './event-sender.js';
 import type { RelayLimits } from './options.js';
 import { createOutboxClearer } from './outbox-clearer.js';
@@ -29,12 +29,11 @@ export interface OutboxRelay {
 
 export interface OutboxRelayDeps {
   publisher: Publisher;
-  store: Pick<Store, 'readOutbox' | 'clearOutbox'>;
+  store: OutboxToPublish;
   subjects: Subjects;
   /** where several replicas publish: whether a source is this one's; absent: all are */
   owns?: (source: string) => boolean;
   limits: RelayLimits;
-  log: Logger;
   sparing: SparingLog;
   registry: Registry;
 }
@@ -46,11 +45,11 @@ export function createOutboxRelay({
   subjects,
   owns,
   limits,
-  log,
   sparing,
   registry,
 }: OutboxRelayDeps): OutboxRelay {
   const queues = createSourceQueues();
+  const fence = createActivationFence({ store, sparing });
   let idle: (() => void) | undefined;
 
   const feed = createOutboxFeed({
@@ -58,6 +57,7 @@ export function createOutboxRelay({
     queues,
     sparing,
     limits,
+    kept: () => fence.kept(),
     ...(owns === undefined ? {} : { owns }),
     onTaken: () => sender.schedule(),
   });
@@ -69,6 +69,8 @@ export function createOutboxRelay({
       sender.schedule();
     },
   });
+  /** What is kept behind others is for the next start: it may take long. */
+  const isIdle = () => queues.entries() === fence.kept();
   const backlog = (): Backlog => {
     const oldestMs = queues.oldestMs();
     const oldestAgeMs = oldestMs === undefined ? 0 : performance.now() - oldestMs;
@@ -83,6 +85,7 @@ export function createOutboxRelay({
   const metrics = createRelayMetrics(registry, backlog);
   const sender = createEventSender({
     queues,
+    fence,
     publisher,
     subjects,
     maxInFlight: limits.maxInFlight,
@@ -94,14 +97,13 @@ export function createOutboxRelay({
       failed: (reason) => metrics.failed.inc({ reason }),
       dead: (reason) => metrics.dead.inc({ reason }),
     },
-    log,
     sparing,
     // a store that can't forget is not to be held in memory instead
     mayTake: () => clearer.waiting() < limits.maxEntries,
     onFinished: (position) => clearer.add(position),
     onTurn() {
       feed.drained();
-      if (queues.entries() === 0) idle?.();
+      if (isIdle()) idle?.();
     },
   });
 
@@ -115,7 +117,7 @@ export function createOutboxRelay({
     resume: () => sender.resume(),
     async stop() {
       await feed.stop();
-      if (queues.entries() > 0 && publisher.ready()) {
+      if (!isIdle() && publisher.ready()) {
         await new Promise<void>((resolve) => {
           const limit = setTimeout(resolve, limits.stopMs);
           idle = () => {
@@ -125,6 +127,7 @@ export function createOutboxRelay({
           sender.schedule();
         });
       }
+      fence.stop();
       sender.stop();
       await clearer.stop();
     },

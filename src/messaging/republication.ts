@@ -2,13 +2,17 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { PastEvents } from '../live/index.js';
-import type { OwnRepublishing, RepublishStatus } from '../model/republishing.js';
+import {
+  alreadyUnderWay,
+  begunStatus,
+  type OwnRepublishing,
+  type RepublishStatus,
+} from '../model/republishing.js';
 import type { RelayLimits } from './options.js';
 import type { OutboxRelay } from './outbox-relay.js';
 import type { Publisher } from './publisher.js';
 import { createForgottenRepeats, type ForgottenRepeats } from './forgotten-repeats.js';
 import { missingAt, missingBefore } from './republish-missing.js';
-import { already } from './shared-republication.js';
 import { createRepublishQueue, type RepublishQueue } from './republish-queue.js';
 import type { SparingLog } from './sparing-log.js';
 import type { Subjects } from './subjects.js';
@@ -49,22 +53,13 @@ export function createRepublication(deps: RepublicationDeps): Republication {
   let current: { queue: RepublishQueue; ended: Promise<void> } | undefined;
 
   const start = (sinceMs: number): RepublishStatus => {
-    const status: RepublishStatus = {
-      id: randomUUID(),
-      state: 'running',
-      sinceMs,
-      startedMs: Date.now(),
-      changes: { total: 0, done: 0 },
-      events: { sent: 0, repeated: 0, failed: 0 },
-      missing: [],
-    };
+    const status = begunStatus({ id: randomUUID(), sinceMs, startedMs: Date.now() });
     const forgotten = createForgottenRepeats(firstSeq);
     const queue = createRepublishQueue({
       publisher,
       connectionError: deps.connectionError,
       subjects,
       limits,
-      log,
       sparing,
       onSent(repeat) {
         status.events.sent++;
@@ -128,7 +123,7 @@ export function createRepublication(deps: RepublicationDeps): Republication {
   return {
     start(sinceMs) {
       if (current === undefined) return start(sinceMs);
-      return already(latest!.sinceMs);
+      return alreadyUnderWay(latest!);
     },
     status() {
       const waiting = current?.queue.waiting();

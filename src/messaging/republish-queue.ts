@@ -1,8 +1,8 @@
-import type { Logger } from 'pino';
 import { FrameReader } from '../model/frames.js';
 import { createEventSender } from './event-sender.js';
 import type { RelayLimits } from './options.js';
 import type { Publisher, Repeat } from './publisher.js';
+import { createReplayFence } from './replay-fence.js';
 import { createSourceQueues } from './source-queues.js';
 import type { SparingLog } from './sparing-log.js';
 import type { Subjects } from './subjects.js';
@@ -30,7 +30,6 @@ export interface RepublishQueueDeps {
   connectionError: () => string | undefined;
   subjects: Subjects;
   limits: RelayLimits;
-  log: Logger;
   sparing: SparingLog;
   /** of each event that was sent */
   onSent: (repeat: Repeat | undefined) => void;
@@ -48,13 +47,13 @@ export function createRepublishQueue({
   connectionError,
   subjects,
   limits,
-  log,
   sparing,
   onSent,
   onFailed,
   onGroup,
 }: RepublishQueueDeps): RepublishQueue {
   const queues = createSourceQueues();
+  const fence = createReplayFence();
   let isCancelled = false;
   let awaited: { isSo: () => boolean; resolve: () => void } | undefined;
 
@@ -72,6 +71,7 @@ export function createRepublishQueue({
 
   const sender = createEventSender({
     queues,
+    fence,
     publisher,
     subjects,
     maxInFlight: limits.maxInFlight,
@@ -81,11 +81,11 @@ export function createRepublishQueue({
       failed: () => undefined,
       dead: onFailed,
     },
-    log,
     sparing,
     mayTake: () => true,
     onFinished(position) {
       queues.cleared(position);
+      fence.finished(position.order);
       onGroup();
     },
     onTurn: look,
@@ -93,7 +93,8 @@ export function createRepublishQueue({
 
   return {
     add(order, events) {
-      queues.take({ position: { source: new FrameReader(events).text(), order }, events });
+      const position = { source: new FrameReader(events).text(), order };
+      if (queues.take({ position, events })) fence.given(order);
       sender.schedule();
     },
     room: () => until(() => queues.entries() * 2 < limits.maxEntries && queues.bytes() * 2 < limits.maxBytes),

@@ -3,7 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { refuse, type Refusal } from '../model/errors.js';
 import { retry, type Retry } from '../model/outcome.js';
-import type { Missing, OwnRepublishing, Republishing, RepublishStatus } from '../model/republishing.js';
+import {
+  alreadyUnderWay,
+  begunStatus,
+  type Missing,
+  type OwnRepublishing,
+  type Republishing,
+  type RepublishStatus,
+} from '../model/republishing.js';
 
 export interface SharedRepublication extends Republishing {
   /** Takes part in what others begin. Resolves when what a former process of this name has left is seen to. */
@@ -23,6 +30,8 @@ export interface SharedRepublicationDeps {
   log: Logger;
   /** how often each looks whether something is wished, and writes how its part goes */
   lookMs?: number;
+  /** how long one that does not answer is waited for */
+  goneMs?: number;
 }
 
 /** What somebody asked for; kept until the next one. */
@@ -45,20 +54,24 @@ const WISH = 'republish';
 const LOOK_MS = 1_000;
 /** Longer than any that is live takes to take part. */
 const UNHEARD_MS = 30_000;
+const GONE_MS = 30_000;
 /** How long somebody who cancels waits for the others. */
 const CANCEL_MS = 15_000;
 
 /**
  * Sending events again where replicas share a store: each keeps the events of its own changes, so each sends its part. What
  * is wished is in the store, and so is how each part goes, once a second while it changes; whichever replica is asked can
- * tell, and cancel. One that ends before its part is done is said to be missing.
+ * tell, and cancel. One that stands still is waited for, and goes on when it is back; one that ends before its part is done, or
+ * does not come back in time, is said to be missing.
  */
 export function createSharedRepublication(deps: SharedRepublicationDeps): SharedRepublication {
-  const { own, replicas, store, log, lookMs = LOOK_MS } = deps;
+  const { own, replicas, store, log, lookMs = LOOK_MS, goneMs = GONE_MS } = deps;
   /** the wish that is seen to here, or was */
   let taken: string | undefined;
   /** of them: whose part is under way here */
-  let mine: { wish: Wish; index: number; written: string } | undefined;
+  let mine: { wish: Wish; index: number } | undefined;
+  /** since when those that have a part do not answer, Unix ms */
+  const silentSinceMs = new Map<string, number>();
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
 
@@ -78,10 +91,17 @@ export function createSharedRepublication(deps: SharedRepublicationDeps): Shared
 
   async function look(): Promise<void> {
     const wish = await readWish();
+    noteSilent(wish?.replicas ?? []);
     if (wish !== undefined && wish.id !== taken) await takePart(wish);
     if (mine === undefined) return;
     if (wish?.cancelled === true && wish.id === mine.wish.id) await own.cancel();
     await tell();
+  }
+
+  function noteSilent(ids: readonly string[]): void {
+    const live = new Set(replicas.live());
+    for (const id of silentSinceMs.keys()) if (live.has(id) || !ids.includes(id)) silentSinceMs.delete(id);
+    for (const id of ids) if (!live.has(id) && !silentSinceMs.has(id)) silentSinceMs.set(id, Date.now());
   }
 
   async function takePart(wish: Wish): Promise<void> {
@@ -93,23 +113,23 @@ export function createSharedRepublication(deps: SharedRepublicationDeps): Shared
       const begun = own.start(wish.sinceMs);
       // the one before it is not at its end
       if ('kind' in begun) return;
-      mine = { wish, index, written: '' };
+      mine = { wish, index };
     }
     taken = wish.id;
   }
 
   /** Writes how the own part goes, if that is news. */
-  async function tell(end?: (status: RepublishStatus) => RepublishStatus): Promise<void> {
+  async function tell(end = (status: RepublishStatus) => status): Promise<void> {
     const status = own.status();
     if (mine === undefined || status === undefined) return;
     const { wish, index } = mine;
-    const shown = end === undefined ? status : end(status);
+    const shown = end(status);
     // it goes on while this is written
     const isOver = shown.state !== 'running';
     const text = JSON.stringify(shown);
-    if (text !== mine.written) await writePart(wish, index, shown);
+    // others have written that it is over, if it did not answer for long
+    if (text !== JSON.stringify(await readPart(wish, index))) await writePart(wish, index, shown);
     if (isOver) mine = undefined;
-    else mine.written = text;
   }
 
   /** One at a time. */
@@ -120,27 +140,46 @@ export function createSharedRepublication(deps: SharedRepublicationDeps): Shared
   async function merged(): Promise<RepublishStatus | undefined> {
     const wish = await readWish();
     if (wish === undefined) return undefined;
-    const live = new Set(replicas.live());
+    noteSilent(wish.replicas);
     const parts: RepublishStatus[] = [];
     for (const [index, id] of wish.replicas.entries()) {
       // what is at hand here is newer
       const isOwn = mine?.wish.id === wish.id && mine.index === index;
       const part = (isOwn ? own.status() : undefined) ?? (await readPart(wish, index));
-      if (part === undefined || part.state === 'running') {
-        const isHeard = part !== undefined || Date.now() - wish.startedMs < UNHEARD_MS;
-        const isAwaited = live.has(id) && isHeard && !(wish.cancelled && part === undefined);
-        if (isAwaited) parts.push(part ?? emptyPart(wish));
-        else {
-          const ended = endedEarly(part ?? emptyPart(wish), endOf(id, live));
-          // so that it stays so when one of that name is there again
-          if (!live.has(id) && !wish.cancelled) await writePart(wish, index, ended);
-          parts.push(ended);
-        }
-      } else if (part.state === 'cancelled' && !wish.cancelled && part.missing.length === 0)
+      if (part === undefined || part.state === 'running') parts.push(await openPart(wish, index, id, part));
+      else if (part.state === 'cancelled' && !wish.cancelled && part.missing.length === 0)
         parts.push(endedEarly(part, `The replica ${id} stopped`));
       else parts.push(part);
     }
     return mergeParts(wish, parts);
+  }
+
+  /** What is known of a part that is not at its end; undefined: nothing. */
+  async function openPart(
+    wish: Wish,
+    index: number,
+    id: string,
+    known: RepublishStatus | undefined,
+  ): Promise<RepublishStatus> {
+    const part = known ?? begunStatus(wish);
+    const sinceMs = silentSinceMs.get(id);
+    if (sinceMs === undefined) {
+      const isHeard = known !== undefined || Date.now() - wish.startedMs < UNHEARD_MS;
+      return isHeard && !(wish.cancelled && known === undefined)
+        ? part
+        : endedEarly(part, `The replica ${id} does not take part`);
+    }
+    // who is back sees that it is cancelled
+    if (wish.cancelled) return endedEarly(part, `The replica ${id} does not answer`);
+    const since = new Date(sinceMs).toISOString();
+    if (Date.now() - sinceMs < goneMs) {
+      const until = new Date(sinceMs + goneMs).toISOString();
+      const waiting = `The replica ${id} does not answer since ${since}. Its part goes on when it is back; it is waited for until ${until}.`;
+      return { ...part, waiting };
+    }
+    const ended = endedEarly(part, `The replica ${id} does not answer since ${since}, and was given up`);
+    await writePart(wish, index, ended);
+    return ended;
   }
 
   async function guarded<T>(work: () => Promise<T>): Promise<T | Retry> {
@@ -155,7 +194,7 @@ export function createSharedRepublication(deps: SharedRepublicationDeps): Shared
     begin: (sinceMs) =>
       guarded(async (): Promise<RepublishStatus | Refusal> => {
         const present = await merged();
-        if (present?.state === 'running') return already(present.sinceMs);
+        if (present?.state === 'running') return alreadyUnderWay(present);
         const wish: Wish = {
           id: randomUUID(),
           sinceMs,
@@ -194,42 +233,17 @@ export function createSharedRepublication(deps: SharedRepublicationDeps): Shared
     async stop() {
       clearInterval(timer);
       await looking?.catch(() => undefined);
-      const isUnderWay = mine !== undefined && own.status()?.state === 'running';
+      const isUnderWay = own.status()?.state === 'running';
       await own.cancel();
-      if (isUnderWay)
-        await tell((status) => endedEarly(status, `The replica ${replicas.id} stopped`)).catch(
-          () => undefined,
-        );
+      await tell((status) =>
+        isUnderWay ? endedEarly(status, `The replica ${replicas.id} stopped`) : status,
+      ).catch(() => undefined);
     },
   };
 }
 
-export function already(sinceMs: number): Refusal {
-  const since = new Date(sinceMs).toISOString();
-  return refuse(
-    'republishing-already',
-    `Events since ${since} are being sent again. Wait until that is done, or cancel it.`,
-  );
-}
-
-function endOf(id: string, live: ReadonlySet<string>): string {
-  return live.has(id) ? `The replica ${id} does not take part` : `The replica ${id} ended`;
-}
-
 function partOf(index: number): string {
   return `republish-${index}`;
-}
-
-function emptyPart({ id, sinceMs, startedMs }: Wish): RepublishStatus {
-  return {
-    id,
-    state: 'running',
-    sinceMs,
-    startedMs,
-    changes: { total: 0, done: 0 },
-    events: { sent: 0, repeated: 0, failed: 0 },
-    missing: [],
-  };
 }
 
 function endedEarly(part: RepublishStatus, why: string): RepublishStatus {

@@ -8,6 +8,8 @@ export interface Source {
   attempts: number;
   /** set when the present event can never be published: what is sent in its place says this */
   dead?: string;
+  /** the present event had to wait for others, and they are published */
+  isBehind?: true;
 }
 
 interface OwnSource extends Source {
@@ -36,6 +38,8 @@ export interface SourceQueues {
   offer(source: Source): void;
   /** The event that is due. Throws when the entry's bytes are damaged. */
   present(source: Source): StoredEvent;
+  /** of the entry whose event is due */
+  position(source: Source): OutboxPosition;
   /** The present event is done; answers the entry's position when it was its last. Puts the source in line if more is due. */
   advance(source: Source): OutboxPosition | undefined;
   /** The first entry is done as it is (its bytes are damaged). */
@@ -74,6 +78,7 @@ export function createSourceQueues(): SourceQueues {
     source.next = 0;
     source.attempts = 0;
     delete source.dead;
+    delete source.isBehind;
     entries--;
     bytes -= entry.events.length;
     if (source.entries.length > 0) offer(source);
@@ -133,12 +138,14 @@ export function createSourceQueues(): SourceQueues {
       const source = given as OwnSource;
       source.attempts = 0;
       delete source.dead;
+      delete source.isBehind;
       if (++source.next < source.events!.length) {
         offer(source);
         return undefined;
       }
       return finish(source);
     },
+    position: (source) => (source as OwnSource).entries[0]!.position,
     discard: (source) => finish(source as OwnSource),
     cleared(position) {
       const source = sources.get(position.source);

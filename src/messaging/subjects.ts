@@ -82,6 +82,11 @@ export function tenantSubjects(tenantManager: string) {
   return { updated: `${head}.updated`, unregistered: `${head}.unregistered` };
 }
 
+/** Whether a server takes it for a subject or a pattern at all: it has parts between dots, none of them empty. */
+export function isSubject(text: string): boolean {
+  return text.split('.').every((token) => token !== '');
+}
+
 /** Whether a subject pattern (`*` one token, `>` one or more at the end) takes in a subject, or all of a narrower pattern. */
 export function covers(pattern: string, subject: string): boolean {
   const parts = pattern.split('.');

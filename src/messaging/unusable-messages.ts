@@ -1,4 +1,3 @@
-import type { Logger } from 'pino';
 import type { ConnectivityMetrics } from './connectivity-metrics.js';
 import type { IncomingMessage } from './connectivity-processor.js';
 import type { SparingLog } from './sparing-log.js';
@@ -20,7 +19,6 @@ export interface UnusableMessages {
 
 export interface UnusableMessagesDeps {
   metrics: Pick<ConnectivityMetrics, 'message'>;
-  log: Logger;
   sparing: SparingLog;
   /** how many may be held, by all processes that share the consumer */
   maxHeld: number;
@@ -31,13 +29,15 @@ export interface UnusableMessagesDeps {
 const AGAIN_FIRST_MS = 250;
 const AGAIN_MOST_MS = 30_000;
 
+/** The kind of the lines. */
+const WAITS = 'dead letter waits';
 const TEXTS = {
   undecodable: 'A message does not decode: dead letter.',
-  fatal: 'A message fails or kills worker threads each time it is given: dead letter.',
+  fatal: 'A message fails or kills worker threads each time it is given, or ends the process: dead letter.',
 };
 
 export function createUnusableMessages(deps: UnusableMessagesDeps): UnusableMessages {
-  const { metrics, log, sparing, maxHeld, sharers } = deps;
+  const { metrics, sparing, maxHeld, sharers } = deps;
   /** by place in the stream: until when it is with the broker; it may then come to another process */
   const heldUntilMs = new Map<number, number>();
   let problem = '';
@@ -67,7 +67,7 @@ export function createUnusableMessages(deps: UnusableMessagesDeps): UnusableMess
         message.acknowledge();
         if (!told || held() > 0) return;
         told = false;
-        log.info('Dead letters that waited are written now.');
+        sparing.over([WAITS], {}, 'Dead letters that waited are written now.');
         return;
       }
       // nobody refused it
@@ -79,7 +79,7 @@ export function createUnusableMessages(deps: UnusableMessagesDeps): UnusableMess
         message.giveBack(delayMs);
         told = true;
         sparing.tell(
-          'dead letter waits',
+          WAITS,
           { ...about, reason: failure.reason },
           `A dead letter can not be written, so its message is not acknowledged; trying again. ${problem}`,
         );

@@ -43,10 +43,14 @@ export type Wish =
   | { type: 'delete-key'; key: string }
   /** keys set and keys removed; an absent one to remove is no fault */
   | { type: 'change-keys'; setText: string; unset: readonly string[] }
-  /** `unlessNewer`: left as it is when the present version was set later than `timestampMs` */
-  | { type: 'set-version'; version: VersionRef; unlessNewer?: true }
   /**
-   * Sets the metadata keys of {@link CONNECTIVITY_KEYS} and, of a connected endpoint, its version as `set-version` does.
+   * `sinceMs`: when that was so, fractions too; absent: at `timestampMs`. `unlessNewer`: left as it is when the present
+   * version was set later than that.
+   */
+  | { type: 'set-version'; version: VersionRef; sinceMs?: number; unlessNewer?: true }
+  /**
+   * Sets the metadata keys of {@link CONNECTIVITY_KEYS} and, of a connected endpoint, its version as `set-version` does, at
+   * `timestampMs`.
    * Left as it is when the stored time is later than `timestampMs`. Restricted keys are no hindrance: it comes from no caller.
    */
   | { type: 'set-connectivity'; connected: boolean; version: VersionRef; unlessNewer?: true }
@@ -116,7 +120,7 @@ export function writeCommand(frame: FrameWriter, command: Command, before: Comma
       break;
     case 'set-version':
       writeVersion(frame, command.version);
-      frame.u8(command.unlessNewer === true ? 1 : 0);
+      frame.u8(command.unlessNewer === true ? 1 : 0).f64(command.sinceMs ?? NaN);
       break;
     case 'set-connectivity':
       writeVersion(frame, command.version);
@@ -181,7 +185,10 @@ function readWish(frame: FrameReader, type: Wish['type']): Wish {
       return { type, setText: frame.text(), unset: readTexts(frame, frame.u32()) };
     case 'set-version': {
       const wish: Wish = { type, version: readVersion(frame) };
-      return frame.u8() === 1 ? { ...wish, unlessNewer: true } : wish;
+      if (frame.u8() === 1) wish.unlessNewer = true;
+      const sinceMs = frame.f64();
+      if (!Number.isNaN(sinceMs)) wish.sinceMs = sinceMs;
+      return wish;
     }
     case 'set-connectivity': {
       const wish: Wish = { type, version: readVersion(frame), connected: frame.u8() === 1 };

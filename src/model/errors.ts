@@ -71,9 +71,13 @@ export const ERRORS = {
     503,
     'The auth server is away or did not answer, so it is not known who asks or what they may do. Nothing was done. Try again shortly.',
   ],
+  'tenants-unavailable': [
+    503,
+    'Tenants come from the tenant manager, which could not be read, so it is not known whose token this is. Nothing was done. Try again shortly.',
+  ],
   'applications-unavailable': [
     503,
-    'Applications come from Tekton, which has not been read yet, so none is known. Nothing was done. Try again shortly.',
+    'Applications and restricted keys come from Tekton, which has not been read yet, so none is known. Nothing was done. Try again shortly.',
   ],
   stopping: [503, 'The service is stopping. Try again shortly.'],
 } as const satisfies Record<string, readonly [status: number, message: string]>;

@@ -23,6 +23,7 @@ export interface Retry {
     | 'storage-unavailable'
     | 'credentials-unavailable'
     | 'auth-server-unavailable'
+    | 'tenants-unavailable'
     | 'applications-unavailable'
     | 'stopping'
     | 'internal';

@@ -170,6 +170,14 @@ export function versionPartOf({ tenant, application, version }: VersionRef): str
 
 const LONGEST_NUMBER = 24;
 
+/** Whether the record of this endpoint is of the tenant: told from the first characters of the head where they can tell. */
+export function isOfTenant(bytes: Uint8Array, endpointId: string, tenant: string): boolean {
+  // an id needs no escapes; what differs, for whatever reason, is parsed
+  const start = `{"endpointId":"${endpointId}","tenant":${JSON.stringify(tenant)},`;
+  const text = bufferOf(bytes).toString('latin1', HEAD_AT, HEAD_AT + start.length);
+  return text === start || headOf(bytes).tenant === tenant;
+}
+
 /** The metadata as JSON text in UTF-8; a view of the record. */
 export function metadataBytesOf(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(HEAD_AT + bufferOf(bytes).readUInt32LE(24));

@@ -1,4 +1,4 @@
-import type { Refusal } from './errors.js';
+import { refuse, type Refusal } from './errors.js';
 import type { Retry } from './outcome.js';
 
 /** Sends events to the broker again that it has lost, those of all replicas. Kept events only; one sending at a time. */
@@ -63,4 +63,30 @@ export interface RepublishStatus {
   missing: readonly Missing[];
   /** why nothing moves */
   waiting?: string;
+}
+
+/** Of one of which nothing has been sent yet. */
+export function begunStatus({
+  id,
+  sinceMs,
+  startedMs,
+}: Pick<RepublishStatus, 'id' | 'sinceMs' | 'startedMs'>): RepublishStatus {
+  return {
+    id,
+    state: 'running',
+    sinceMs,
+    startedMs,
+    changes: { total: 0, done: 0 },
+    events: { sent: 0, repeated: 0, failed: 0 },
+    missing: [],
+  };
+}
+
+/** What begins another one while one is under way is answered. */
+export function alreadyUnderWay({ sinceMs }: Pick<RepublishStatus, 'sinceMs'>): Refusal {
+  const since = new Date(sinceMs).toISOString();
+  return refuse(
+    'republishing-already',
+    `Events since ${since} are being sent again. Wait until that is done, or cancel it.`,
+  );
 }

@@ -26,6 +26,15 @@ export function createLog(options: LogOptions): Logger {
     colorize: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,
     translateTime: 'SYS:HH:MM:ss.l',
     singleLine: true,
+    messageFormat: (line, key) => printable(String(line[key])),
   });
   return pino(base, stream);
+}
+
+/** What others wrote may stand in a message: it must not look like lines of its own, nor move a terminal's cursor. */
+function printable(text: string): string {
+  return text.replace(
+    /[\p{Cc}\u2028\u2029]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

@@ -2,24 +2,33 @@ import { Type } from '@sinclair/typebox';
 import type { Logger } from 'pino';
 import { ENDPOINT_TOKEN, TOKEN_FORM } from '../model/endpoint.js';
 import { refuse } from '../model/errors.js';
+import { createAtMostEvery } from '../observability/index.js';
 import type { Issued, TokenIssuer, TokenWish, Unissued } from '../register/index.js';
 import { createSlots, type SlotLimits } from './slots.js';
-import type { PeerAnswer, PeerClient, PeerLimits, Unavailable } from './types.js';
+import type { PeerAnswer, PeerClient, PeerLimits, PeerToken, Unavailable } from './types.js';
 
 export interface CredentialManagementDeps {
   client: Pick<PeerClient, 'call'>;
+  /** in whose name a tenant's endpoints get theirs; absent: in nobody's */
+  tokenOf?: (tenant: string) => PeerToken;
   log: Logger;
   /** of registrations whose caller waits */
   singles?: SlotLimits;
   /** of batch tasks */
   tasks?: SlotLimits;
+  /** how long such a caller waits in all, for its turn and for the answer */
+  callerMs?: number;
 }
 
-/** Registrations whose callers wait have connections of their own: a batch takes all that it can get. */
-const SINGLES: SlotLimits = { atOnce: 16, maxWaiting: 1000, waitMs: 5_000 };
+/**
+ * Registrations whose callers wait have connections of their own: a batch takes all that it can get. Who had to wait for
+ * longer would have so little time left that the answer might be missed, and its token be nobody's.
+ */
+const SINGLES: SlotLimits = { atOnce: 16, maxWaiting: 1000, waitMs: 2_500 };
+const CALLER_MS = 5_000;
 const TASKS: SlotLimits = { atOnce: 32 };
 
-/** Of the client. A caller waits for its turn and for the answer. */
+/** Of the client. */
 export const CREDENTIAL_MANAGEMENT_LIMITS: Partial<PeerLimits> = {
   connections: SINGLES.atOnce + TASKS.atOnce,
   attemptMs: 5_000,
@@ -29,7 +38,7 @@ export const CREDENTIAL_MANAGEMENT_LIMITS: Partial<PeerLimits> = {
 
 /** 401, 403, 404, 405, and redirects: what was asked, and not what was asked for, is refused. */
 const NOT_OF_THE_CALLER = new Set([401, 402, 403, 404, 405, 406, 407, 415]);
-const TOLD_EVERY_MS = 30_000;
+const TELL_EVERY_MS = 30_000;
 
 const IssuedToken = Type.Object({
   token: Type.String(),
@@ -43,30 +52,34 @@ const IssuedToken = Type.Object({
 export function createCredentialManagement(deps: CredentialManagementDeps): TokenIssuer {
   const singles = createSlots(deps.singles ?? SINGLES);
   const tasks = createSlots(deps.tasks ?? TASKS);
-  let toldMs = -Infinity;
+  const callerMs = deps.callerMs ?? CALLER_MS;
+  const isDue = createAtMostEvery(TELL_EVERY_MS);
+  /** when a registration was last answered */
+  let answeredMs = -Infinity;
 
   /** It is set up wrongly, or is not what it should be: that will not go away by itself. */
   const fail = (found: string): Unissued => {
-    if (performance.now() - toldMs > TOLD_EVERY_MS) {
-      toldMs = performance.now();
+    if (isDue())
       deps.log.error(
         { peer: 'credential-management', found },
         'credential management does not answer as it should; see kaa.epr.credential-management.base-url',
       );
-    }
     return unissued('failed', `Credential management does not answer as it should (${found}).`);
   };
 
-  async function ask(wish: TokenWish): Promise<Issued> {
-    const { application, endpointId, token, correlationId, signal } = wish;
+  async function ask(wish: TokenWish, callMs: number | undefined): Promise<Issued> {
+    const { tenant, application, endpointId, token, correlationId, signal } = wish;
     const answer = await deps.client.call({
       method: 'POST',
       path: ['api', 'v1', 'endpoints', endpointId, 'tokens'],
       body: { applicationName: application, ...(token === undefined ? {} : { token }) },
       answer: IssuedToken,
       correlationId,
+      ...(deps.tokenOf === undefined ? {} : { token: deps.tokenOf(tenant) }),
       ...(signal === undefined ? {} : { signal }),
+      ...(callMs === undefined ? {} : { callMs }),
     });
+    if (callMs !== undefined && answer.kind !== 'unavailable') answeredMs = performance.now();
     return read(answer, wish);
   }
 
@@ -100,14 +113,21 @@ export function createCredentialManagement(deps: CredentialManagementDeps): Toke
   return {
     repeatable: false,
     async issue(wish) {
-      const slot = await (wish.isOfTask === true ? tasks : singles).take(wish.signal);
+      const isOfTask = wish.isOfTask === true;
+      const beganMs = performance.now();
+      const slot = await (isOfTask ? tasks : singles).take(wish.signal);
       if (slot === 'cancelled') return unissued('away', 'It was called off.');
+      if (slot === 'late' && answeredMs < beganMs)
+        return unissued(
+          'away',
+          'Credential management answers nobody now. Nothing was registered: try again shortly.',
+        );
       if (typeof slot === 'string') {
         const waiting = `${singles.waiting} registrations wait for credential management already.`;
         return unissued('too-many', `${waiting} Nothing was done: try again shortly.`);
       }
       try {
-        return await ask(wish);
+        return await ask(wish, isOfTask ? undefined : callerMs - (performance.now() - beganMs));
       } finally {
         slot();
       }

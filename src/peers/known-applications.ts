@@ -14,13 +14,16 @@ export interface KnownApplications {
 /** Where that stands after a reading, and what the reading leaves to be said. */
 export interface Taken {
   known: KnownApplications;
+  /** what of the reading is not taken: applications, versions as `application/version`, `restricted metadata keys` */
+  faulty: string[];
   warnings: string[];
 }
 
 export const NONE: KnownApplications = { applications: [], deleted: [], restrictedMetadataKeys: [] };
 
 /**
- * Takes a whole reading: what it has not is deleted. An application, or a version, that can't be read stays as it was.
+ * Takes a whole reading: what it has not is deleted. An application, or a version, that can't be read stays as it was. A
+ * version that several name stays with the one that had it, or is of the first; it is a fault of the others.
  */
 export function takeWhole(before: KnownApplications, read: ServiceConfiguration): Taken {
   const own = new Map(before.applications.map((application) => [application.name, application]));
@@ -28,15 +31,21 @@ export function takeWhole(before: KnownApplications, read: ServiceConfiguration)
   const readable = [...read.applications.values()].map((found) =>
     readableOf(found, own.get(found.name), read),
   );
-  return settle(before, [...readable, ...kept], {
-    restrictedMetadataKeys: read.restrictedMetadataKeys ?? before.restrictedMetadataKeys,
-    warnings: warningsOf(before, read),
-  });
+  const { applications, faulty, warnings } = settle(before, [...readable, ...kept]);
+  return {
+    known: {
+      applications,
+      deleted: deletedOf(before, applications),
+      restrictedMetadataKeys: read.restrictedMetadataKeys ?? before.restrictedMetadataKeys,
+    },
+    faulty: [...new Set([...faultyOf(read), ...faulty])],
+    warnings: [...warningsOf(before, read), ...warnings],
+  };
 }
 
 /**
- * Takes the reading of one application, or of one version of it. Undefined: it does not have it, or not in a form that
- * can be read, so the whole must be asked for.
+ * Takes the reading of one application, or of one version of it. Undefined: it does not have it, or something is wrong
+ * with it, so the whole must be asked for.
  */
 export function takePart(
   before: KnownApplications,
@@ -44,22 +53,31 @@ export function takePart(
   read: ServiceConfiguration,
 ): Taken | undefined {
   const found = read.applications.get(name);
-  if (found === undefined) return undefined;
+  if (found === undefined || read.problems.length > 0) return undefined;
   const at = before.applications.findIndex((each) => each.name === name);
   const present = before.applications[at];
-  const applications = [...before.applications];
-  const { restrictedMetadataKeys } = before;
-  const rest = { restrictedMetadataKeys, warnings: warningsOf(before, read) };
-  if (version === undefined) {
-    applications.splice(at < 0 ? applications.length : at, 1, readableOf(found, present, read));
-    return settle(before, applications, rest);
+  const named = [...before.applications];
+  if (version === undefined) named.splice(at < 0 ? named.length : at, 1, found);
+  else {
+    // the reading of a version need not have the settings of its application
+    if (present === undefined || !found.versions.includes(version)) return undefined;
+    named.splice(at, 1, { ...present, versions: [...new Set([...present.versions, version])] });
   }
-  // the reading of a version need not have the settings of its application
-  const isFaulty = read.faultyVersions.get(name)?.has(version) === true;
-  if (present === undefined || isFaulty || !found.versions.includes(version)) return undefined;
-  const versions = [...new Set([...present.versions, version])];
-  applications.splice(at, 1, { ...present, versions });
-  return settle(before, applications, rest);
+  const { applications, faulty } = settle(before, named);
+  // another one may have given the version up meanwhile
+  if (faulty.length > 0) return undefined;
+  const { restrictedMetadataKeys } = before;
+  return {
+    known: { applications, deleted: deletedOf(before, applications), restrictedMetadataKeys },
+    faulty,
+    warnings: [],
+  };
+}
+
+function faultyOf({ faulty, faultyVersions, restrictedMetadataKeys }: ServiceConfiguration): string[] {
+  const versions = [...faultyVersions].flatMap(([name, own]) => [...own].map((each) => `${name}/${each}`));
+  const keys = restrictedMetadataKeys === undefined ? ['restricted metadata keys'] : [];
+  return [...faulty, ...versions, ...keys];
 }
 
 /** Of versions that can't be read, those that were there. */
@@ -86,15 +104,13 @@ function warningsOf(before: KnownApplications, { problems }: ServiceConfiguratio
   });
 }
 
-/** Gives each version to one application, the one that had it before if that still names it, and finds what is deleted. */
+/** Gives each version to one application, the one that had it before if that still names it. */
 function settle(
   before: KnownApplications,
   named: readonly Application[],
-  {
-    restrictedMetadataKeys,
-    warnings,
-  }: Pick<KnownApplications, 'restrictedMetadataKeys'> & { warnings: string[] },
-): Taken {
+): { applications: Application[]; faulty: string[]; warnings: string[] } {
+  const faulty: string[] = [];
+  const warnings: string[] = [];
   const owners = new Map<string, string>();
   const claim = (version: string, name: string) => {
     if (!owners.has(version)) owners.set(version, name);
@@ -109,18 +125,17 @@ function settle(
     const { name } = application;
     const versions = [...new Set(application.versions)].filter((version) => {
       const owner = owners.get(version)!;
-      if (owner !== name)
+      if (owner !== name) {
+        faulty.push(`${name}/${version}`);
         warnings.push(
-          `The version ${version} is in ${owner} already, and is left out of ${name}: a version belongs to one application.`,
+          `kaa.applications.${name}.versions.${version}: found the version in ${owner}, too; allowed: each version in one application. It stays with ${owner}, and is left out of ${name}, until that is mended.`,
         );
+      }
       return owner === name;
     });
     return { ...application, versions };
   });
-  return {
-    known: { applications, deleted: deletedOf(before, applications), restrictedMetadataKeys },
-    warnings,
-  };
+  return { applications, faulty, warnings };
 }
 
 function deletedOf(before: KnownApplications, present: readonly Application[]): Application[] {

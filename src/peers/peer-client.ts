@@ -21,6 +21,7 @@ import {
   type PeerLimits,
   type PeerOptions,
   type PeerRequest,
+  type PeerToken,
   type Unavailable,
   type UnavailableCause,
 } from './types.js';
@@ -33,6 +34,7 @@ export interface PeerDeps {
 }
 
 const ANYTHING = Type.Unknown();
+const LET_WAIT = 'another call tries whether it works again, and had not come back in time';
 /** what there is to read of an answer without content */
 const NO_CONTENT = Buffer.from('null');
 const CIRCUIT: Record<BreakerState, CircuitState> = {
@@ -43,6 +45,7 @@ const CIRCUIT: Record<BreakerState, CircuitState> = {
 };
 /** The circuit opens when the peer does not answer or can't work, not when it says that it is busy. */
 const FAILURES: ReadonlySet<PeerOutcome> = new Set(['unreachable', 'timeout', 'broken', 'server-error']);
+const UNTRIED: ReadonlySet<PeerOutcome> = new Set(['cancelled', 'circuit-open']);
 /** Others may be done by the time that we hear nothing. */
 const REPEATED: ReadonlySet<PeerOutcome> = new Set([...FAILURES, 'overloaded']);
 
@@ -52,7 +55,7 @@ const REPEATED: ReadonlySet<PeerOutcome> = new Set([...FAILURES, 'overloaded']);
  * alone for a while: calls are answered `circuit-open` at once.
  */
 export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClient {
-  const { name: peer, token } = options;
+  const { name: peer, metricName = peer } = options;
   const { metrics, random = Math.random } = deps;
   const limits: PeerLimits = { ...PEER_DEFAULTS, ...options.limits };
   const log = deps.log.child({ peer });
@@ -67,8 +70,8 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
   const breaker = circuitBreaker(
     handleWhenResult((result) => {
       const outcome = outcomeOf(result as PeerAnswer<unknown>);
-      // a trial that was called off has shown nothing
-      return FAILURES.has(outcome) || (outcome === 'cancelled' && breaker.state === BreakerState.HalfOpen);
+      // a trial that was called off, or not made, has shown nothing
+      return FAILURES.has(outcome) || (UNTRIED.has(outcome) && breaker.state === BreakerState.HalfOpen);
     }),
     {
       breaker: new ConsecutiveBreaker(limits.failuresToOpen),
@@ -88,7 +91,7 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
     told = false;
     log.info(`${peer} answers again.`);
   });
-  const unwatch = metrics.watch(peer, () => ({ pending, circuit: CIRCUIT[breaker.state] }));
+  const unwatch = metrics.watch(metricName, () => ({ pending, circuit: CIRCUIT[breaker.state] }));
 
   /** One request; what it came to is counted. */
   async function attempt<T extends TSchema>(
@@ -99,10 +102,11 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
   ): Promise<PeerAnswer<Static<T>>> {
     const beganMs = performance.now();
     const timeoutMs = Math.min(limits.attemptMs, Math.ceil(deadlineMs - beganMs));
-    // others went before it, as a circuit that is tried lets one through at a time
-    if (timeoutMs <= 0) return unavailable('timeout', `not sent within ${limits.callMs} ms`, false);
-    const credentials = request.authorization ?? (await credentialsOf(timeoutMs, signal));
-    if (typeof credentials !== 'string') return credentials;
+    if (timeoutMs <= 0) return unavailable('circuit-open', LET_WAIT, false);
+    const token = request.token ?? options.token;
+    const own = request.authorization ?? (await credentialsOf(token, timeoutMs, signal));
+    if (typeof own === 'object' && 'kind' in own) return own;
+    const credentials = typeof own === 'object' ? `Bearer ${own.bearer}` : own;
     const headers: Record<string, string> = {
       accept: 'application/json',
       'x-correlation-id': headerText(request.correlationId),
@@ -118,23 +122,33 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
       timeoutMs,
       signal,
     });
-    metrics.seconds.observe({ peer }, (performance.now() - beganMs) / 1000);
+    metrics.seconds.observe({ peer: metricName }, (performance.now() - beganMs) / 1000);
     const answer = read(exchanged, request);
+    if (answer.kind === 'refused' && answer.status === 401 && typeof own === 'object')
+      token?.refused(own.bearer);
     if (answer.kind === 'ok' || answer.kind === 'refused') lastError = undefined;
     else if (outcomeOf(answer) !== 'cancelled') lastError = answer.message;
     return answer;
   }
 
-  /** The header's value; '' for none. */
-  async function credentialsOf(timeoutMs: number, signal: AbortSignal): Promise<string | Unavailable> {
+  /** The header's value, '' for none; or a token. */
+  async function credentialsOf(
+    token: PeerToken | undefined,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<string | { bearer: string } | Unavailable> {
     if (token === undefined) {
       if (url.username === '') return '';
       const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
       return `Basic ${Buffer.from(pair).toString('base64')}`;
     }
-    const waited = await within(timeoutMs, signal, Promise.resolve().then(token));
+    const waited = await within(
+      timeoutMs,
+      signal,
+      Promise.resolve().then(() => token.get()),
+    );
     if (waited.kind === 'cancelled') return unavailable('cancelled', 'called off', false);
-    if (waited.kind === 'value') return `Bearer ${waited.value}`;
+    if (waited.kind === 'value') return waited.value === undefined ? '' : { bearer: waited.value };
     const why = waited.kind === 'late' ? `not within ${timeoutMs} ms` : waited.message;
     return unavailable('no-token', `no token to ask with: ${why}`, false);
   }
@@ -177,24 +191,53 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
     return answer;
   }
 
+  /**
+   * An attempt, if the circuit lets it through. One that is tried lets one through at a time: the others wait for it, but not
+   * longer than they may.
+   */
+  async function throughBreaker<T extends TSchema>(
+    request: PeerRequest<T>,
+    path: string,
+    deadlineMs: number,
+    signal: AbortSignal,
+  ): Promise<PeerAnswer<Static<T>>> {
+    let begun = false;
+    const executed = breaker
+      .execute(() => {
+        begun = true;
+        return attempt(request, path, deadlineMs, signal);
+      })
+      .catch((error: unknown): Unavailable => {
+        if (!(error instanceof BrokenCircuitError)) throw error;
+        return unavailable('circuit-open', `left alone after failures: ${lastError}`, false);
+      });
+    if (begun || breaker.state !== BreakerState.HalfOpen) return executed;
+    const { kind } = await within(Math.max(0, deadlineMs - performance.now()), signal, executed);
+    // an attempt keeps to its time by itself, and knows what may be done
+    if (begun || (kind !== 'late' && kind !== 'cancelled')) return executed;
+    return kind === 'late'
+      ? unavailable('circuit-open', LET_WAIT, false)
+      : unavailable('cancelled', 'called off', false);
+  }
+
   async function attempts<T extends TSchema>(
     request: PeerRequest<T>,
     path: string,
     signal: AbortSignal,
   ): Promise<PeerAnswer<Static<T>>> {
     const { correlationId, idempotent = request.method !== 'POST' } = request;
-    const deadlineMs = performance.now() + limits.callMs;
+    const deadlineMs = performance.now() + Math.min(limits.callMs, request.callMs ?? Infinity);
     let mayBeDone = false;
+    let isRenewed = (request.token ?? options.token) === undefined || request.authorization !== undefined;
     for (let tried = 1; ; tried++) {
-      const answer = await breaker
-        .execute(() => attempt(request, path, deadlineMs, signal))
-        .catch((error: unknown): Unavailable => {
-          if (!(error instanceof BrokenCircuitError)) throw error;
-          return unavailable('circuit-open', `left alone after failures: ${lastError}`, false);
-        });
+      const answer = await throughBreaker(request, path, deadlineMs, signal);
       const outcome = outcomeOf(answer);
-      metrics.requests.inc({ peer, outcome });
+      metrics.requests.inc({ peer: metricName, outcome });
       log.debug({ correlationId, method: request.method, path, outcome, tried }, 'request to a peer');
+      if (answer.kind === 'refused' && answer.status === 401 && !isRenewed) {
+        isRenewed = true;
+        continue;
+      }
       if (answer.kind !== 'unavailable') return answer;
       answer.mayBeDone = mayBeDone ||= answer.mayBeDone;
       if (!REPEATED.has(outcome)) return answer;
@@ -210,7 +253,7 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
   return {
     async call(request) {
       const refusedHere = (cause: UnavailableCause, message: string) => {
-        metrics.requests.inc({ peer, outcome: cause });
+        metrics.requests.inc({ peer: metricName, outcome: cause });
         return unavailable(cause, message, false);
       };
       if (pending >= limits.maxPending)

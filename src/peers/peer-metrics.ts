@@ -8,7 +8,7 @@ export type PeerOutcome = Exclude<PeerAnswer<unknown>['kind'], 'unavailable'> | 
 export interface PeerMetrics {
   requests: Counter<'peer' | 'outcome'>;
   seconds: Histogram<'peer'>;
-  /** of a new client, until what is answered is called */
+  /** of a new client, until what is answered is called; there may be several of one name */
   watch(peer: string, state: () => { pending: number; circuit: CircuitState }): () => void;
 }
 
@@ -16,7 +16,7 @@ const CIRCUIT_STATES: readonly CircuitState[] = ['closed', 'half-open', 'open'];
 
 export function createPeerMetrics(registry: Registry): PeerMetrics {
   const registers = [registry];
-  const watched = new Map<string, () => { pending: number; circuit: CircuitState }>();
+  const watched = new Map<string, Set<() => { pending: number; circuit: CircuitState }>>();
   new Gauge({
     name: 'epr_peer_calls_pending',
     help: 'Calls of other services under way, pauses between attempts included.',
@@ -24,28 +24,30 @@ export function createPeerMetrics(registry: Registry): PeerMetrics {
     registers,
     collect() {
       this.reset();
-      for (const [peer, state] of watched) this.set({ peer }, state().pending);
+      for (const [peer, states] of watched) for (const state of states) this.inc({ peer }, state().pending);
     },
   });
   new Gauge({
     name: 'epr_peer_circuit',
-    help: 'Whether the circuit breaker of a peer is closed (calls go out), open (they are answered at once) or half-open (one is tried): 1 for the state that it is in.',
+    help: 'How many circuit breakers of a peer are closed (calls go out), open (they are answered at once) or half-open (one is tried): of each peer one, of auth servers one for each tenant that they were asked for.',
     labelNames: ['peer', 'state'],
     registers,
     collect() {
       this.reset();
-      for (const [peer, state] of watched) {
-        const { circuit } = state();
-        for (const each of CIRCUIT_STATES) this.set({ peer, state: each }, each === circuit ? 1 : 0);
-      }
+      for (const [peer, states] of watched)
+        for (const state of states) {
+          const { circuit } = state();
+          for (const each of CIRCUIT_STATES) this.inc({ peer, state: each }, each === circuit ? 1 : 0);
+        }
     },
   });
   return {
     watch(peer, state) {
-      watched.set(peer, state);
+      const states = watched.get(peer) ?? new Set();
+      watched.set(peer, states.add(state));
       return () => {
-        // another of the name may be there by now
-        if (watched.get(peer) === state) watched.delete(peer);
+        states.delete(state);
+        if (states.size === 0 && watched.get(peer) === states) watched.delete(peer);
       };
     },
     requests: new Counter({

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { type Application, AWAITED, type Catalogue, createCatalogue } from '../model/catalogue.js';
+import { createFollowLoop, type FollowTimes } from './follow-loop.js';
 import {
   changesOf,
   fromStoredForm,
@@ -32,7 +32,8 @@ export interface TektonApplications {
   stop(): Promise<void>;
 }
 
-export type Reread = { ok: true; applications: number } | { ok: false; error: string };
+/** `inForce`: a sentence that says what applies until it is read. */
+export type Reread = { ok: true; applications: number } | { ok: false; error: string; inForce: string };
 
 /** For health: down until there is a configuration, be it the last known one. */
 export interface TektonStatus {
@@ -43,7 +44,7 @@ export interface TektonStatus {
     readAt?: string;
     /** why the last reading failed, if it did: what is known is in force */
     error?: string;
-    /** what of the last reading can't be read, and is as it was: applications, and versions as `application/version` */
+    /** what of the last whole reading is not taken, and is as it was: applications, versions as `application/version` */
     faulty?: readonly string[];
   };
 }
@@ -62,17 +63,7 @@ export interface TektonApplicationsDeps {
   times?: Partial<TektonTimes>;
 }
 
-export interface TektonTimes {
-  /** how long a start waits */
-  startMs: number;
-  /** all is read again after this, less up to a tenth: for announcements that were lost */
-  rereadMs: number;
-  /** an announcement is followed within this, so that many are one reading and replicas do not come all at once */
-  mergeMs: number;
-  /** the pause after a reading that failed: at random from a half of this, doubled each time up to the most */
-  retryFirstMs: number;
-  retryMostMs: number;
-}
+export type TektonTimes = Omit<FollowTimes, 'leastMs'>;
 
 export const TEKTON_TIMES: TektonTimes = {
   startMs: 5_000,
@@ -93,7 +84,6 @@ const REMEDY = 'Remedy: see that Tekton runs, and that kaa.tekton.url and servic
 export function createTektonApplications(deps: TektonApplicationsDeps): TektonApplications {
   const { tekton, store, log } = deps;
   const times = { ...TEKTON_TIMES, ...deps.times };
-  const stopping = new AbortController();
   let known = NONE;
   let catalogue = AWAITED;
   /** when the whole was last read, Unix ms */
@@ -104,37 +94,11 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
   const told = new Set<string>();
   /** since the last reading that succeeded */
   const toldErrors = new Set<string>();
-  /** what is to be read next */
-  let wanted: { scope: ConfigurationScope; correlationId: string } | undefined;
-  /** who waits for the next reading */
-  let asking: ((came: Reread) => void)[] = [];
-  let wake: () => void = () => undefined;
-  let running: Promise<void> = Promise.resolve();
   const metrics = createTektonMetrics(deps.metrics, () => ({
     applications: known.applications.length,
+    faulty: faulty.length,
     ageSeconds: readMs === undefined ? undefined : (Date.now() - readMs) / 1000,
   }));
-
-  /** Waits, `wakeable`: until something is wanted, at the longest. False: that it was. */
-  const pause = (ms: number, wakeable = false) =>
-    new Promise<boolean>((resolve) => {
-      const end = (over: boolean) => {
-        clearTimeout(timer);
-        stopping.signal.removeEventListener('abort', cancel);
-        wake = () => undefined;
-        resolve(over);
-      };
-      const cancel = () => end(true);
-      const timer = setTimeout(end, ms, true);
-      if (wakeable) wake = () => end(false);
-      stopping.signal.addEventListener('abort', cancel);
-      if (stopping.signal.aborted) cancel();
-    });
-
-  const want = (scope: ConfigurationScope, correlationId: string) => {
-    wanted = { scope: wanted === undefined ? scope : wider(wanted.scope, scope), correlationId };
-    wake();
-  };
 
   /** Says a thing once, until a whole reading says it no more. */
   const tell = (warnings: readonly string[]) => {
@@ -149,7 +113,7 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
     scope: ConfigurationScope,
     correlationId: string,
   ): Promise<PeerAnswer<ServiceConfiguration>> {
-    const answer = await tekton.read(scope, correlationId, stopping.signal);
+    const answer = await tekton.read(scope, correlationId, loop.signal);
     metrics.reads.inc({ scope: nameOf(scope), result: answer.kind });
     return answer;
   }
@@ -157,7 +121,8 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
   /** Reads what is meant and puts it into force; false: to be tried again. */
   async function follow(scope: ConfigurationScope, correlationId: string): Promise<boolean> {
     const { application } = scope;
-    if (application !== undefined) {
+    // what is faulty may be mended by a change elsewhere
+    if (application !== undefined && faulty.length === 0) {
       const part = await ask(scope, correlationId);
       const taken = part.kind === 'ok' ? takePart(known, { ...scope, application }, part.value) : undefined;
       if (taken !== undefined) {
@@ -174,8 +139,8 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
     if (toldErrors.size > 0) log.info('Tekton was read again.');
     error = undefined;
     toldErrors.clear();
-    faulty = faultyOf(whole.value);
     const taken = takeWhole(known, whole.value);
+    faulty = taken.faulty;
     for (const warning of told) if (!taken.warnings.includes(warning)) told.delete(warning);
     apply(taken, correlationId);
     await forget();
@@ -184,7 +149,7 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
   }
 
   function failed(message: string): false {
-    if (stopping.signal.aborted) return false;
+    if (loop.signal.aborted) return false;
     if (!toldErrors.has(message) && toldErrors.size < MOST_TOLD)
       log.warn({ error: message }, `Tekton can not be read; trying again, for ever. ${inForce()} ${REMEDY}`);
     toldErrors.add(message);
@@ -255,91 +220,47 @@ export function createTektonApplications(deps: TektonApplicationsDeps): TektonAp
     catalogue = createCatalogue(known.applications, known.deleted);
   }
 
-  async function run(first: () => void): Promise<void> {
-    let failures = 0;
-    want(ALL, randomUUID());
-    while (!stopping.signal.aborted) {
-      if (wanted === undefined) {
-        if (await pause(times.rereadMs * (1 - Math.random() / 10), true)) want(ALL, randomUUID());
-        else await pause(Math.random() * times.mergeMs);
-        continue;
-      }
-      const { scope, correlationId } = wanted;
-      const waiting = asking;
-      wanted = undefined;
-      asking = [];
-      const done = await follow(scope, correlationId);
-      first();
-      for (const tell of waiting) tell(cameTo());
-      failures = done ? 0 : failures + 1;
-      if (done) continue;
-      const isWoken = wanted !== undefined;
-      // who was away may have changed more than was announced
-      want(ALL, correlationId);
-      const most = Math.min(times.retryMostMs, times.retryFirstMs * 2 ** (failures - 1));
-      // who announces something is there again
-      if (isWoken || !(await pause(most * (0.5 + Math.random() / 2), true)))
-        await pause(Math.random() * times.mergeMs);
-    }
-    for (const tell of asking) tell(cameTo());
+  function cameTo(): Reread {
+    const fault = loop.signal.aborted ? 'The service stops.' : error;
+    return fault === undefined
+      ? { ok: true, applications: known.applications.length }
+      : { ok: false, error: fault, inForce: inForce() };
   }
 
-  function cameTo(): Reread {
-    if (stopping.signal.aborted) return { ok: false, error: 'The service stops.' };
-    return error === undefined ? { ok: true, applications: known.applications.length } : { ok: false, error };
-  }
+  const loop = createFollowLoop({
+    all: ALL,
+    merge: wider,
+    follow,
+    times,
+    onFault: (caught) =>
+      log.error({ err: caught }, 'The configuration from Tekton is not followed any more.'),
+  });
 
   return {
     catalogue: () => catalogue,
     restrictedMetadataKeys: () => known.restrictedMetadataKeys,
     async start() {
       await recall();
-      let isAnswered = false;
-      const answered = new Promise<void>((resolve) => {
-        const first = () => {
-          isAnswered = true;
-          resolve();
-        };
-        running = run(first).catch((caught: unknown) =>
-          log.error({ err: caught }, 'The configuration from Tekton is not followed any more.'),
-        );
-      });
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, times.startMs)));
-      await Promise.race([answered, late]);
-      clearTimeout(timer);
-      if (isAnswered) return;
+      if (await loop.start()) return;
       log.warn(`Tekton has not answered within ${times.startMs / 1000} s. ${inForce()} ${REMEDY}`);
     },
-    changed: want,
-    reread(correlationId) {
-      return new Promise((resolve) => {
-        asking.push(resolve);
-        want(ALL, correlationId);
-      });
+    changed: (scope, correlationId) => loop.want(scope, correlationId),
+    async reread(correlationId) {
+      await loop.reread(correlationId);
+      return cameTo();
     },
     status() {
       const details: TektonStatus['details'] = { applications: known.applications.length };
       if (readMs !== undefined) details.readAt = new Date(readMs).toISOString();
       if (error !== undefined) details.error = error;
-      if (faulty.length > 0) details.faulty = faulty;
+      if (faulty.length > 0)
+        details.faulty = faulty.slice(0, MOST_TOLD).map((name) => name.slice(0, MOST_SHOWN));
       return { status: readMs === undefined ? 'DOWN' : 'UP', details };
     },
-    async stop() {
-      stopping.abort();
-      await running;
-    },
+    stop: () => loop.stop(),
   };
 }
 
-function faultyOf(read: ServiceConfiguration): string[] {
-  const versions = [...read.faultyVersions].flatMap(([name, own]) =>
-    [...own].map((each) => `${name}/${each}`),
-  );
-  return [...read.faulty, ...versions].slice(0, MOST_TOLD).map((name) => name.slice(0, MOST_SHOWN));
-}
-
-/** The narrowest that has both. */
 function wider(a: ConfigurationScope, b: ConfigurationScope): ConfigurationScope {
   if (a.application === undefined || a.application !== b.application) return ALL;
   const { application, version } = a;

@@ -6,7 +6,7 @@ export interface TektonMetrics {
 
 export function createTektonMetrics(
   registry: Registry,
-  now: () => { applications: number; ageSeconds: number | undefined },
+  now: () => { applications: number; faulty: number; ageSeconds: number | undefined },
 ): TektonMetrics {
   const registers = [registry];
   new Gauge({
@@ -15,6 +15,14 @@ export function createTektonMetrics(
     registers,
     collect() {
       this.set(now().applications);
+    },
+  });
+  new Gauge({
+    name: 'epr_tekton_faulty',
+    help: 'Parts of the last whole configuration of Tekton (applications, versions, restricted keys) that are not taken, for something is wrong with them.',
+    registers,
+    collect() {
+      this.set(now().faulty);
     },
   });
   new Gauge({

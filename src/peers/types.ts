@@ -20,6 +20,8 @@ export interface PeerRequest<T extends TSchema> {
   form?: readonly (readonly [name: string, value: string])[];
   /** the header's value, in the place of the client's own credentials */
   authorization?: string;
+  /** in the place of the client's own */
+  token?: PeerToken;
   /**
    * What a 2xx answer holds. Members that it does not name are let through: peers grow. Made once, not for each call: its
    * check is compiled when it is first used.
@@ -34,6 +36,8 @@ export interface PeerRequest<T extends TSchema> {
   wantsRefusal?: true;
   /** calls it off */
   signal?: AbortSignal;
+  /** less time than the `callMs` of the client: who asks has waited already */
+  callMs?: number;
 }
 
 export type PeerAnswer<T> =
@@ -67,7 +71,7 @@ export type UnavailableCause =
   | 'overloaded'
   /** 5xx */
   | 'server-error'
-  /** it failed again and again, and is left alone for a while */
+  /** it failed again and again, and is left alone for a while; or one call tries it, and this one's time went by meanwhile */
   | 'circuit-open'
   /** more calls than `maxPending` are under way here */
   | 'too-many'
@@ -85,15 +89,25 @@ export interface PeerStatus {
 export type CircuitState = 'closed' | 'half-open' | 'open';
 
 export interface PeerOptions {
-  /** for metrics and messages, such as `tekton` */
+  /** for messages, and for metrics unless those have another one, such as `tekton` */
   name: string;
+  /** of many that are alike: one name for all of them */
+  metricName?: string;
   /** http or https, without a query; a path is kept; user and password in it are sent as basic authentication */
   url: string;
-  /** a bearer token for each attempt; absent: none is sent */
-  token?: () => Promise<string>;
+  /** absent: none is sent */
+  token?: PeerToken;
   /** its answers may hold secrets: nothing of them is shown in what is logged or told as its state */
   hasSecrets?: boolean;
   limits?: Partial<PeerLimits>;
+}
+
+/** Bearer tokens by which this service says who it is. */
+export interface PeerToken {
+  /** For each attempt. Undefined: none is sent. Rejects with an error that says why there is none. */
+  get(): Promise<string | undefined>;
+  /** The peer has refused it (401): the next one is another. The call is tried once more. */
+  refused(token: string): void;
 }
 
 export interface PeerLimits {

@@ -1,9 +1,11 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { EndpointLimits } from '../model/endpoint.js';
 import type { Outcome } from '../model/outcome.js';
 import type { StoredTask, Store } from '../storage/index.js';
 import type { TaskBody, TaskItem } from './batch-task-body.js';
+import { each } from './each.js';
+import { createIdTurns } from './id-turns.js';
+import { pause } from './pace.js';
 import type { Pipeline } from './pipeline.js';
 import { foresee } from './registration-checks.js';
 import { retryOf } from './registrations.js';
@@ -33,6 +35,11 @@ export interface BatchRun {
 const RETRY_MS = 500;
 /** Items of one task that are under way at a time: the queue is for others, too. */
 const WINDOW = 256;
+/** The same, where each needs a resource first: a few of them are made at a time, whoever asks, and the rest would only wait. */
+const WINDOW_WITH_RESOURCES = 8;
+/** An auth server that is away, or has too much to do, is asked less and less often. */
+const AWAY_FIRST_MS = 500;
+const AWAY_MOST_MS = 15_000;
 /** Tokens that are issued before they are stored at once, and may be issued again after a crash in between. */
 const ROUND = 500;
 /** Tokens of one task that are asked for at a time. */
@@ -56,7 +63,13 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
   const version = { tenant: body.tenant, application: task.application, version: body.versionName };
   const places = new Map(body.items.map((item, i) => [item, i]));
   const faults = new Map<TaskItem, number>();
+  const turns = createIdTurns(Infinity);
+  const window = deps.care === undefined ? WINDOW : WINDOW_WITH_RESOURCES;
   let isWaiting = false;
+
+  /** Those that were given one token one after the other: the first of them gets it, not whichever is faster. */
+  const inTurn = ({ tokenGiven, token }: TaskItem, work: () => Promise<void>): Promise<void> =>
+    tokenGiven ? turns.take(token!, work)! : work();
 
   /** True: it is given up. */
   const giveUp = (item: TaskItem, failure: NonNullable<TaskItem['failure']>): boolean => {
@@ -70,6 +83,7 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
   async function askFor(item: TaskItem): Promise<Issued> {
     if (item.issued) return { kind: 'issued', token: item.token! };
     return issuer.issue({
+      tenant: body.tenant,
       application: task.application,
       endpointId: item.endpointId,
       correlationId,
@@ -97,11 +111,7 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
         again.push(item);
       }
     };
-    await each(
-      items,
-      ASKED_AT_ONCE,
-      inTurn((item) => item, issue),
-    );
+    await each(items, ASKED_AT_ONCE, (item) => inTurn(item, () => issue(item)));
     if (isAway !== isWaiting && !stopping.aborted) {
       isWaiting = isAway;
       if (isAway) log.warn({ taskId: task.id }, 'a batch task waits for tokens');
@@ -134,14 +144,16 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
   }
 
   async function register({ item, hash }: Ready): Promise<void> {
-    while (!stopping.aborted) {
+    for (let awayMs = AWAY_FIRST_MS; !stopping.aborted;) {
       const outcome = await submit(item, hash);
       if (outcome.kind !== 'retry') {
         item.failure = outcome.kind === 'refused' ? { code: outcome.code, message: outcome.message } : null;
         return;
       }
       if (outcome.code === 'internal' && giveUp(item, outcome)) return;
-      await pause(RETRY_MS);
+      const isAway = outcome.code === 'auth-server-unavailable';
+      await pause(isAway ? awayMs * (0.5 + Math.random() / 2) : RETRY_MS, stopping);
+      if (isAway) awayMs = Math.min(AWAY_MOST_MS, 2 * awayMs);
     }
   }
 
@@ -159,7 +171,9 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
       });
     if (deps.care === undefined) return work();
     const creator = body.creator === undefined ? {} : { creator: body.creator };
-    return deps.care.registering({ tenant: body.tenant, endpointId, correlationId, ...creator }, work);
+    const { tenant } = body;
+    const of = { tenant, endpointId, correlationId, ...creator, isOfTask: true, signal: stopping } as const;
+    return deps.care.registering(of, work);
   }
 
   let open = body.items.filter(({ failure }) => failure === undefined);
@@ -171,13 +185,9 @@ export async function runBatch(run: BatchRun, deps: BatchRunDeps): Promise<void>
       for (const { item } of ready) item.issued = true;
       await run.save();
     }
-    await each(
-      ready,
-      WINDOW,
-      inTurn(({ item }) => item, register),
-    );
+    await each(ready, window, (one) => inTurn(one.item, () => register(one)));
     open = [...later, ...again];
-    if (again.length > 0 && (ready.length === 0 || later.length === 0)) await pause(RETRY_MS);
+    if (again.length > 0 && (ready.length === 0 || later.length === 0)) await pause(RETRY_MS, stopping);
   }
 }
 
@@ -188,34 +198,9 @@ export async function untilDone<T>(work: () => Promise<T>, stopping: AbortSignal
       return await work();
     } catch (error) {
       if (stopping.aborted) throw error;
-      await pause(RETRY_MS);
+      await pause(RETRY_MS, stopping);
     }
   }
 }
 
 const AWAY: Issued = { kind: 'unissued', cause: 'away', message: '' };
-
-/** Those that were given one token one after the other: the first of them gets it, not whichever is faster. */
-function inTurn<T>(
-  itemOf: (work: T) => TaskItem,
-  work: (one: T) => Promise<void>,
-): (one: T) => Promise<void> {
-  const last = new Map<string, Promise<void>>();
-  return (one) => {
-    const { tokenGiven, token } = itemOf(one);
-    if (!tokenGiven) return work(one);
-    const before = last.get(token!);
-    const done = before === undefined ? work(one) : before.then(() => work(one));
-    last.set(token!, done);
-    return done;
-  };
-}
-
-/** So many at a time, begun in their order. */
-async function each<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const rest = items.values();
-  const some = async () => {
-    for (const item of rest) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, some));
-}

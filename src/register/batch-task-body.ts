@@ -48,6 +48,20 @@ export function writeBody({ items, ...rest }: TaskBody, seal: Seal): string {
   return JSON.stringify(stored);
 }
 
+export function isDone({ failure }: TaskItem): boolean {
+  return failure !== undefined;
+}
+
+/**
+ * What is stored of one that goes on: without tokens that were made for items that are not done, for whoever does them again
+ * would take those for given ones.
+ */
+export function noteOf({ items, ...rest }: TaskBody): TaskBody {
+  const keeps = (item: TaskItem) => isDone(item) || item.tokenGiven || item.issued === true;
+  const withoutToken = ({ token: _made, ...item }: TaskItem): TaskItem => item;
+  return { ...rest, items: items.map((item) => (keeps(item) ? item : withoutToken(item))) };
+}
+
 export function readBody(text: string, seal: Seal): TaskBody {
   const { tokens: sealed, items, ...rest } = JSON.parse(text) as StoredBody;
   // tasks of an earlier version have tokens in their items

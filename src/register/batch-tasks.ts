@@ -8,6 +8,8 @@ import type { StoredTask, Store } from '../storage/index.js';
 import { type BatchRunDeps, runBatch, untilDone } from './batch-run.js';
 import {
   failFaulty,
+  isDone,
+  noteOf,
   readBody,
   statusOf,
   type TaskBody,
@@ -16,11 +18,12 @@ import {
 } from './batch-task-body.js';
 import { guarded } from './guarded.js';
 import type { Seal } from './seal.js';
+import { startTaskNotes } from './task-notes.js';
 import type { BatchTasks } from './types.js';
 
 export interface BatchTasksDeps extends BatchRunDeps {
   store: Store;
-  replicas: Pick<Replicas, 'takeLease' | 'releaseLease'>;
+  replicas: Pick<Replicas, 'takeLease' | 'releaseLease' | 'live'>;
   catalogue: () => Catalogue;
   /** of tokens in what is stored of a task */
   seal: Seal;
@@ -40,7 +43,8 @@ const LOOK_EVERY_MS = 5_000;
 /**
  * Registrations by the thousand, as durable tasks. A task is stored before it is answered and again when it is complete;
  * in between its state is in memory, but for tokens that must not be issued twice: after a crash it is simply done again,
- * and what it registered bears its id.
+ * and what it registered bears its id. Where there are several replicas, how far it is is stored now and then, and all of them
+ * go by that, so that it never goes back, whichever is asked.
  */
 export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
   const { store, seal, log } = deps;
@@ -101,23 +105,41 @@ export function createBatchTasks(deps: BatchTasksDeps): RunningBatchTasks {
   }
 
   async function register(task: StoredTask, body: TaskBody, correlationId: string): Promise<void> {
-    const save = (complete: boolean) => {
-      const stored = { ...task, complete, body: writeBody(body, seal) };
-      return untilDone(() => store.putTask(stored), stopping.signal);
+    const write = (complete: boolean, stored: TaskBody) =>
+      store.putTask({ ...task, complete, body: writeBody(stored, seal) });
+    const save = async (complete: boolean) => {
+      // an older state must not come behind it
+      await notes.stop();
+      await untilDone(() => write(complete, body), stopping.signal);
+      notes = startNotes();
     };
-    await runBatch({ task, body, correlationId, save: () => save(false), stopping: stopping.signal }, deps);
-    if (body.items.every((item) => item.failure !== undefined)) await save(true);
+    const startNotes = () =>
+      startTaskNotes({
+        done: () => body.items.filter(isDone).length,
+        isWanted: isShared,
+        write: () => write(false, noteOf(body)),
+      });
+    let notes = startNotes();
+    try {
+      await runBatch({ task, body, correlationId, save: () => save(false), stopping: stopping.signal }, deps);
+      if (body.items.every(isDone)) await save(true);
+    } finally {
+      await notes.stop();
+    }
   }
+
+  const isShared = () => deps.replicas.live().length > 1;
 
   const status: BatchTasks['status'] = (context, application, taskId) =>
     guarded(async () => {
-      const task = running.get(taskId)?.task ?? (await store.getTask(taskId));
+      const own = isShared() ? undefined : running.get(taskId);
+      const task = own?.task ?? (await store.getTask(taskId));
       const unknown = refuse(
         'task-not-found',
         `The application "${application}" has no batch task "${taskId}".`,
       );
       if (task === undefined || task.application !== application) return unknown;
-      const body = running.get(taskId)?.body ?? readBody(task.body, seal);
+      const body = own?.body ?? readBody(task.body, seal);
       if (context.tenant !== undefined && context.tenant !== body.tenant) return unknown;
       return ok(statusOf(body));
     });

@@ -10,8 +10,8 @@ export interface EndpointResources {
    * @returns undefined: it is there now
    */
   make(wish: ResourceWish): Promise<Refusal | Retry | undefined>;
-  /** Never rejects. @returns undefined: it is not there, or not there any more */
-  remove(of: ResourceOf): Promise<Retry | undefined>;
+  /** Nobody waits for it, so it may wait for others. Never rejects. @returns undefined: it is not there, or not there any more */
+  remove(of: ResourceOf, signal?: AbortSignal): Promise<Retry | undefined>;
 }
 
 export interface ResourceOf {
@@ -23,6 +23,10 @@ export interface ResourceWish extends ResourceOf {
   /** who registers it; absent: nobody was asked who they are */
   creator?: string;
   correlationId: string;
+  /** of a batch task: no caller waits for it */
+  isOfTask?: true;
+  /** calls it off */
+  signal?: AbortSignal;
   /** asked just before what is there already is taken over: false, it is somebody else's by now */
   mayTakeOver: () => Promise<boolean>;
 }

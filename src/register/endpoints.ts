@@ -1,9 +1,9 @@
 import type { QueryLimits } from '../filters/index.js';
 import { type Refusal, refuse } from '../model/errors.js';
 import { type Answer, ok, type Outcome, type Retry } from '../model/outcome.js';
-import { headOf, isTombstone } from '../model/record.js';
+import { headOf, isOfTenant, isTombstone } from '../model/record.js';
 import type { RecordQuery, Scope, Store } from '../storage/index.js';
-import { type Catalogue, noApplication, noVersion } from '../model/catalogue.js';
+import { awaited, type Catalogue, noApplication, noVersion } from '../model/catalogue.js';
 import type { Command } from '../model/command.js';
 import type { FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
@@ -27,11 +27,25 @@ export interface EndpointsDeps {
   limits: () => QueryLimits;
 }
 
+/** Commands by which callers write metadata of endpoints that are there. */
+const WRITES_KEYS: ReadonlySet<Command['type']> = new Set([
+  'replace-metadata',
+  'json-patch',
+  'merge-patch',
+  'set-key',
+  'delete-key',
+  'change-keys',
+]);
+
 export function createEndpoints(deps: EndpointsDeps): Endpoints {
   const { store, pipeline } = deps;
 
-  const submit: Endpoints['submit'] = (command) =>
-    command.type === 'unregister' ? unregister(command) : pipeline.submit(command);
+  const submit: Endpoints['submit'] = (command) => {
+    // who says which applications there are may say which keys are restricted, too
+    const notYet = WRITES_KEYS.has(command.type) ? awaited(deps.catalogue()) : undefined;
+    if (notYet !== undefined) return Promise.resolve(notYet);
+    return command.type === 'unregister' ? unregister(command) : pipeline.submit(command);
+  };
 
   async function unregister(command: Extract<Command, { type: 'unregister' }>): Promise<Outcome> {
     const outcome = await (deps.care === undefined ? pipeline.submit(command) : unregisterWith(command));
@@ -56,7 +70,9 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
 
   const get: Endpoints['get'] = (context, endpointId) => {
     const judge = (record: Uint8Array | undefined): Answer<Uint8Array> =>
-      record === undefined || isTombstone(record) || !isOf(record, context)
+      record === undefined ||
+      isTombstone(record) ||
+      (context.tenant !== undefined && !isOfTenant(record, endpointId, context.tenant))
         ? refuse('endpoint-not-found', `The endpoint "${endpointId}" is not registered.`)
         : ok(record);
     if (store.loadNow === undefined) return guarded(async () => judge((await store.load([endpointId]))[0]));
@@ -157,8 +173,4 @@ export function createEndpoints(deps: EndpointsDeps): Endpoints {
     list,
     metadataKeys,
   };
-}
-
-function isOf(record: Uint8Array, context: CallContext): boolean {
-  return context.tenant === undefined || headOf(record).tenant === context.tenant;
 }

@@ -21,7 +21,7 @@ export interface FiltersDeps {
   catalogue: () => Catalogue;
   index: FilterIndex;
   changes: FilterChanges;
-  replicas: Pick<Replicas, 'untilKnown'>;
+  replicas: Pick<Replicas, 'untilKnown' | 'live'>;
   recalculation: Recalculation;
   limits: () => QueryLimits & { filtersPerApplication: number };
   now: () => number;
@@ -179,7 +179,9 @@ export function createFilters(deps: FiltersDeps): Filters {
       if (tenant === undefined || !sees(context, tenant)) return noApplication(catalogue, application);
       const { name: contains, ...place } = page;
       const named = index.page(application, contains === undefined ? place : { ...place, contains });
-      return ok({ total: named.total, filters: await Promise.all(named.filters.map(viewOf)) });
+      const progressOf = recalculation.progressReader();
+      const views = named.filters.map((filter) => viewOf(filter, progressOf));
+      return ok({ total: named.total, filters: await Promise.all(views) });
     });
 
   const preview: Filters['preview'] = (context, application, { mongoQuery, ...wanted }) =>
@@ -202,11 +204,21 @@ export function createFilters(deps: FiltersDeps): Filters {
     return ok(await viewOf(changed.answer));
   }
 
-  async function viewOf(filter: SavedFilter): Promise<FilterView> {
+  async function viewOf(
+    filter: SavedFilter,
+    progressOf = recalculation.progressReader(),
+  ): Promise<FilterView> {
     const { application, number } = filter;
     const matchedEndpointsCount = await store.count({ application, filterNumber: number });
     const isEvaluated = filter.status === 'active' || number === SET_ASIDE;
-    const known = isEvaluated ? undefined : recalculation.progressOf(filter);
+    const known = isEvaluated ? undefined : await progressOf(filter);
+    if (!isEvaluated && known?.progress.state !== 'evaluating' && deps.replicas.live().length > 1) {
+      // what another one notes of a recalculation goes when the filter is active, which may not be known here yet
+      await changes.refresh();
+      await changes.refresh();
+      const now = index.byId(filter.id);
+      if (now !== undefined && now.revision !== filter.revision) return viewOf(now);
+    }
     const etag = etagOfView(filter, matchedEndpointsCount, known?.stamp ?? 0);
     const view: FilterView = { filter, etag, matchedEndpointsCount };
     if (number === SET_ASIDE) return { ...view, fault: faultOfSaved(filter.queryText) ?? '' };

@@ -6,12 +6,13 @@ export interface IdTurns {
 
 const MOST_WAITING = 10;
 
-export function createIdTurns(): IdTurns {
+/** @param mostWaiting on one id; without a bound (Infinity) nothing is refused */
+export function createIdTurns(mostWaiting = MOST_WAITING): IdTurns {
   const lines = new Map<string, { length: number; last: Promise<unknown> }>();
   return {
     take(id, work) {
       const line = lines.get(id) ?? { length: 0, last: Promise.resolve() };
-      if (line.length > MOST_WAITING) return undefined;
+      if (line.length > mostWaiting) return undefined;
       line.length++;
       lines.set(id, line);
       const done = line.last.then(work).finally(() => {

@@ -38,7 +38,14 @@ export function createKeyedRequests(deps: KeyedRequestsDeps): RunningKeyedReques
   let timer: NodeJS.Timeout | undefined;
 
   const once: KeyedRequests['once'] = (context, { key, content }, work) => {
-    const id = hash(JSON.stringify([context.tenant ?? null, key]));
+    // an answer may show what others must not see: each caller has keys of its own
+    const id = hash(
+      JSON.stringify([
+        context.tenant ?? null,
+        key,
+        ...(context.subject === undefined ? [] : [context.subject]),
+      ]),
+    );
     // keyed, too: what is asked may hold a token that is short
     const fingerprint = createHmac('sha256', secret).update(content).digest('base64url');
     const running = underWay.get(id);

@@ -1,21 +1,21 @@
 import type { Logger } from 'pino';
 import type { Command } from '../model/command.js';
-import { type Refusal, refuse } from '../model/errors.js';
+import type { Refusal } from '../model/errors.js';
 import { hashText } from '../model/hash.js';
-import { type Done, type Outcome, retry, type Retry } from '../model/outcome.js';
-import { ABSENT, guardOf } from '../model/record.js';
-import { type OutboxEntry, type RecordWrite, StorageUnavailable, type Store } from '../storage/index.js';
+import { type Done, type Outcome, retry } from '../model/outcome.js';
+import type { OutboxEntry, Store } from '../storage/index.js';
 import {
   createVersionAnswer,
-  type EvaluatedGroup,
   type FilterSetSource,
-  NoThreads,
   type WorkerPool,
   type WorkerSettings,
 } from '../workers/index.js';
 import { type Group, type Pending, takeBatch } from './batch.js';
+import { commitBatch } from './batch-commit.js';
+import { evaluateBatch } from './batch-evaluation.js';
 import { createGate } from './gate.js';
 import type { PipelineMetrics } from './metrics.js';
+import { retryFor } from './retry-for.js';
 import { createTurns } from './turns.js';
 import { createUnderWay } from './under-way.js';
 
@@ -65,9 +65,6 @@ export interface PipelineDeps {
 const MAX_BATCH = 512;
 /** A command that meets a changed record this often is given back to its caller. */
 const MAX_CONFLICTS = 50;
-
-const NOT_COMPUTED = retry('internal', 'Something went wrong while this was computed; it is logged.');
-const NOTHING_TO_CHECK = new Map<number, never>();
 
 interface Partition {
   queue: Pending[];
@@ -199,134 +196,15 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       groups = ready.groups;
       if (groups.length === 0) return;
       const { records } = ready;
-      const evaluated = await evaluate(groups, records);
-      await commit(partition, groups, { records, fresh }, evaluated);
+      const batch = { groups, records, isFresh: fresh };
+      const evaluated = await evaluateBatch(batch, deps);
+      const again = await commitBatch(batch, evaluated, { store, committed: deps.committed, answer, log });
+      if (again.length > 0) repeat(partition, again);
     } catch (error) {
       deps.doubt();
       const outcome = retryFor(error);
       if (outcome.code === 'internal') log.error({ err: error, commands: groups.length }, 'a batch failed');
       for (const group of groups) for (const pending of group.pending) answer(pending, outcome);
-    }
-  }
-
-  /** Computes a batch; when a worker fails on it, each group by itself, so that one bad group takes no other with it. */
-  async function evaluate(
-    groups: Group[],
-    records: (Uint8Array | undefined)[],
-  ): Promise<(EvaluatedGroup | Retry)[]> {
-    const requests = groups.map((group, i) => {
-      const commands = group.pending.map((pending) => pending.command);
-      const record = records[i];
-      return record === undefined ? { commands } : { record, commands };
-    });
-    const settings = deps.settings();
-    try {
-      return await pool.evaluate(requests, deps.filters, settings);
-    } catch (error) {
-      metrics.workerFailures.inc();
-      log.error(
-        { err: error, groups: groups.length },
-        'a worker failed on a batch; its groups are tried one by one',
-      );
-    }
-    const results: (EvaluatedGroup | Retry)[] = [];
-    for (const request of requests) {
-      try {
-        results.push(...(await pool.evaluate([request], deps.filters, settings)));
-      } catch (error) {
-        metrics.workerFailures.inc();
-        const [command] = request.commands;
-        log.error(
-          { err: error, endpointId: command?.endpointId, correlationId: command?.correlationId },
-          'a worker failed on the commands of one endpoint',
-        );
-        results.push({ ...NOT_COMPUTED, ...(error instanceof NoThreads ? {} : { failsAlone: true }) });
-      }
-    }
-    return results;
-  }
-
-  async function commit(
-    partition: Partition,
-    groups: Group[],
-    loaded: { records: (Uint8Array | undefined)[]; fresh: boolean },
-    evaluated: (EvaluatedGroup | Retry)[],
-  ): Promise<void> {
-    const { records } = loaded;
-    const writes: RecordWrite[] = [];
-    const written: number[] = [];
-    evaluated.forEach((result, i) => {
-      if ('kind' in result || result.write === undefined) return;
-      const record = records[i];
-      writes.push({
-        endpointId: groups[i]!.endpointId,
-        expected: record === undefined ? ABSENT : guardOf(record),
-        ...result.write,
-      });
-      written.push(i);
-    });
-    const checking = loaded.fresh ? NOTHING_TO_CHECK : check(groups, records, evaluated);
-    const results = writes.length === 0 ? [] : await store.commit(writes);
-    const entries: OutboxEntry[] = [];
-    const again: Pending[] = [];
-    const taken = new Set<number>();
-    const conflicting = new Set<number>();
-    const rejected = new Map<number, Retry>();
-    results.forEach((result, k) => {
-      const i = written[k]!;
-      if (result.kind === 'conflict') conflicting.add(i);
-      else if (result.kind === 'token-taken') taken.add(i);
-      else if (result.kind === 'rejected') {
-        const { endpointId } = groups[i]!;
-        log.error({ endpointId, reason: result.message }, 'the storage can not hold what a write would make');
-        rejected.set(i, retry('storage-unavailable', result.message));
-      } else if (result.outbox !== undefined)
-        entries.push({
-          position: result.outbox,
-          events: writes[k]!.events!,
-          ...(result.previous === undefined ? {} : { previous: result.previous }),
-        });
-    });
-    if (entries.length > 0) deps.committed(entries);
-    const checked = await checking;
-    groups.forEach((group, i) => {
-      const computed = evaluated[i]!;
-      group.pending.forEach((pending, k) => {
-        const doubt = checked.get(i) ?? rejected.get(i);
-        if (doubt === 'again' || conflicting.has(i)) again.push(pending);
-        else if (doubt !== undefined) answer(pending, doubt);
-        // the registration is the first of its group; what came behind it has yet to find that there is no endpoint
-        else if (taken.has(i) && k === 0) answer(pending, refuse('token-taken'));
-        else if (taken.has(i)) again.push(pending);
-        else answer(pending, 'kind' in computed ? computed : (computed.outcomes[k] ?? NOT_COMPUTED));
-      });
-    });
-    if (again.length > 0) repeat(partition, again);
-  }
-
-  /**
-   * What comes to no write has no guard, so the records it was decided on are compared with the storage's. Answers for
-   * those groups only that have to be done again, or could not be checked. Never rejects.
-   */
-  async function check(
-    groups: Group[],
-    records: (Uint8Array | undefined)[],
-    evaluated: (EvaluatedGroup | Retry)[],
-  ): Promise<Map<number, 'again' | Retry>> {
-    const unwritten: number[] = [];
-    evaluated.forEach((result, i) => {
-      if (!('kind' in result) && result.write === undefined) unwritten.push(i);
-    });
-    if (unwritten.length === 0) return new Map();
-    try {
-      const stored = await store.load(
-        unwritten.map((i) => groups[i]!.endpointId),
-        { fresh: true },
-      );
-      const outdated = unwritten.filter((i, k) => !isSameState(records[i], stored[k]));
-      return new Map(outdated.map((i) => [i, 'again']));
-    } catch (error) {
-      return new Map(unwritten.map((i) => [i, retryFor(error)]));
     }
   }
 
@@ -373,19 +251,4 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       while (load > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     },
   };
-}
-
-/** What is answered when a write was given up for this. */
-export function retryFor(error: unknown): Retry {
-  if (error instanceof StorageUnavailable)
-    return retry(
-      'storage-unavailable',
-      `${error.message} Whether this write was made is not known; it may be sent again.`,
-    );
-  return retry('internal', 'Something went wrong here; it is logged under the correlation id.');
-}
-
-function isSameState(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  const [one, other] = [a, b].map((record) => (record === undefined ? ABSENT : guardOf(record)));
-  return one!.revision === other!.revision && one!.filterSet === other!.filterSet;
 }

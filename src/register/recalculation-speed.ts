@@ -1,8 +1,8 @@
 /** How fast something goes on, of late. */
 export interface Speed {
   observe(done: number, atMs: number): void;
-  /** Whole seconds that so much more takes at this speed; undefined while it is not known. */
-  secondsFor(more: number): number | undefined;
+  /** How much a second; undefined while that is not known, or nothing is done. */
+  perSecond(): number | undefined;
 }
 
 /** What it is measured over: long enough to be steady, short enough to follow a load that comes or goes. */
@@ -21,11 +21,11 @@ export function createSpeed(): Speed {
       samples.push({ done, atMs });
       while (samples.length > 2 && atMs - samples[1]!.atMs > OVER_MS) samples.shift();
     },
-    secondsFor(more) {
+    perSecond() {
       const [first, last] = [samples[0], samples.at(-1)];
       if (first === undefined || last === undefined || last.atMs - first.atMs < AT_LEAST_MS) return undefined;
       const perMs = (last.done - first.done) / (last.atMs - first.atMs);
-      return perMs > 0 ? Math.ceil(more / perMs / 1000) : undefined;
+      return perMs > 0 ? perMs * 1000 : undefined;
     },
   };
 }

@@ -3,20 +3,20 @@ import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import type { SavedFilter } from '../model/filter.js';
 import type { Replicas } from '../replicas/index.js';
-import type { Store } from '../storage/index.js';
+import type { Store, StoredPass } from '../storage/index.js';
 import type { FilterSetSource, WorkerPool } from '../workers/index.js';
 import type { FilterChanges } from './filter-changes.js';
 import type { FilterIndex } from './filter-index.js';
 import { createActivation } from './filter-activation.js';
 import { createPace, pause } from './pace.js';
 import type { Pipeline } from './pipeline.js';
+import { createProgressReader, shareOf } from './recalculation-progress.js';
 import { createSpeed, type Speed } from './recalculation-speed.js';
 import { type RecalculationMetrics, watchRecalculation } from './recalculation-metrics.js';
 import { createPass, type Pass, type Round, type Step } from './recalculation-pass.js';
 import { makeStep } from './recalculation-step.js';
 import { createWatch, type Watch } from './recalculation-watch.js';
 import { createRetiredFilters } from './retired-filters.js';
-import type { FilterProgress } from './types.js';
 
 /** Brings pending filters to active: every record of the application is evaluated, in the background. */
 export interface Recalculation {
@@ -24,8 +24,8 @@ export interface Recalculation {
   wake(application: string): void;
   /** These filters have former queries, or are deleted: their memberships are to be dropped. */
   cleanUp(filters: readonly SavedFilter[]): void;
-  /** Of a pending filter; `stamp` is another one whenever something else is told. Undefined: nothing is known yet. */
-  progressOf(filter: SavedFilter): { progress: FilterProgress; stamp: number } | undefined;
+  /** What tells of pending filters, for one answer. */
+  progressReader(): ReturnType<typeof createProgressReader>;
   /** Resolves when nothing is under way any more. What is not finished goes on after the next start. */
   stop(): Promise<void>;
 }
@@ -103,7 +103,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       Array.from(jobs.values(), (job) => ({
         application: job.application,
         idleMs: job.watch.idleMs,
-        ...shareOf(job.pass?.rounds.at(-1), job),
+        ...shareOf(job.pass?.rounds.at(-1), job.total),
       })),
     share: () => (jobs.size === 0 ? 0 : pace.share),
   });
@@ -190,7 +190,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     const stored = await store.getPass(application);
     job.total = await store.count({ application });
     const pass = createPass(store.soleWriter, stored);
-    const { evaluated } = shareOf(pass.rounds[0], job);
+    const { evaluated } = shareOf(pass.rounds[0], job.total);
     const pending = index.pendingOf(application).length;
     log.info(
       { ...headOfLines(job), filters: pending, evaluated },
@@ -218,7 +218,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
       const nowMs = performance.now();
       if (stopping.aborted || nowMs - notedMs > NOTE_EVERY_MS) {
         notedMs = nowMs;
-        await watch.during('writes to the storage', store.putPass(application, pass.stored()));
+        await watch.during('writes to the storage', store.putPass(application, noteOf(pass, job)));
         // elsewhere it takes as long as an index of them all
         if (store.soleWriter) job.total = await store.count({ application });
       }
@@ -258,7 +258,8 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
 
   function tellOf({ walked, rounds }: Pass, job: Job): void {
     const { application, speed, told } = job;
-    const { evaluated, total } = shareOf(rounds.at(-1), job);
+    const perSecond = speed.perSecond();
+    const { evaluated, total } = shareOf(rounds.at(-1), job.total);
     log.info(
       {
         ...headOfLines(job),
@@ -266,7 +267,7 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
         active: told.active,
         pending: index.pendingOf(application).length,
         // for all that are there now
-        secondsLeft: speed.secondsFor(total - evaluated),
+        secondsLeft: perSecond === undefined ? undefined : Math.ceil((total - evaluated) / perSecond),
         share: Math.round(pace.share * 100) / 100,
       },
       'filters are being recalculated',
@@ -323,25 +324,22 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
     }
   }
 
-  function progressOf({ application, number }: SavedFilter): ReturnType<Recalculation['progressOf']> {
-    const job = jobs.get(application);
-    if (job?.pass === undefined) return undefined;
-    const round = job.pass.rounds.find(({ target }) => number <= target);
-    const { evaluated, total } = shareOf(round, job);
-    const secondsLeft = job.speed.secondsFor(total - evaluated);
-    const progress: FilterProgress = {
-      evaluated,
-      total,
-      state: round === undefined ? 'waiting' : 'evaluating',
-    };
-    if (secondsLeft !== undefined) progress.secondsLeft = secondsLeft;
-    return { progress, stamp: 2 * evaluated + (round === undefined ? 2 : 1) };
+  function progressReader(): ReturnType<Recalculation['progressReader']> {
+    return createProgressReader({
+      store,
+      replicas,
+      own(application) {
+        const job = jobs.get(application);
+        if (job?.pass === undefined) return undefined;
+        return { rounds: job.pass.rounds, total: job.total, perSecond: job.speed.perSecond() };
+      },
+    });
   }
 
   return {
     wake,
     cleanUp,
-    progressOf,
+    progressReader,
     async stop() {
       stop.abort();
       clearInterval(looking);
@@ -350,15 +348,13 @@ export function createRecalculation(deps: RecalculationDeps): Recalculation {
   };
 }
 
-/** Endpoints go while it goes on, and what was evaluated stays. */
-function shareOf(round: Round | undefined, job: Job): { evaluated: number; total: number } {
-  const evaluated = round?.evaluated ?? 0;
-  const total = Math.max(evaluated, job.total);
-  return { evaluated: round?.isDone === true ? total : evaluated, total };
-}
-
 function headOfLines({ application, correlationId, total }: Job) {
   return { application, correlationId, endpoints: total };
+}
+
+function noteOf(pass: Pass, { total, speed }: Job): StoredPass {
+  const perSecond = speed.perSecond();
+  return { ...pass.stored(), total, ...(perSecond === undefined ? {} : { perSecond }) };
 }
 
 function leaseOf(application: string): string {

@@ -105,6 +105,7 @@ export function createRegistrations(deps: RegistrationsDeps): Endpoints['registe
 
   function issue(context: CallContext, wanted: Wanted): Issued | Promise<Issued> {
     return issuer.issue({
+      tenant: wanted.version.tenant,
       application: wanted.version.application,
       endpointId: wanted.endpointId,
       correlationId: context.correlationId,

@@ -5,7 +5,7 @@ import { type Answer, ok, retry } from '../model/outcome.js';
 import { createdOf, headOf, isTombstone } from '../model/record.js';
 import { endKeyOf, relationKeyOf, type RelationEnd } from '../model/relation.js';
 import type { OutboxEntry, Store } from '../storage/index.js';
-import { retryFor } from './pipeline.js';
+import { retryFor } from './retry-for.js';
 import { changeDrafts, dropDrafts, encodeDrafts, type EventDraft } from './relation-events.js';
 import { learnAncestry, MAX_ANCESTRY, RelationStage } from './relation-stage.js';
 import {

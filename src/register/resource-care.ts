@@ -1,20 +1,19 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Refusal } from '../model/errors.js';
 import { type Retry, retry } from '../model/outcome.js';
 import { headOf, isTombstone } from '../model/record.js';
 import type { Store } from '../storage/index.js';
-import type { EndpointResources, ResourceOf } from './endpoint-resources.js';
-import { retryFor } from './pipeline.js';
+import type { EndpointResources, ResourceOf, ResourceWish } from './endpoint-resources.js';
+import { each } from './each.js';
 import { createIdTurns } from './id-turns.js';
+import { retryFor } from './retry-for.js';
 
 /** That endpoints and what they have elsewhere come and go together. */
 export interface ResourceCare {
   /** Does the work when the endpoint's resource is there; whatever comes of it, none is left of an endpoint that is none. */
-  registering<T>(
-    of: ResourceOf & { creator?: string; correlationId: string },
-    work: () => Promise<T>,
-  ): Promise<T | Refusal | Retry>;
+  registering<T>(of: Omit<ResourceWish, 'mayTakeOver'>, work: () => Promise<T>): Promise<T | Refusal | Retry>;
   /** Does the work; if there is no such endpoint then, its resource goes, too, at the latest when the auth server is back. */
   unregistering<T>(of: ResourceOf, work: () => Promise<T>): Promise<T | Retry>;
   /** Takes up what a former process left. */
@@ -36,7 +35,7 @@ export interface ResourceCareDeps {
 const PREFIX = 'endpoint-resource/';
 const LOOKED_AT_ONCE = 8;
 const PAGE = 500;
-const AGAIN_MS = 5_000;
+const AGAIN_FIRST_MS = 5_000;
 /** Entries of other processes are theirs for so long; who has not settled one by then is dead. */
 const OTHERS_AFTER_MS = 10 * 60_000;
 const LOOK_EVERY_MS = 60_000;
@@ -57,6 +56,9 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
   const turns = createIdTurns();
   const settling = new Set<Promise<unknown>>();
   const stopping = new AbortController();
+  const ended = new AbortController();
+  // one listener for each that waits
+  setMaxListeners(0, ended.signal);
   const startedMs = now();
   let looking: Promise<void> | undefined;
   let lookAgain = false;
@@ -76,7 +78,7 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
   /** False: it has to be tried again. */
   async function settle(of: ResourceOf): Promise<boolean> {
     try {
-      if (!(await isRegistered(of)) && (await resources.remove(of)) !== undefined) return false;
+      if (!(await isRegistered(of)) && (await resources.remove(of, ended.signal)) !== undefined) return false;
       await store.removeText(nameOf(of));
       return true;
     } catch (error) {
@@ -108,10 +110,13 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
     if (stopping.signal.aborted) return;
     lookAgain = true;
     looking ??= (async () => {
+      let pauseMs = AGAIN_FIRST_MS;
       while (lookAgain && !stopping.signal.aborted) {
         lookAgain = false;
-        await pause(AGAIN_MS, undefined, { signal: stopping.signal }).catch(() => undefined);
+        await pause(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined);
         if (!stopping.signal.aborted && !(await look())) lookAgain = true;
+        // the list may be long, and who is away is not back sooner for being asked more
+        pauseMs = Math.min(LOOK_EVERY_MS, 2 * pauseMs);
       }
       looking = undefined;
     })();
@@ -125,14 +130,9 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
       do {
         const page = await store.listTexts(PREFIX, PAGE, after);
         const due = page.filter(({ text }) => isDue(JSON.parse(text) as Entry));
-        const rest = due.values();
-        const some = async () => {
-          for (const { name, text } of rest) {
-            if (stopping.signal.aborted) return;
-            isDone = (await settleListed(name, text)) && isDone;
-          }
-        };
-        await Promise.all(Array.from({ length: LOOKED_AT_ONCE }, some));
+        await each(due, LOOKED_AT_ONCE, async ({ name, text }) => {
+          if (!stopping.signal.aborted && !(await settleListed(name, text))) isDone = false;
+        });
         after = page.length < PAGE ? undefined : page.at(-1)!.name;
       } while (after !== undefined && !stopping.signal.aborted);
       return isDone;
@@ -163,12 +163,9 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
       if (typeof there === 'object') return there;
       if (there) return work();
       return around(of, async () => {
-        const { tenant, endpointId, creator, correlationId } = of;
+        const { endpointId } = of;
         const fault = await resources.make({
-          tenant,
-          endpointId,
-          correlationId,
-          ...(creator === undefined ? {} : { creator }),
+          ...of,
           mayTakeOver: async () => (await isTaken(endpointId)) === false,
         });
         return fault ?? work();
@@ -186,6 +183,7 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
       clearInterval(timer);
       // what an auth server that is away keeps from being settled is taken up by the next process
       await Promise.race([Promise.all([looking, ...settling]), pause(STOP_MS)]);
+      ended.abort();
     },
   };
 

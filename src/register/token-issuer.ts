@@ -13,6 +13,8 @@ export interface TokenIssuer {
 }
 
 export interface TokenWish {
+  /** of the application */
+  tenant: string;
   application: string;
   /** checked: it may become part of a path */
   endpointId: string;

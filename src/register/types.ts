@@ -41,7 +41,7 @@ export interface CallContext {
 /** Requests that are done once, however often they come. */
 export interface KeyedRequests {
   /**
-   * Does the work, unless it was done under the same key within the last 24 h: then that answer is given again. Calls at
+   * Does the work, unless it was done for the same caller under the same key within the last 24 h: then that answer is given again. Calls at
    * the same time wait for the first. `idempotency-key-reused` when the key came with other content.
    *
    * @param request `content` is all that is asked, as a text

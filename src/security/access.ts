@@ -1,21 +1,13 @@
 import type { Refusal } from '../model/errors.js';
 import type { Retry } from '../model/outcome.js';
+import type { Scope } from '../model/scopes.js';
+import { SYSTEM_TENANT } from '../model/system-tenant.js';
 import type { Authenticated, Authenticator } from './authenticator.js';
+import { challengeOf, type Unauthenticated } from './challenge.js';
+import type { Decisions } from './decisions.js';
+import type { Tenants } from './tenants.js';
+import { TOKEN_FAULTS } from './token-claims.js';
 import type { VerifiedToken } from './verified-token.js';
-
-/** Scopes that this service enforces (security.md). */
-export type Scope =
-  | 'endpoint:read'
-  | 'endpoint:update'
-  | 'endpoint:delete'
-  | 'application:endpoint:create'
-  | 'application:endpoint-filter:read'
-  | 'application:endpoint-filter:create'
-  | 'application:endpoint-filter:update'
-  | 'application:endpoint-filter:delete'
-  | 'application:endpoints-metadata-keys:read'
-  | 'application:read'
-  | 'application:events:republish';
 
 /** Who asks. */
 export interface Caller {
@@ -38,6 +30,10 @@ export interface Access {
   decide(caller: Caller, scope: Scope, resources: readonly string[]): Decided | Promise<Decided>;
   /** For lists: the names of all resources on which the caller has the scope, or `all`. Never rejects. */
   granted(caller: Caller, scope: Scope): Granted | Promise<Granted>;
+  /** Whether a caller is still what it was: for what lasts longer than a request, such as a live stream. */
+  counts(caller: Caller): boolean;
+  /** Told when tenants are not what they were, so that {@link counts} may be another one. */
+  onTenantChange(listener: () => void): void;
 }
 
 /** In the order of the resources. A refusal or a retry: it can't be known. */
@@ -55,20 +51,60 @@ export function openAccess(): Access {
     authenticate: async () => ({}),
     decide: (_caller, _scope, resources) => resources.map(() => true),
     granted: () => 'all',
+    counts: () => true,
+    onTenantChange: () => undefined,
   };
 }
 
-/** Access while authentication is on and authorization is off: who has a token may do everything in the tenant of its issuer. */
-export function authenticatedAccess(authenticator: Authenticator): Access {
+/** What lets callers of the system tenant read the data of others. */
+const SEES_TENANTS: Scope = 'kaa:tenant:read';
+
+/** While authorization is off: who has a token may do everything in the tenant of its issuer. */
+const WHOLE_TENANT: Pick<Decisions, 'decide' | 'granted'> = {
+  decide: (_caller, scope, resources) => resources.map(() => scope !== SEES_TENANTS),
+  granted: () => 'all',
+};
+
+/** Access while authentication is on. With `decisions`, of authorization, what is not granted is denied. */
+export function authenticatedAccess(
+  authenticator: Authenticator,
+  tenants: Pick<Tenants, 'byName' | 'onChange'>,
+  decisions = WHOLE_TENANT,
+): Access {
+  const callers = watchCallers(tenants);
   return {
+    ...callers,
     authenticates: true,
     authenticate: (authorization) => authenticator.authenticate(authorization),
-    decide: (caller, _scope, resources) => resources.map(() => counts(caller)),
-    granted: (caller) => (counts(caller) ? 'all' : new Set<string>()),
+    decide(caller, scope, resources) {
+      const fault = unlessCounts(caller, callers);
+      if (fault !== undefined) return fault;
+      // who rules over the realm of another tenant could grant it there
+      if (scope === SEES_TENANTS && caller.tenant !== SYSTEM_TENANT) return resources.map(() => false);
+      return decisions.decide(caller, scope, resources);
+    },
+    granted: (caller, scope) => unlessCounts(caller, callers) ?? decisions.granted(caller, scope),
   };
 }
 
-/** A long request may outlive its token. */
-function counts({ token }: Caller): boolean {
-  return token !== undefined && token.expiresMs > Date.now();
+/** A long request may outlive its token, or its tenant. */
+function watchCallers(
+  tenants: Pick<Tenants, 'byName' | 'onChange'>,
+): Pick<Access, 'counts' | 'onTenantChange'> {
+  return {
+    counts({ token }) {
+      if (token === undefined || token.expiresMs <= Date.now()) return false;
+      const { name, issuer } = token.tenant;
+      return tenants.byName(name)?.issuer === issuer;
+    },
+    onTenantChange: (listener) => tenants.onChange(listener),
+  };
+}
+
+function unlessCounts(caller: Caller, callers: Pick<Access, 'counts'>): Unauthenticated | undefined {
+  if (callers.counts(caller)) return undefined;
+  const { token } = caller;
+  if (token === undefined) return challengeOf(undefined);
+  const hasExpired = token.expiresMs <= Date.now();
+  return challengeOf(token.tenant.name, TOKEN_FAULTS[hasExpired ? 'expired' : 'issuer']);
 }

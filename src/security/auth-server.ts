@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import type { PeerAnswer, PeerClient, PeerOptions, PeerRequest, PeerStatus } from '../peers/index.js';
+import { RESOURCES_AT_ONCE } from './resource-slots.js';
 import type { Tenant } from './tenants.js';
 
 /** What of an auth server is asked: its key set, its token endpoint, its UMA resource registration. */
@@ -28,7 +29,7 @@ export interface AuthServer {
 }
 
 /** What an auth server is known by here; others of the tenant's settings do not matter to it. */
-export type AuthServerOf = Pick<Tenant, 'name' | 'issuer' | 'authServerUrl'>;
+export type AuthServerOf = Pick<Tenant, 'name' | 'issuer' | 'authServerUrl' | 'ownOriginOnly'>;
 
 export interface AuthServerDeps {
   /** makes a client of a peer; see `createPeerClient` */
@@ -49,6 +50,21 @@ const CALLS_LIMITS: PeerOptions['limits'] = {
   callMs: 10_000,
   maxAnswerBytes: 8 * 1024 * 1024,
 };
+/**
+ * Making a resource takes a server many times as long as a decision, and a batch makes thousands. An attempt that is given
+ * up is done over there all the same, so it is waited for.
+ */
+const RESOURCES_LIMITS: PeerOptions['limits'] = {
+  connections: RESOURCES_AT_ONCE.singles + RESOURCES_AT_ONCE.background,
+  attemptMs: 15_000,
+  callMs: 20_000,
+  maxAnswerBytes: 1024 * 1024,
+};
+
+/** Each with connections, limits and a circuit of its own: what one of them waits for, or fails at, is not the others'. */
+const LIMITS = { keys: KEYS_LIMITS, calls: CALLS_LIMITS, resources: RESOURCES_LIMITS } as const;
+type Line = keyof typeof LIMITS;
+const LINE_OF: Record<AuthServerEndpoint, Line> = { keys: 'keys', token: 'calls', resources: 'resources' };
 
 const OpenIdConfiguration = Type.Object({
   issuer: Type.String(),
@@ -70,20 +86,25 @@ type Found = Partial<Record<AuthServerEndpoint, URL>>;
  */
 export function createAuthServer(of: AuthServerOf, { connect }: AuthServerDeps): AuthServer {
   const ownUrl = withoutSlash(of.authServerUrl);
+  const allowed =
+    of.ownOriginOnly === true
+      ? new Set([of.issuer, of.authServerUrl].map((url) => new URL(url).origin))
+      : undefined;
   const clients = new Map<string, PeerClient>();
   const found: Found = {};
   const asking = new Map<string, Promise<PeerAnswer<unknown>>>();
 
-  const clientAt = (origin: string, forKeys: boolean): PeerClient => {
-    const name = forKeys ? 'keys' : 'calls';
-    const key = `${name} ${origin}`;
+  const clientAt = (origin: string, line: Line): PeerClient => {
+    const key = `${line} ${origin}`;
     let client = clients.get(key);
     if (client === undefined) {
       client = connect({
-        name: `auth-server/${of.name}/${name}`,
+        name: `auth-server/${of.name}/${line}`,
+        // tenants may be thousands, and come and go
+        metricName: `auth-server/${line}`,
         url: origin,
         hasSecrets: true,
-        limits: (forKeys ? KEYS_LIMITS : CALLS_LIMITS)!,
+        limits: LIMITS[line],
       });
       clients.set(key, client);
     }
@@ -92,22 +113,30 @@ export function createAuthServer(of: AuthServerOf, { connect }: AuthServerDeps):
 
   function send<T extends TSchema>(
     at: URL,
-    forKeys: boolean,
+    line: Line,
     { path = [], correlationId = randomUUID(), ...request }: AuthServerRequest<T>,
   ): Promise<PeerAnswer<Static<T>>> {
-    const segments = [...segmentsOf(at), ...path];
-    return clientAt(at.origin, forKeys).call({ ...request, correlationId, path: segments });
+    const base = segmentsOf(at);
+    if (base === undefined)
+      return Promise.resolve({
+        kind: 'malformed',
+        status: 200,
+        message: `no address can be ${at.href.slice(0, 200)}`,
+      });
+    const segments = [...base, ...path];
+    return clientAt(at.origin, line).call({ ...request, correlationId, path: segments });
   }
 
   /** `undefined`: what the document names is in `found` now. */
   async function discover<T extends TSchema & { static: { issuer: string } }>(
     document: string,
+    line: Line,
     schema: T,
     take: (named: Static<T>) => Found | string,
   ): Promise<PeerAnswer<never> | undefined> {
     let answer = asking.get(document);
     if (answer === undefined) {
-      answer = send(new URL(`${ownUrl}/.well-known/${document}`), true, { method: 'GET', answer: schema });
+      answer = send(new URL(`${ownUrl}/.well-known/${document}`), line, { method: 'GET', answer: schema });
       asking.set(document, answer);
       void answer.then(() => asking.delete(document));
     }
@@ -132,7 +161,11 @@ export function createAuthServer(of: AuthServerOf, { connect }: AuthServerDeps):
     const own = url.startsWith(`${issuer}/`) ? ownUrl + url.slice(issuer.length) : url;
     if (!/^https?:\/\/[^\s?#@]+$/.test(own) || !URL.canParse(own))
       return `${name} is no address: ${JSON.stringify(url.slice(0, 200))}`;
-    return new URL(own);
+    const at = new URL(own);
+    // an auth server must not choose who else is asked, in the network that this service is in
+    if (allowed?.has(at.origin) === false)
+      return `${name} is of another server than the issuer: ${JSON.stringify(url.slice(0, 200))}`;
+    return at;
   }
 
   const takeOpenId = (named: Static<typeof OpenIdConfiguration>): Found | string => {
@@ -153,14 +186,14 @@ export function createAuthServer(of: AuthServerOf, { connect }: AuthServerDeps):
       if (at === undefined) {
         const fault =
           endpoint === 'resources'
-            ? await discover('uma2-configuration', UmaConfiguration, takeUma)
-            : await discover('openid-configuration', OpenIdConfiguration, takeOpenId);
+            ? await discover('uma2-configuration', 'resources', UmaConfiguration, takeUma)
+            : await discover('openid-configuration', 'keys', OpenIdConfiguration, takeOpenId);
         if (fault !== undefined) return fault;
         at = found[endpoint];
       }
       if (at === undefined)
         return { kind: 'refused', status: 404, message: `its discovery names no endpoint for: ${endpoint}` };
-      const answer = await send(at, endpoint === 'keys', request);
+      const answer = await send(at, LINE_OF[endpoint], request);
       // it may have moved
       if (answer.kind === 'refused' && answer.status === 404 && (request.path ?? []).length === 0)
         delete found[endpoint];
@@ -201,8 +234,8 @@ export function createAuthServers(deps: AuthServerDeps): AuthServers {
       const known = servers.get(tenant.name);
       if (known !== undefined && isSame(known.of, tenant)) return known.server;
       forget(tenant.name);
-      const { name, issuer, authServerUrl } = tenant;
-      const of = { name, issuer, authServerUrl };
+      const { name, issuer, authServerUrl, ownOriginOnly } = tenant;
+      const of = { name, issuer, authServerUrl, ...(ownOriginOnly === undefined ? {} : { ownOriginOnly }) };
       const server = createAuthServer(of, deps);
       servers.set(name, { of, server });
       return server;
@@ -221,9 +254,14 @@ function withoutSlash(url: string): string {
   return url.replace(/\/+$/, '');
 }
 
-function segmentsOf(url: URL): string[] {
-  return url.pathname
-    .split('/')
-    .filter((segment) => segment !== '')
-    .map((segment) => decodeURIComponent(segment));
+/** Undefined: what is encoded in its path is no text. */
+function segmentsOf(url: URL): string[] | undefined {
+  try {
+    return url.pathname
+      .split('/')
+      .filter((segment) => segment !== '')
+      .map((segment) => decodeURIComponent(segment));
+  } catch {
+    return undefined;
+  }
 }

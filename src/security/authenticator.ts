@@ -14,17 +14,24 @@ export interface Authenticator {
 
 export type Authenticated = Caller | Refusal | Unauthenticated | Retry;
 
+/** as nearly all write it */
+const USUAL = 'Bearer ';
 /** RFC 6750, 2.1; the scheme in any case (RFC 9110, 11.1) */
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*)$/i;
 
 /** Bearer tokens in the header `Authorization`; what is wrong is answered as RFC 6750, section 3, has it. */
 export function createAuthenticator(deps: {
-  verifier: Pick<TokenVerifier, 'verify'>;
+  verifier: Pick<TokenVerifier, 'known' | 'verify'>;
   metrics: SecurityMetrics;
 }): Authenticator {
   const { verifier, metrics } = deps;
   return {
     authenticate(authorization) {
+      if (authorization?.startsWith(USUAL) === true) {
+        // what was taken once needs no second look at its form
+        const before = verifier.known(authorization.slice(USUAL.length));
+        if (before !== undefined) return callerOf(before);
+      }
       if (authorization === undefined || !/^bearer/i.test(authorization)) {
         metrics.tokens.inc({ result: 'none' });
         return challengeOf(undefined);

@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { refuse } from '../model/errors.js';
-import type { Caller, Decided, Granted, Scope } from './access.js';
+import type { Scope } from '../model/scopes.js';
+import type { Caller, Decided, Granted } from './access.js';
 import type { DecisionMetrics } from './decision-metrics.js';
+import { tokenKey } from './token-cache.js';
 import { createGrantReader, createTokenReader, type RoleGrants } from './token-rights.js';
 import { ASKED_AT_ONCE, type Uma, type UmaAnswer, type Unanswered } from './uma.js';
 import type { VerifiedToken } from './verified-token.js';
@@ -51,7 +52,15 @@ export function createDecisions(deps: DecisionsDeps): Decisions {
     sizeCalculation: ({ names }) => names.size + 1,
   });
   /** when resources were made or removed here; older answers about them are void */
-  const changes = new LRUCache<string, number>({ max: MAX_ANSWERS, ttl: Math.max(1, cacheMs) });
+  const changes = new LRUCache<string, number>({
+    max: MAX_ANSWERS,
+    ttl: Math.max(1, cacheMs),
+    // of more changes than are kept, all answers that are older than one of them are void
+    dispose: (changedMs, _resource, reason) => {
+      if (reason === 'evict') voidUntilMs = Math.max(voidUntilMs, changedMs);
+    },
+  });
+  let voidUntilMs = -Infinity;
   const asking = new Map<string, Promise<UmaAnswer | Unanswered>>();
   const listing = new Map<string, Promise<ReadonlySet<string> | Unanswered>>();
   const ofToken = createTokenReader();
@@ -84,7 +93,9 @@ export function createDecisions(deps: DecisionsDeps): Decisions {
   function keptOf(token: VerifiedToken, scope: Scope, resource: string): boolean | undefined {
     const kept = answers.get(keyOf(token, scope, resource));
     if (kept === undefined || kept.untilMs <= now()) return undefined;
-    return (changes.get(resource) ?? -Infinity) >= kept.decidedMs ? undefined : kept.granted;
+    return Math.max(voidUntilMs, changes.get(resource) ?? -Infinity) >= kept.decidedMs
+      ? undefined
+      : kept.granted;
   }
 
   /** Asks for those that are not known yet, some at a time; what somebody else asks for already is waited for. */
@@ -199,7 +210,7 @@ const keys = new WeakMap<VerifiedToken, string>();
 function keyOf(token: VerifiedToken, scope: Scope, resource: string): string {
   let key = keys.get(token);
   if (key === undefined) {
-    key = createHash('sha256').update(`${token.tenant.name}\0${token.token}`).digest('base64url');
+    key = `${token.tenant.name} ${tokenKey(token.token)}`;
     keys.set(token, key);
   }
   return `${key} ${scope} ${resource}`;

@@ -1,14 +1,16 @@
-import { type TSchema, Type } from '@sinclair/typebox';
+import { Type } from '@sinclair/typebox';
 import type { Logger } from 'pino';
 import { refuse } from '../model/errors.js';
 import { retry, type Retry } from '../model/outcome.js';
-import type { PeerAnswer } from '../peers/index.js';
-import type { EndpointResources } from '../register/index.js';
+import { createAtMostEvery } from '../observability/index.js';
+import type { PeerAnswer, Slots } from '../peers/index.js';
+import type { EndpointResources, ResourceOf, ResourceWish } from '../register/index.js';
+import { createResourceSlots } from './resource-slots.js';
 import type { ServiceTokens } from './service-tokens.js';
-import type { Tenants } from './tenants.js';
+import type { Tenant, Tenants } from './tenants.js';
 
 export interface EndpointResourcesDeps {
-  tenants: Pick<Tenants, 'byName'>;
+  tenants: Pick<Tenants, 'byName' | 'isComplete'>;
   tokens: Pick<ServiceTokens, 'ask'>;
   /** told of each that was made or removed */
   changed: (resource: string) => void;
@@ -18,87 +20,156 @@ export interface EndpointResourcesDeps {
 const SCOPES = ['endpoint:read', 'endpoint:update', 'endpoint:delete'];
 /** Keycloak's column: a longer name is an error of its database. */
 const MAX_NAME = 255;
-const TOLD_EVERY_MS = 30_000;
+const TELL_EVERY_MS = 30_000;
+const WRONG_CLIENT =
+  'the auth server keeps no resources for this service: its client needs authorization with UMA protection, and kaa.tenants.<tenant>.client-secret';
+const WRONG_ANSWER =
+  'the auth server does not answer as one that keeps resources (UMA resource registration)';
+const DELAYED =
+  'the auth server is away, or too slow at making and removing resources: registrations wait for it, batches too';
 
 const Made = Type.Object({ _id: Type.String() });
 const Ids = Type.Array(Type.String());
 const NOTHING = Type.Unknown();
 
+type Unmade = Exclude<PeerAnswer<unknown>, { kind: 'ok' }>;
+
 /** Resources `endpoint-<id>` by the UMA protection API: what policies of the auth server speak of. */
 export function createEndpointResources(deps: EndpointResourcesDeps): EndpointResources {
   const { tenants, tokens, changed, log } = deps;
-  let toldMs = -Infinity;
+  const slotsOf = createResourceSlots();
+  const isFaultDue = createAtMostEvery(TELL_EVERY_MS);
+  const isDelayDue = createAtMostEvery(TELL_EVERY_MS);
 
-  function unmade(answer: Exclude<PeerAnswer<unknown>, { kind: 'ok' }>, doing: string): Retry {
-    const isSetUpWrongly = answer.kind !== 'unavailable' || answer.cause === 'no-token';
-    if (isSetUpWrongly && performance.now() - toldMs > TOLD_EVERY_MS) {
-      toldMs = performance.now();
-      log.error(
-        { found: answer.message },
-        'the auth server keeps no resources for this service: its client needs authorization with UMA protection, and kaa.tenants.<tenant>.client-secret',
-      );
+  function unmade(answer: Unmade, doing: string): Retry {
+    const found = { found: answer.message };
+    if (answer.kind !== 'unavailable' || answer.cause === 'no-token') {
+      if (isFaultDue()) log.error(found, isOfClient(answer) ? WRONG_CLIENT : WRONG_ANSWER);
+    } else if (answer.cause !== 'cancelled' && isDelayDue()) {
+      log.warn(found, DELAYED);
     }
-    return retry('auth-server-unavailable', `The auth server did not ${doing}. Try again shortly.`);
+    const isLate = answer.kind === 'unavailable' && answer.cause === 'timeout';
+    return away(`The auth server did not ${doing}${isLate ? ' in time' : ''}. Try again shortly.`);
   }
 
-  async function ask<T extends TSchema>(
-    tenantName: string,
-    request: Parameters<typeof tokens.ask<T>>[2],
-  ): Promise<PeerAnswer<T['static']>> {
-    const tenant = tenants.byName(tenantName);
-    if (tenant !== undefined) return tokens.ask(tenant, 'resources', request);
-    const message = `there is no tenant ${tenantName} (any more)`;
-    return { kind: 'unavailable', cause: 'no-token', message, mayBeDone: false };
+  /** When it is its turn. */
+  async function inTurn<T>(
+    slots: Slots,
+    signal: AbortSignal | undefined,
+    work: () => Promise<T>,
+  ): Promise<T | Retry> {
+    const slot = await slots.take(signal);
+    if (slot === 'cancelled') return away('It was called off.');
+    if (typeof slot === 'string') {
+      if (isDelayDue()) log.warn({ waiting: slots.waiting }, DELAYED);
+      return slot === 'full'
+        ? retry(
+            'overloaded',
+            `${slots.waiting} registrations wait for the auth server already. Try again shortly.`,
+          )
+        : away('The auth server makes resources too slowly: this registration was not its turn in time.');
+    }
+    try {
+      return await work();
+    } finally {
+      slot();
+    }
   }
 
-  const find = (tenant: string, name: string) =>
-    ask(tenant, { method: 'GET', query: { name, exactName: 'true' }, answer: Ids });
+  const find = (tenant: Tenant, name: string, signal: AbortSignal | undefined) =>
+    tokens.ask(tenant, 'resources', {
+      method: 'GET',
+      query: { name, exactName: 'true' },
+      answer: Ids,
+      ...calledOffBy(signal),
+    });
+
+  async function makeNow(tenant: Tenant, wish: ResourceWish): Promise<Retry | undefined> {
+    const { endpointId, creator, correlationId, signal, mayTakeOver } = wish;
+    const name = nameOf(wish);
+    const body = {
+      name,
+      type: 'endpoint',
+      resource_scopes: SCOPES,
+      attributes: creator === undefined ? {} : { creator: [creator] },
+      ownerManagedAccess: false,
+    };
+    const request = { body, correlationId, ...calledOffBy(signal) };
+    // what was done, though no answer came, is found the next time
+    const making = { ...request, method: 'POST', answer: Made, idempotent: true } as const;
+    const made = await tokens.ask(tenant, 'resources', making);
+    if (made.kind === 'ok') return void changed(name);
+    if (made.kind !== 'refused' || made.status !== 409) return unmade(made, `make the resource ${name}`);
+    const found = await find(tenant, name, signal);
+    if (found.kind !== 'ok') return unmade(found, `say whether there is a resource ${name}`);
+    const [id] = found.value;
+    if (id === undefined || !(await mayTakeOver()))
+      return retry(
+        'overloaded',
+        `The endpoint "${endpointId}" is being changed by others. Try again shortly.`,
+      );
+    const taking = { ...request, method: 'PUT', path: [id], answer: NOTHING } as const;
+    const taken = await tokens.ask(tenant, 'resources', taking);
+    if (taken.kind !== 'ok') return unmade(taken, `take over the resource ${name}`);
+    return void changed(name);
+  }
+
+  async function removeNow(tenant: Tenant, name: string, signal?: AbortSignal): Promise<Retry | undefined> {
+    const found = await find(tenant, name, signal);
+    if (found.kind !== 'ok') return unmade(found, `say whether there is a resource ${name}`);
+    for (const id of found.value) {
+      const removal = { method: 'DELETE', path: [id], answer: NOTHING, ...calledOffBy(signal) } as const;
+      const removed = await tokens.ask(tenant, 'resources', removal);
+      if (removed.kind !== 'ok' && !(removed.kind === 'refused' && removed.status === 404))
+        return unmade(removed, `remove the resource ${name}`);
+    }
+    changed(name);
+    return undefined;
+  }
 
   return {
-    async make({ tenant, endpointId, creator, correlationId, mayTakeOver }) {
-      const name = `endpoint-${endpointId}`;
-      if (name.length > MAX_NAME)
+    async make(wish) {
+      const { endpointId, isOfTask, signal } = wish;
+      if (nameOf(wish).length > MAX_NAME)
         return refuse(
           'invalid-endpoint-id',
           `The id has ${endpointId.length} characters; where each endpoint has a resource at the auth server, it may have ${MAX_NAME - 'endpoint-'.length}.`,
         );
-      const body = {
-        name,
-        type: 'endpoint',
-        resource_scopes: SCOPES,
-        attributes: creator === undefined ? {} : { creator: [creator] },
-        ownerManagedAccess: false,
-      };
-      // what was done, though no answer came, is found the next time
-      const made = await ask(tenant, { method: 'POST', body, answer: Made, correlationId, idempotent: true });
-      if (made.kind === 'ok') return void changed(name);
-      if (made.kind !== 'refused' || made.status !== 409) return unmade(made, `make the resource ${name}`);
-      const found = await find(tenant, name);
-      if (found.kind !== 'ok') return unmade(found, `say whether there is a resource ${name}`);
-      const [id] = found.value;
-      if (id === undefined || !(await mayTakeOver()))
-        return retry(
-          'overloaded',
-          `The endpoint "${endpointId}" is being changed by others. Try again shortly.`,
-        );
-      const taken = await ask(tenant, { method: 'PUT', path: [id], body, answer: NOTHING, correlationId });
-      if (taken.kind !== 'ok') return unmade(taken, `take over the resource ${name}`);
-      return void changed(name);
+      const tenant = tenants.byName(wish.tenant);
+      if (tenant === undefined) return away(`There is no tenant ${wish.tenant} (any more).`);
+      const slots = slotsOf(tenant)[isOfTask === true ? 'background' : 'singles'];
+      return inTurn(slots, signal, () => makeNow(tenant, wish));
     },
 
-    async remove({ tenant, endpointId }) {
-      const name = `endpoint-${endpointId}`;
+    async remove(of, signal) {
+      const name = nameOf(of);
       // none was made of it, and there is nowhere to ask
-      if (name.length > MAX_NAME || tenants.byName(tenant) === undefined) return undefined;
-      const found = await find(tenant, name);
-      if (found.kind !== 'ok') return unmade(found, `say whether there is a resource ${name}`);
-      for (const id of found.value) {
-        const removed = await ask(tenant, { method: 'DELETE', path: [id], answer: NOTHING });
-        if (removed.kind !== 'ok' && !(removed.kind === 'refused' && removed.status === 404))
-          return unmade(removed, `remove the resource ${name}`);
-      }
-      changed(name);
-      return undefined;
+      if (name.length > MAX_NAME) return undefined;
+      const tenant = tenants.byName(of.tenant);
+      if (tenant === undefined)
+        return tenants.isComplete()
+          ? undefined
+          : away(`It is not known whether there is a tenant ${of.tenant}.`);
+      return inTurn(slotsOf(tenant).background, signal, () => removeNow(tenant, name, signal));
     },
   };
+}
+
+function nameOf({ endpointId }: ResourceOf): string {
+  return `endpoint-${endpointId}`;
+}
+
+function away(message: string): Retry {
+  return retry('auth-server-unavailable', message);
+}
+
+function calledOffBy(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+/** It says so itself, or this service has nothing to show. */
+function isOfClient(answer: Unmade): boolean {
+  return answer.kind === 'refused'
+    ? answer.status === 401 || answer.status === 403
+    : answer.kind === 'unavailable';
 }

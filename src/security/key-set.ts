@@ -45,6 +45,8 @@ export interface KeySetDeps {
   monotonicMs?: () => number;
 }
 
+/** Of one issuer, so that those who invent key ids for it, while its auth server hangs, do not keep other tenants' callers. */
+const MAX_WAITING = 1024;
 const Keys = Type.Object({ keys: Type.Array(Type.Unknown()) });
 
 /**
@@ -61,6 +63,7 @@ export function createKeySet(deps: KeySetDeps): KeySet {
   let error: string | undefined;
   let askedMs = -Infinity;
   let reading: Promise<void> | undefined;
+  let waiting = 0;
 
   function take(named: readonly unknown[]): void {
     const before = new Map([...current].map((key) => [key.text, key]));
@@ -117,7 +120,12 @@ export function createKeySet(deps: KeySetDeps): KeySet {
       }
       const wait = keys === undefined ? times.firstMs : times.rereadMs;
       if (reading === undefined && monotonicMs() - askedMs < wait) return notFound();
-      return reread().then(() => lookUp(keyId, algorithm) ?? notFound());
+      if (waiting >= MAX_WAITING) return 'away';
+      waiting++;
+      return reread().then(() => {
+        waiting--;
+        return lookUp(keyId, algorithm) ?? notFound();
+      });
     },
     has(key) {
       freshen();

@@ -15,6 +15,9 @@ export interface PublicKey {
 const CURVES: Readonly<Record<string, string>> = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' };
 /** NIST SP 800-131A; as base64url */
 const LEAST_MODULUS = Math.floor((2048 / 8) * (4 / 3));
+/** What is larger takes long to verify with, and is nobody's. */
+const MOST_MODULUS = Math.ceil((16384 / 8) * (4 / 3));
+const MOST_EXPONENT = 11;
 const MAX_KEYS = 100;
 
 /**
@@ -59,7 +62,11 @@ function publicKey(jwk: Record<string, JsonValue>): PublicKey | undefined {
 
 function membersOf({ kty, n, e, crv, x, y }: Record<string, JsonValue>): JWK | undefined {
   const are = (...values: (JsonValue | undefined)[]) => values.every((value) => typeof value === 'string');
-  if (kty === 'RSA' && are(n, e) && (n as string).length >= LEAST_MODULUS) return { kty, n, e } as JWK;
+  if (kty === 'RSA' && are(n, e)) {
+    const [modulus, exponent] = [(n as string).length, (e as string).length];
+    const isUsual = modulus >= LEAST_MODULUS && modulus <= MOST_MODULUS && exponent <= MOST_EXPONENT;
+    return isUsual ? ({ kty, n, e } as JWK) : undefined;
+  }
   if (kty === 'EC' && are(crv, x, y)) return { kty, crv, x, y } as JWK;
   if (kty === 'OKP' && crv === 'Ed25519' && are(x)) return { kty, crv, x } as JWK;
   return undefined;

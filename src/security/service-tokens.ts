@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import type { PeerAnswer } from '../peers/index.js';
+import type { Logger } from 'pino';
+import type { PeerAnswer, Unavailable } from '../peers/index.js';
 import type { AuthServerEndpoint, AuthServerRequest, AuthServers } from './auth-server.js';
 import type { Tenant } from './tenants.js';
 
@@ -9,6 +10,10 @@ export interface ServiceTokens {
   of(tenant: Tenant): Promise<string>;
   /** Another one is got at the next call: somebody has refused this one. */
   refused(tenant: Tenant, token: string): void;
+  /** By tenant: why its auth server refuses the client of this service, until it takes it again. */
+  refusals(): ReadonlyMap<string, string>;
+  /** Forgets those of tenants that are no more. */
+  keepOnly(tenants: readonly Tenant[]): void;
   /** Asks an auth server with such a token; one that is refused (401, 403) is renewed once. Never rejects. */
   ask<T extends TSchema>(
     tenant: Tenant,
@@ -19,6 +24,8 @@ export interface ServiceTokens {
 
 export interface ServiceTokensDeps {
   authServers: Pick<AuthServers, 'of'>;
+  /** told of clients that are refused, and are taken again */
+  log?: Pick<Logger, 'info' | 'warn'>;
   now?: () => number;
 }
 
@@ -43,15 +50,32 @@ interface Held {
 }
 
 /** By client credentials (RFC 6749, 4.4), one question at a time for each tenant. */
-export function createServiceTokens({ authServers, now = Date.now }: ServiceTokensDeps): ServiceTokens {
+export function createServiceTokens({ authServers, log, now = Date.now }: ServiceTokensDeps): ServiceTokens {
   const held = new Map<string, Held>();
+  const refusals = new Map<string, string>();
+
+  /** That does not pass by itself, as an auth server that is away does. */
+  function noteRefusal({ name, clientId }: Tenant, message: string): void {
+    const isNew = !refusals.has(name);
+    refusals.set(name, message);
+    if (isNew)
+      log?.warn(
+        { tenant: name, clientId, found: message },
+        `the auth server refuses the client ${clientId} of the tenant ${name}, so nothing can be asked in the name of this service: set kaa.tenants.${name}.client-id and client-secret (or what the tenant manager has) to those of a confidential client with a service account`,
+      );
+  }
+
+  function noteTaken({ name, clientId }: Tenant): void {
+    if (refusals.delete(name))
+      log?.info({ tenant: name, clientId }, 'the auth server takes the client of this service again');
+  }
 
   async function get(tenant: Tenant, entry: Held): Promise<string> {
     try {
       const { clientId, clientSecret } = tenant;
       if (clientSecret === undefined)
         throw new Error(
-          `the tenant ${tenant.name} has no client secret: set kaa.tenants.${tenant.name}.client-secret`,
+          `the tenant ${tenant.name} has no client secret: set kaa.tenants.${tenant.name}.client-secret, or give it one at the tenant manager`,
         );
       const pair = [clientId, clientSecret].map(encodeURIComponent).join(':');
       const answer = await authServers.of(tenant).ask('token', {
@@ -62,7 +86,10 @@ export function createServiceTokens({ authServers, now = Date.now }: ServiceToke
         // one more token harms nobody
         idempotent: true,
       });
-      if (answer.kind !== 'ok') throw new Error(`client credentials of ${tenant.name}: ${answer.message}`);
+      if (answer.kind === 'refused') noteRefusal(tenant, answer.message);
+      if (answer.kind !== 'ok')
+        throw new Error(`client credentials of ${tenant.name}: ${answer.message}`, { cause: answer });
+      noteTaken(tenant);
       const { access_token: token, expires_in: lastsS = LASTS_S } = answer.value;
       const lastsMs = lastsS * 1000;
       entry.renewAtMs = now() + lastsMs - Math.min(RENEWED_BEFORE_MS, lastsMs * RENEWED_SHARE);
@@ -96,14 +123,19 @@ export function createServiceTokens({ authServers, now = Date.now }: ServiceToke
   return {
     of,
     refused,
+    refusals: () => refusals,
+    keepOnly(tenants) {
+      const names = new Set(tenants.map(({ name }) => name));
+      for (const kept of [held, refusals])
+        for (const name of [...kept.keys()]) if (!names.has(name)) kept.delete(name);
+    },
     async ask(tenant, endpoint, request) {
       for (let renewed = false; ; renewed = true) {
         let token: string;
         try {
           token = await of(tenant);
         } catch (error) {
-          const { message } = error as Error;
-          return { kind: 'unavailable', cause: 'no-token', message, mayBeDone: false };
+          return untold(error as Error);
         }
         const answer = await authServers
           .of(tenant)
@@ -115,4 +147,12 @@ export function createServiceTokens({ authServers, now = Date.now }: ServiceToke
       }
     },
   };
+}
+
+/** Who gives the tokens is away, which passes; or gives none. */
+function untold({ message, cause }: Error): Unavailable {
+  const answer = cause as PeerAnswer<unknown> | undefined;
+  return answer?.kind === 'unavailable'
+    ? { ...answer, message, mayBeDone: false }
+    : { kind: 'unavailable', cause: 'no-token', message, mayBeDone: false };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** What is known of tokens, by a hash of each: bounded, those that are used stay. */
+/** What is known of tokens: bounded, those that are used stay. */
 export interface TokenCache<V> {
   get(key: string): V | undefined;
   set(key: string, value: V, bytes: number): void;
@@ -11,6 +11,16 @@ export interface TokenCache<V> {
 /** SHA-256: who can make two tokens with one hash can do worse. Some 2 us for a token of 1 KiB. */
 export function tokenKey(token: string): string {
   return createHash('sha256').update(token).digest('base64');
+}
+
+const TAIL = 64;
+
+/**
+ * The end of a token's signature: hashing the whole of it would be most of what a known token costs. Who can choose it can
+ * choose that of another token, so it finds what is known, and the whole is compared.
+ */
+export function tailOf(token: string): string {
+  return token.slice(-TAIL);
 }
 
 /**

@@ -29,6 +29,7 @@ export const TOKEN_FAULTS = {
   type: 'This is not an access token.',
   bound: 'The token is bound to a key of its owner, which can not be checked here.',
   issuer: 'The token is not of a known issuer.',
+  audience: 'The token is not meant for this service.',
   'not-yet': 'The token is not valid yet.',
   expired: 'The token has expired.',
   'no-expiry': 'The token says not when it expires.',
@@ -61,17 +62,20 @@ export function readHead({ header, claims }: TokenParts): TokenHead | TokenFault
  * What the claims come to, of a token whose signature is that of the tenant's issuer.
  *
  * @param nowMs - Unix ms
+ * @param audience - what `aud` must hold (RFC 8725, 3.9); undefined: anything will do
  */
 export function readClaims(
   claims: TokenParts['claims'],
   tenant: Tenant,
   token: string,
   nowMs: number,
+  audience?: string,
 ): VerifiedToken | TokenFault {
   const { typ, exp, nbf, iat, sub, cnf } = claims;
   if (typ !== undefined && !(typeof typ === 'string' && typ.toLowerCase() === CLAIM_TYPE)) return 'type';
   if (OF_OTHER_TOKENS.some((name) => Object.hasOwn(claims, name))) return 'type';
   if (cnf !== undefined) return 'bound';
+  if (audience !== undefined && !isFor(claims['aud'], audience)) return 'audience';
   if (exp === undefined) return 'no-expiry';
   if (typeof exp !== 'number' || !isTimeOrAbsent(nbf) || !isTimeOrAbsent(iat)) return 'malformed';
   const expiresMs = exp * 1000 + LEEWAY_MS;
@@ -94,8 +98,8 @@ function isTimeOrAbsent(value: JsonValue | undefined): value is number | undefin
   return value === undefined || typeof value === 'number';
 }
 
-function isFor(audience: JsonValue | undefined, clientId: string): boolean {
-  return audience === clientId || (Array.isArray(audience) && audience.includes(clientId));
+function isFor(audience: JsonValue | undefined, name: string): boolean {
+  return audience === name || (Array.isArray(audience) && audience.includes(name));
 }
 
 function permissionsOf(authorization: JsonValue | undefined): TokenPermission[] {

@@ -1,4 +1,4 @@
-import type { Scope } from './access.js';
+import type { Scope } from '../model/scopes.js';
 import type { VerifiedToken } from './verified-token.js';
 
 /** What a realm role grants on every resource of a tenant: scopes by role. */

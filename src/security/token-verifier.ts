@@ -1,12 +1,14 @@
 import { compactVerify } from 'jose';
 import type { Logger } from 'pino';
+import { ERRORS } from '../model/errors.js';
 import { retry, type Retry } from '../model/outcome.js';
+import { createAtMostEvery } from '../observability/index.js';
 import type { AuthServers } from './auth-server.js';
 import { createKeySet, type KeySet, type KeySetStatus, type KeySetTimes } from './key-set.js';
 import type { PublicKey } from './public-keys.js';
 import type { SecurityMetrics } from './security-metrics.js';
 import type { Tenant, Tenants } from './tenants.js';
-import { createTokenCache, tokenKey } from './token-cache.js';
+import { createTokenCache, tailOf } from './token-cache.js';
 import { readClaims, readHead, type TokenFault } from './token-claims.js';
 import { takeApart } from './token-form.js';
 import type { VerifiedToken } from './verified-token.js';
@@ -21,12 +23,14 @@ export interface RefusedToken {
 export type Verified = VerifiedToken | RefusedToken | Retry;
 
 export interface TokenVerifier {
+  /** One that was verified before, and counts. */
+  known(token: string): VerifiedToken | undefined;
   /** At once for a token that was verified before. Never rejects. */
   verify(token: string): Verified | Promise<Verified>;
-  /** Reads the key sets of the tenants that there are, so that the first request does not wait for them. */
+  /** Reads the key sets of the tenants that there are, of a hundred at most, so that the first request does not wait for them. */
   warm(): Promise<void>;
-  /** Of the key set of each tenant whose tokens were looked at. */
-  status(): Record<string, KeySetStatus>;
+  /** Of the key sets of tenants whose tokens were looked at; of fifty of them, those that can't be read first. */
+  status(): { shown: Record<string, KeySetStatus>; all: number; failing: number };
 }
 
 export interface TokenVerifierDeps {
@@ -34,6 +38,8 @@ export interface TokenVerifierDeps {
   authServers: AuthServers;
   log: Logger;
   metrics: SecurityMetrics;
+  /** what every token must be meant for; absent: not compared */
+  audience?: string;
   times?: Partial<KeySetTimes>;
   /** Unix ms */
   nowMs?: () => number;
@@ -50,7 +56,10 @@ interface Entry {
 const CACHE = { entries: 10_000, bytes: 16 * 1024 * 1024 };
 /** Verifications that are waited for, of a key set mostly. */
 const MAX_WAITING = 4096;
-const TOLD_EVERY_MS = 30_000;
+const MOST_WARMED = 100;
+const WARMED_AT_ONCE = 8;
+const MOST_SHOWN = 50;
+const TELL_EVERY_MS = 30_000;
 
 /**
  * Verifies access tokens by the key set of their issuer (RFC 7519, 8725, 9068). What was verified once is known until it expires, its
@@ -62,8 +71,12 @@ export function createTokenVerifier(deps: TokenVerifierDeps): TokenVerifier {
   const cache = createTokenCache<Entry>(CACHE);
   const waiting = new Map<string, Promise<Verified>>();
   const keySets = new Map<string, { of: Tenant; keys: KeySet }>();
-  let toldMs = -Infinity;
+  const isDue = createAtMostEvery(TELL_EVERY_MS);
+  const knownTokens = metrics.tokens.labels({ result: 'known' });
   metrics.watchTokens(() => cache.size);
+  tenants.onChange(() => {
+    for (const name of [...keySets.keys()]) if (tenants.byName(name) === undefined) keySets.delete(name);
+  });
 
   /** Of its issuer and its address; a tenant that gets others gets another one. */
   function keySetOf(tenant: Tenant): KeySet {
@@ -74,7 +87,7 @@ export function createTokenVerifier(deps: TokenVerifierDeps): TokenVerifier {
       known?.of.issuer === issuer && known.of.authServerUrl === authServerUrl
         ? known.keys
         : createKeySet({
-            authServer: () => authServers.of({ name: tenant.name, issuer, authServerUrl }),
+            authServer: () => authServers.of(tenant),
             log: log.child({ tenant: tenant.name, issuer }),
             ...(times === undefined ? {} : { times }),
             ...clock,
@@ -83,25 +96,30 @@ export function createTokenVerifier(deps: TokenVerifierDeps): TokenVerifier {
     return keys;
   }
 
-  function known(key: string): VerifiedToken | undefined {
-    const entry = cache.get(key);
-    if (entry === undefined) return undefined;
+  function known(text: string): VerifiedToken | undefined {
+    const tail = tailOf(text);
+    const entry = cache.get(tail);
+    if (entry === undefined || entry.token.token !== text) return undefined;
     const { token } = entry;
     const counts =
       token.expiresMs > nowMs() &&
       tenants.byName(token.tenant.name) === token.tenant &&
       keySetOf(token.tenant).has(entry.key);
-    if (counts) return token;
-    cache.delete(key);
+    if (counts) {
+      knownTokens.inc();
+      return token;
+    }
+    cache.delete(tail);
     return undefined;
   }
 
-  async function look(token: string, key: string): Promise<Verified> {
+  async function look(token: string): Promise<Verified> {
     const parts = takeApart(token);
     if (parts === undefined) return refused('malformed');
     const head = readHead(parts);
     if (typeof head === 'string') return refused(head);
     const tenant = await tenants.byIssuer(head.issuer);
+    if (tenant === 'away') return retry('tenants-unavailable', ERRORS['tenants-unavailable'][1]);
     if (tenant === undefined) {
       tellIssuer(head.issuer);
       return refused('issuer');
@@ -110,16 +128,17 @@ export function createTokenVerifier(deps: TokenVerifierDeps): TokenVerifier {
     if (found === 'away') return away(tenant);
     if (found === 'unknown' || !(await isSignedBy(token, found, head.algorithm)))
       return refused('signature', tenant);
-    const read = readClaims(parts.claims, tenant, token, nowMs());
+    const read = readClaims(parts.claims, tenant, token, nowMs(), deps.audience);
     if (typeof read === 'string') return refused(read, tenant);
-    cache.set(key, { token: read, key: found }, token.length);
+    // it may be no more since it was found
+    if (tenants.byName(tenant.name)?.issuer !== tenant.issuer) return refused('issuer');
+    cache.set(tailOf(token), { token: read, key: found }, token.length);
     return read;
   }
 
   /** Most often the register is set up for another issuer than the one that gives the tokens, and nobody would know. */
   function tellIssuer(issuer: string): void {
-    if (performance.now() - toldMs < TOLD_EVERY_MS) return;
-    toldMs = performance.now();
+    if (!isDue()) return;
     const known = tenants.list().slice(0, 5);
     log.warn(
       { issuer: issuer.slice(0, 200), known: known.map((each) => each.issuer) },
@@ -127,37 +146,42 @@ export function createTokenVerifier(deps: TokenVerifierDeps): TokenVerifier {
     );
   }
 
-  function lookOnce(token: string, key: string): Verified | Promise<Verified> {
-    const begun = waiting.get(key);
+  function lookOnce(token: string): Verified | Promise<Verified> {
+    const begun = waiting.get(token);
     if (begun !== undefined) return begun;
     if (waiting.size >= MAX_WAITING) {
       metrics.tokens.inc({ result: 'overloaded' });
       return retry('overloaded', 'As many tokens as are allowed wait to be verified. Try again shortly.');
     }
-    const looking = look(token, key)
+    const looking = look(token)
       .then((verified) => {
         metrics.tokens.inc({ result: resultOf(verified) });
         return verified;
       })
-      .finally(() => waiting.delete(key));
-    waiting.set(key, looking);
+      .finally(() => waiting.delete(token));
+    waiting.set(token, looking);
     return looking;
   }
 
   return {
-    verify(token) {
-      const key = tokenKey(token);
-      const before = known(key);
-      if (before === undefined) return lookOnce(token, key);
-      metrics.tokens.inc({ result: 'known' });
-      return before;
-    },
+    known,
+    verify: (token) => known(token) ?? lookOnce(token),
     async warm() {
-      await Promise.all(tenants.list().map((tenant) => keySetOf(tenant).warm()));
+      const some = tenants.list().slice(0, MOST_WARMED).values();
+      const warm = async () => {
+        for (const tenant of some) await keySetOf(tenant).warm();
+      };
+      await Promise.all(Array.from({ length: WARMED_AT_ONCE }, warm));
     },
     status() {
-      const now = [...keySets].filter(([name]) => tenants.byName(name) !== undefined);
-      return Object.fromEntries(now.map(([name, { keys }]) => [name, keys.status()]));
+      const now = [...keySets].map(([name, { keys }]) => [name, keys.status()] as const);
+      const failing = now.filter(([, { error }]) => error !== undefined);
+      const others = now.filter(([, { error }]) => error === undefined);
+      return {
+        shown: Object.fromEntries([...failing, ...others].slice(0, MOST_SHOWN)),
+        all: now.length,
+        failing: failing.length,
+      };
     },
   };
 }

@@ -1,11 +1,13 @@
 import { Type } from '@sinclair/typebox';
 import type { Logger } from 'pino';
-import { type Refusal, refuse } from '../model/errors.js';
+import type { Refusal } from '../model/errors.js';
 import { isJsonObject, type JsonValue } from '../model/json.js';
 import { retry, type Retry } from '../model/outcome.js';
+import { createAtMostEvery } from '../observability/index.js';
 import type { PeerAnswer } from '../peers/index.js';
-import type { Scope } from './access.js';
+import type { Scope } from '../model/scopes.js';
 import type { AuthServers } from './auth-server.js';
+import { challengeOf } from './challenge.js';
 import type { VerifiedToken } from './verified-token.js';
 
 /** The auth server has said so; `unknown`: it has no such resource, or the resource no such scope. */
@@ -23,7 +25,9 @@ export interface Uma {
 
 /** Permissions of one call (security.md). */
 export const ASKED_AT_ONCE = 100;
-const TOLD_EVERY_MS = 30_000;
+const TELL_EVERY_MS = 30_000;
+const TELL_UNKNOWN_EVERY_MS = 60_000;
+const OF_APPLICATIONS = 'application-';
 const UMA_TICKET = 'urn:ietf:params:oauth:grant-type:uma-ticket';
 
 const DecisionAnswer = Type.Object({ result: Type.Boolean() });
@@ -32,7 +36,8 @@ const Permissions = Type.Array(
 );
 
 export function createUma({ authServers, log }: { authServers: Pick<AuthServers, 'of'>; log: Logger }): Uma {
-  let toldMs = -Infinity;
+  const isDue = createAtMostEvery(TELL_EVERY_MS);
+  const isUnknownDue = createAtMostEvery(TELL_UNKNOWN_EVERY_MS);
 
   async function askFor(
     token: VerifiedToken,
@@ -44,7 +49,8 @@ export function createUma({ authServers, log }: { authServers: Pick<AuthServers,
       const answer = await ask(token, 'decision', permissions, DecisionAnswer);
       if (answer.kind === 'ok') return [answer.value.result];
       const why = denialOf(answer);
-      return why === undefined ? unanswered(answer) : [why === 'unknown' ? 'unknown' : false];
+      if (why === 'unknown') tellUnknown(resources[0]!, scope, token);
+      return why === undefined ? unanswered(answer, token) : [why === 'unknown' ? 'unknown' : false];
     }
     const answer = await ask(token, 'permissions', permissions, Permissions);
     if (answer.kind === 'ok') {
@@ -52,7 +58,7 @@ export function createUma({ authServers, log }: { authServers: Pick<AuthServers,
       return resources.map((resource) => named.has(resource));
     }
     const why = denialOf(answer);
-    if (why === undefined) return unanswered(answer);
+    if (why === undefined) return unanswered(answer, token);
     if (why === 'denied') return resources.map(() => false);
     // Keycloak passes over what it does not know among others; of a server that does not, the others are found by halves
     const half = Math.ceil(resources.length / 2);
@@ -68,6 +74,15 @@ export function createUma({ authServers, log }: { authServers: Pick<AuthServers,
     return all;
   }
 
+  /** Of endpoints it is usual that they are gone; an application without its resource is refused to everybody, for good. */
+  function tellUnknown(resource: string, scope: Scope, { tenant }: VerifiedToken): void {
+    if (!resource.startsWith(OF_APPLICATIONS) || !isUnknownDue()) return;
+    log.warn(
+      { tenant: tenant.name, resource, scope },
+      `the auth server has no resource ${resource}, or the resource has no scope ${scope}, so everybody is refused it: make it at the client ${tenant.clientId}, of the type "application", with the scopes that docs/security.md names (kcadm.sh commands are there)`,
+    );
+  }
+
   async function list(
     token: VerifiedToken,
     scope: Scope,
@@ -76,7 +91,7 @@ export function createUma({ authServers, log }: { authServers: Pick<AuthServers,
     const more: [string, string][] = [['response_permissions_limit', String(limit + 1)]];
     const answer = await ask(token, 'permissions', [`#${scope}`], Permissions, more);
     if (answer.kind === 'ok') return namesOf(answer.value, scope);
-    return denialOf(answer) === undefined ? unanswered(answer) : new Set();
+    return denialOf(answer) === undefined ? unanswered(answer, token) : new Set();
   }
 
   function ask<T extends typeof DecisionAnswer | typeof Permissions>(
@@ -103,16 +118,17 @@ export function createUma({ authServers, log }: { authServers: Pick<AuthServers,
   }
 
   /** Nobody knows: never a grant. */
-  function unanswered(answer: Exclude<PeerAnswer<unknown>, { kind: 'ok' }>): Unanswered {
+  function unanswered(
+    answer: Exclude<PeerAnswer<unknown>, { kind: 'ok' }>,
+    { tenant }: VerifiedToken,
+  ): Unanswered {
     if (answer.kind === 'refused' && isOfTheToken(answer))
-      return refuse('unauthenticated', 'The auth server takes this token no more: sign in again.');
-    if (answer.kind !== 'unavailable' && performance.now() - toldMs > TOLD_EVERY_MS) {
-      toldMs = performance.now();
+      return challengeOf(tenant.name, 'The auth server takes this token no more.');
+    if (answer.kind !== 'unavailable' && isDue())
       log.error(
         { found: answer.message },
         'the auth server does not decide: see kaa.tenants.<tenant>.client-id, and whether authorization is enabled for that client',
       );
-    }
     return retry('auth-server-unavailable', 'The auth server did not say whether the caller may do this.');
   }
 

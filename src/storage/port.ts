@@ -130,6 +130,8 @@ export interface Store {
    * At most `limit`, and no more once their events have `maxBytes` together (default: no bound).
    */
   readOutbox(limit: number, after?: OutboxPosition, maxBytes?: number): Promise<OutboxEntry[]>;
+  /** The same with those that were cleared and are in the storage still: a crash would bring them back. */
+  readStoredOutbox(limit: number, after?: OutboxPosition, maxBytes?: number): Promise<OutboxEntry[]>;
 
   /**
    * Where the keeper numbers the entries of all sources in one sequence (`order`), without holes but for writes that
@@ -168,7 +170,7 @@ export interface Store {
 
   /** A stored task, or `undefined`. */
   getTask(id: string): Promise<StoredTask | undefined>;
-  /** Writes a task, new or again. */
+  /** Writes a task, new or again. One that is complete stays so: what is not is not written over it. */
   putTask(task: StoredTask): Promise<void>;
   /** Tasks that are not complete. */
   openTasks(): Promise<StoredTask[]>;
@@ -201,6 +203,9 @@ export interface Store {
   /** Ends after what is under way; later calls reject. */
   close(): Promise<void>;
 }
+
+/** Of a store, what publishing its outbox takes. */
+export type OutboxToPublish = Pick<Store, 'readOutbox' | 'readStoredOutbox' | 'clearOutbox'>;
 
 export class StorageUnavailable extends Error {
   override readonly name = 'StorageUnavailable';
@@ -359,6 +364,10 @@ export interface StoredPass {
   after?: string;
   /** by age */
   rounds: StoredRound[];
+  /** for other processes to tell how far it is: the records there were, when they were counted last */
+  total?: number;
+  /** records that are evaluated in a second of late; absent: not known */
+  perSecond?: number;
 }
 
 /** Filters that are evaluated, from one place on until the walk comes there again. */

@@ -3,31 +3,30 @@ import type { MetadataDiff } from '../model/diff.js';
 import { isEmptyDiff, sumOfDiffs } from '../model/diff.js';
 import { refuse } from '../model/errors.js';
 import { encodeEvents } from '../model/event.js';
-import type { FilterDocument, FilterReader } from '../filters/index.js';
-import type { JsonObject, JsonValue } from '../model/json.js';
-import { MetadataText } from '../model/metadata-text.js';
+import type { FilterReader } from '../filters/index.js';
+import type { JsonObject } from '../model/json.js';
 import type { Done } from '../model/outcome.js';
 import {
   ABSENT,
-  createdOf,
   encodeRecord,
   type EndpointRecord,
   etagOf,
   guardOf,
-  headBytesOf,
-  headOf,
   isTombstone,
-  metadataRevisionOf,
-  metadataTextOf,
-  metadataUpdatedOf,
   type RecordHead,
-  requireLayout,
 } from '../model/record.js';
 import type { FilterSets } from './application-filters.js';
 import { ChangeEvents, type EventSettings } from './change-events.js';
+import { documentOf, type LiveEndpoint, readLive } from './live-endpoint.js';
 import { changeMetadata, initialMetadata, type LimitChecks } from './metadata-change.js';
 import type { EvaluatedGroup, EvaluatedOutcome, EvaluatedWrite, EvaluateGroup } from './messages.js';
-import { judgeVersion, refuseForeign, refuseUnknown, type VersionCommand } from './version-answer.js';
+import {
+  judgeVersion,
+  refuseForeign,
+  refuseUnknown,
+  sinceOf,
+  type VersionCommand,
+} from './version-answer.js';
 
 export interface EvaluateSettings extends EventSettings {
   limits: LimitChecks;
@@ -43,17 +42,6 @@ export function evaluateGroup(
   settings: EvaluateSettings,
 ): EvaluatedGroup {
   return new EndpointChange(group, filters, settings).run();
-}
-
-/** A live endpoint while commands change it. */
-interface LiveEndpoint {
-  head: RecordHead;
-  /** the head as it is stored; undefined when it changed */
-  headBytes: Uint8Array | undefined;
-  createdMs: number;
-  metadataRevision: number;
-  metadataUpdatedMs: number | undefined;
-  metadata: MetadataText;
 }
 
 class EndpointChange {
@@ -83,18 +71,10 @@ class EndpointChange {
     this.revision = guard.revision;
     this.filterSet = guard.filterSet;
     if (bytes !== undefined && !isTombstone(bytes)) {
-      requireLayout(bytes);
-      const head = headOf(bytes);
-      this.head = head;
-      this.createdMs = createdOf(bytes);
-      this.live = {
-        head,
-        headBytes: headBytesOf(bytes),
-        createdMs: this.createdMs,
-        metadataRevision: metadataRevisionOf(bytes),
-        metadataUpdatedMs: metadataUpdatedOf(bytes),
-        metadata: new MetadataText(metadataTextOf(bytes)),
-      };
+      const live = readLive(bytes);
+      this.head = live.head;
+      this.createdMs = live.createdMs;
+      this.live = live;
     }
   }
 
@@ -237,7 +217,7 @@ class EndpointChange {
     const after: LiveEndpoint = {
       ...live,
       headBytes: undefined,
-      head: { ...live.head, version: version.version, versionSinceMs: command.timestampMs },
+      head: { ...live.head, version: version.version, versionSinceMs: sinceOf(command) },
     };
     const filters = this.apply(after);
     this.moved = true;
@@ -353,32 +333,3 @@ class EndpointChange {
 
 const NO_RESTRICTIONS: ReadonlySet<string> = new Set();
 const NO_KEYS: MetadataDiff = { added: [], updated: [], removed: [] };
-
-/** An endpoint as filters see it. */
-class LiveDocument implements FilterDocument {
-  constructor(private readonly live: LiveEndpoint) {}
-
-  get endpointId(): string {
-    return this.live.head.endpointId;
-  }
-
-  get applicationVersion(): string {
-    return this.live.head.version;
-  }
-
-  get metadata(): JsonObject {
-    return this.live.metadata.object();
-  }
-
-  get length(): number {
-    return this.live.metadata.text.length;
-  }
-
-  value(key: string): JsonValue | undefined {
-    return this.live.metadata.value(key);
-  }
-}
-
-function documentOf(live: LiveEndpoint): FilterDocument {
-  return new LiveDocument(live);
-}

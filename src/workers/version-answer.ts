@@ -20,8 +20,13 @@ export type VersionCommand = Extract<Command, { type: 'set-version' | 'set-conne
 export function judgeVersion(head: RecordHead, command: VersionCommand): 'unchanged' | Refusal | undefined {
   const foreign = refuseForeign(head, command.version);
   if (foreign !== undefined) return foreign;
-  const isOlder = command.unlessNewer === true && head.versionSinceMs > command.timestampMs;
+  const isOlder = command.unlessNewer === true && head.versionSinceMs > sinceOf(command);
   return isOlder || command.version.version === head.version ? 'unchanged' : undefined;
+}
+
+/** When it was so that the endpoint had the version, Unix ms. */
+export function sinceOf(command: VersionCommand): number {
+  return command.type === 'set-version' ? (command.sinceMs ?? command.timestampMs) : command.timestampMs;
 }
 
 /** A version of another application than the endpoint's is none that it can have. */

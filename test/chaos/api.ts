@@ -21,7 +21,8 @@ export interface Api {
 const AGAIN_MS = 50;
 const TRY_LATER = new Set([429, 500, 503]);
 
-export function createApi(urls: readonly string[]): Api {
+/** @param isHeld whether one stands still: then it is not asked to read, as long as there are others */
+export function createApi(urls: readonly string[], isHeld: (register: number) => boolean = () => false): Api {
   const clients = urls.map((url) => createHttpClient(new URL(url), undefined));
   let turn = 0;
 
@@ -44,8 +45,10 @@ export function createApi(urls: readonly string[]): Api {
 
   const once: Api['once'] = async (request) => {
     const first = turn++;
-    for (let i = 0; i < clients.length; i++) {
-      const answer = await ask(clients[(first + i) % clients.length]!, request);
+    const inTurn = clients.map((_, i) => (first + i) % clients.length);
+    const awake = request.method === 'GET' ? inTurn.filter((i) => !isHeld(i)) : [];
+    for (const i of new Set([...awake, ...inTurn])) {
+      const answer = await ask(clients[i]!, request);
       if (answer !== 'unreached') return answer;
     }
     return 'unreached';

@@ -18,6 +18,8 @@ export interface MadeFilter {
 
 export interface FilterChanges {
   readonly made: readonly MadeFilter[];
+  /** whether one is not seen active yet, or was just now */
+  isChanging(): boolean;
   /** Makes changes until it is told to stop, then waits until each filter is active. */
   run(stopping: AbortSignal): Promise<void>;
 }
@@ -124,6 +126,7 @@ export function createFilterChanges(deps: FilterChangesDeps): FilterChanges {
 
   return {
     made,
+    isChanging: () => watching.size > 0,
     async run(stopping) {
       while (!stopping.aborted) {
         await changeSomething();

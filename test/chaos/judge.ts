@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NatsConnection } from 'nats';
+import { faultsBehindActivated } from '../end-to-end/support/behind-activated.js';
 import { type Claim, claimsOfFilter } from '../end-to-end/support/check-filter.js';
 import { historyFromEvents, type ToldHistory } from '../end-to-end/support/event-history.js';
 import { type KeptMessage, readEvents } from '../end-to-end/support/event-stream.js';
@@ -89,6 +90,12 @@ export async function judge({
         });
       const saved = savedFilterOf(made, stored, history);
       claims.push(...(await claimsOfFilter(saved, { rest, documents, history, published })));
+      if (saved.baseline === 'gone') continue;
+      const members = await rest.memberIds(saved.filter.id);
+      claims.push({
+        says: `${saved.filter.name}: what follows its last activated leads to its members`,
+        faults: faultsBehindActivated(saved.filter.id, messages, members),
+      });
     }
   }
   let flips = 0;

@@ -64,7 +64,7 @@ function readOptions(args: string[]): Options | undefined {
       writesBetween: 100,
       endpoints: 60,
       // what replicas know of filters is what differs between them
-      filters: Math.max(6, Math.ceil(kills / (registers === 1 ? 2 : 1))),
+      filters: registers === 1 ? Math.max(6, Math.ceil(kills / 2)) : Math.max(12, 4 * kills),
       writeMs: 60,
       filterMs: registers === 1 ? 4000 : 1000,
     },

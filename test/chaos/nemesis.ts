@@ -22,11 +22,15 @@ export interface NemesisPlan {
   pauseMs: number;
   /** writes that are acknowledged between two faults, so that a slow machine has something to lose, too */
   writesBetween: number;
+  /** of replicas */
+  leaseMs: number;
 }
 
 export interface Nemesis {
   /** Resolves when all kills are done and every process runs. */
   run(plan: NemesisPlan): Promise<void>;
+  /** whether this replica, by its place among the targets, is held back now */
+  isHeld(replica: number): boolean;
   kills(): ReadonlyMap<string, number>;
   pauses(): ReadonlyMap<string, number>;
 }
@@ -36,12 +40,21 @@ const LEAST_CALM_MS = 100;
 const START_LIMIT_MS = 120_000;
 const START_AGAIN_MS = 200;
 const LOOK_MS = 20;
+/** How long one is held back, in hundredths of its lease: it must not have to renew that before it writes again. */
+const HELD_LEAST = 40;
+const HELD_MOST = 70;
+/** Between two that are held back, at the most: they look four times a second for what has changed. */
+const FREE_MS = 800;
 /** Then it goes on without. */
 const WRITES_LIMIT_MS = 20_000;
 
 export interface NemesisDeps {
   targets: readonly Target[];
   random: Random;
+  /** for what comes when it comes */
+  holdRandom: Random;
+  /** Whether something is about to change that all replicas must know. */
+  isChanging: () => boolean;
   /** writes acknowledged so far */
   acknowledged: () => number;
   /** is told of each fault as it begins */
@@ -51,9 +64,18 @@ export interface NemesisDeps {
 /**
  * One fault after the other: a process is killed, or paused, or two at once; a register sometimes while it starts.
  */
-export function createNemesis({ targets, random, acknowledged, tell }: NemesisDeps): Nemesis {
+export function createNemesis({
+  targets,
+  random,
+  holdRandom,
+  isChanging,
+  acknowledged,
+  tell,
+}: NemesisDeps): Nemesis {
   const kills = new Map<string, number>();
   const pauses = new Map<string, number>();
+  const replicas = targets.filter(({ diesInStart }) => diesInStart);
+  let held: Target | undefined;
   let left = 0;
 
   async function kill(target: Target): Promise<void> {
@@ -88,15 +110,33 @@ export function createNemesis({ targets, random, acknowledged, tell }: NemesisDe
     }
   }
 
-  async function pause(target: Target, { pauseMs }: NemesisPlan): Promise<void> {
-    const ms = random.below(pauseMs);
+  async function pause(target: Target, ms: number): Promise<void> {
+    const pid = target.pid();
+    process.kill(pid, 'SIGSTOP');
     pauses.set(target.name, (pauses.get(target.name) ?? 0) + 1);
     tell(`pause ${target.name} ${ms} ms`);
-    process.kill(target.pid(), 'SIGSTOP');
+    await sleep(ms);
     try {
-      await sleep(ms);
-    } finally {
-      process.kill(target.pid(), 'SIGCONT');
+      process.kill(pid, 'SIGCONT');
+    } catch {
+      // killed meanwhile
+    }
+  }
+
+  /**
+   * While something changes that all replicas must know, one after the other stands still for less than its lease, beside the other
+   * faults, so that it writes by what it knew when it wakes up.
+   */
+  async function holdBack({ leaseMs }: NemesisPlan): Promise<void> {
+    while (left > 0) {
+      await sleep(LOOK_MS);
+      if (replicas.length < 2 || !isChanging()) continue;
+      const hundredths = HELD_LEAST + holdRandom.below(HELD_MOST - HELD_LEAST);
+      held = holdRandom.pick(replicas);
+      // it may be away
+      await pause(held, (leaseMs * hundredths) / 100).catch(() => undefined);
+      held = undefined;
+      await sleep(holdRandom.below(FREE_MS));
     }
   }
 
@@ -108,13 +148,15 @@ export function createNemesis({ targets, random, acknowledged, tell }: NemesisDe
   }
 
   const fault = (target: Target, plan: NemesisPlan) =>
-    random.chance(70) ? killAndStart(target, plan) : pause(target, plan);
+    random.chance(70) ? killAndStart(target, plan) : pause(target, random.below(plan.pauseMs));
 
   return {
     kills: () => kills,
     pauses: () => pauses,
+    isHeld: (replica) => held !== undefined && replicas[replica] === held,
     async run(plan) {
       left = plan.kills;
+      const holding = holdBack(plan);
       while (left > 0) {
         await calm(plan);
         const first = random.pick(targets);
@@ -122,6 +164,7 @@ export function createNemesis({ targets, random, acknowledged, tell }: NemesisDe
         const isTwo = left > 1 && first !== second && random.chance(25);
         await Promise.all((isTwo ? [first, second] : [first]).map((target) => fault(target, plan)));
       }
+      await holding;
     },
   };
 }

@@ -10,7 +10,7 @@ import { createFilterChanges } from './filter-changes.js';
 import { runLane } from './lanes.js';
 import { createLedger } from './ledger.js';
 import { makeConnectivityStream } from './connectivity-writer.js';
-import { createNemesis, type NemesisPlan, type Target } from './nemesis.js';
+import { createNemesis, type Nemesis, type NemesisPlan, type Target } from './nemesis.js';
 import { untilQuiet } from './quiet.js';
 import { startRegisters, targetsOf } from './registers.js';
 import { registerAll } from './rest-writers.js';
@@ -21,8 +21,6 @@ export interface ChaosPlan extends NemesisPlan {
   keeper: 'embedded' | 'mongodb';
   /** processes of the register; more than one only with MongoDB */
   registers: number;
-  /** how long a register may go without being renewed */
-  leaseMs: number;
   endpoints: number;
   filters: number;
   /** longest pause between two writes of a lane, and between two changes of filters */
@@ -80,7 +78,8 @@ export async function runChaos(
   });
 
   const urls = services.map(({ rest }) => rest.url);
-  const api = createApi(urls);
+  let nemesis: Nemesis | undefined;
+  const api = createApi(urls, (register) => nemesis?.isHeld(register) === true);
   t.teardown(() => api.close());
   const random = (salt: number) => randomOf(plan.seed * 100 + salt);
   const ids = Array.from({ length: plan.endpoints }, (_, i) => `e${i}`);
@@ -129,12 +128,14 @@ export async function runChaos(
       restart: () => database.restart(),
     });
   let acknowledged = 0;
-  const nemesis = createNemesis({
+  const faults = (nemesis = createNemesis({
     targets,
     random: random(91),
+    holdRandom: random(92),
+    isChanging: () => filters.isChanging(),
     acknowledged: () => acknowledged,
     tell: (text) => listener.tell(text),
-  });
+  }));
 
   const stop = new AbortController();
   const { signal: stopping } = stop;
@@ -144,7 +145,7 @@ export async function runChaos(
   );
   const work = Promise.all([...lanes, filters.run(stopping)]);
   // a writer that fails ends the run at once
-  await Promise.race([nemesis.run(plan), work]);
+  await Promise.race([faults.run(plan), work]);
   stop.abort();
   await work;
   listener.tell('no more faults and writes');
@@ -165,8 +166,8 @@ export async function runChaos(
   return {
     ...verdict,
     seconds: Math.round((performance.now() - startedMs) / 1000),
-    kills: nemesis.kills(),
-    pauses: nemesis.pauses(),
+    kills: faults.kills(),
+    pauses: faults.pauses(),
   };
 }
 

@@ -5,6 +5,9 @@ import type { Api } from './api.js';
 /** How far each endpoint was at some moment: the revision of its last metadata change; without those that were not there. */
 export type Snapshot = ReadonlyMap<string, number>;
 
+/** What happens while it is taken can't be judged: the shorter, the better. */
+const LANES = 16;
+
 /** Reads each endpoint by itself, so it is one of a stretch of time: all that it tells had happened when it ends. */
 export async function takeSnapshot(api: Api, endpointIds: readonly string[]): Promise<Snapshot> {
   const snapshot = new Map<string, number>();
@@ -18,7 +21,7 @@ export async function takeSnapshot(api: Api, endpointIds: readonly string[]): Pr
       if (status === 200) snapshot.set(id, revisionOf(headers.etag));
     }
   };
-  await Promise.all(Array.from({ length: 4 }, lane));
+  await Promise.all(Array.from({ length: LANES }, lane));
   return snapshot;
 }
 

@@ -221,7 +221,7 @@ void t.test('what trying again does not change ends it', async (t) => {
       return true;
     },
   );
-  await t.rejects(sendLines(t, refusing.url, 10), { message: /refuses the token.*who are you\?.*--token/ });
+  await t.rejects(sendLines(t, refusing.url, 10), { message: /asks for a token \(401\): who are you\?/ });
   const other = await startFaulty(
     t,
     () => 200,

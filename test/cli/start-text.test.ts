@@ -1,5 +1,6 @@
 import t from 'tap';
-import { isLoopback, renderStartText, startText } from '../../src/cli/start-text.js';
+import { isLoopback } from '../../src/cli/loopback.js';
+import { renderStartText, startText } from '../../src/cli/start-text.js';
 import { loadConfig } from '../../src/config/index.js';
 
 function textFor(set: Record<string, string>): string {
@@ -35,6 +36,18 @@ void t.test('open to other machines without authentication is said loudly', asyn
   const text = textFor({ 'server.host': '0.0.0.0' });
   t.match(text, /WARNING .*Authentication is off and 0\.0\.0\.0/);
   t.match(text, /authentication +OFF/);
+});
+
+void t.test('where people sign in, the console has the address that the auth server knows', async (t) => {
+  const known = { 'server.public-url': 'http://localhost:8080/' };
+  const signedIn = {
+    'kaa.security.authentication.enabled': 'true',
+    'kaa.tenants.kaa.issuer': 'http://localhost:8082/realms/kaa',
+  };
+  t.match(textFor({ ...known, ...signedIn }), /console +http:\/\/localhost:8080\/console/);
+  t.match(textFor(known), /console +http:\/\/127\.0\.0\.1:8080\/console/, 'else where it listens');
+  const prefixed = { 'server.public-url': 'https://x.example/epr', 'server.path-prefixes': '/epr' };
+  t.match(textFor({ ...prefixed, ...signedIn }), /console +https:\/\/x\.example\/epr\/console/);
 });
 
 void t.test('no secret of an address is shown', async (t) => {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { SCOPES } from '../../src/model/scopes.js';
 import { load, messages, yml } from './harness.js';
 
 const kettle = [
@@ -154,6 +155,13 @@ void t.test('tenants and role grants', async (t) => {
   t.match(messages(t, { env: { KAA_SECURITY_ROLE_GRANTS: '{"r": ["endpoint:write"]}' } }), [
     /^KAA_SECURITY_ROLE_GRANTS: kaa.security.role-grants.r: found "endpoint:write"; allowed: a list .*endpoint:update/,
   ]);
+  for (const scope of SCOPES)
+    t.same(
+      load(t, { env: { KAA_SECURITY_ROLE_GRANTS: `{"r": ["${scope}"]}` } }).config.kaa.security.roleGrants[
+        'r'
+      ],
+      [scope],
+    );
 });
 
 void t.test('applications from Tekton: no demo, and those of the file are not in force', async (t) => {

@@ -124,7 +124,7 @@ void t.test('keys given twice', async (t) => {
   ]);
 });
 
-void t.test('what this version can not do is refused, not ignored', async (t) => {
+void t.test('security that could not work is refused, not ignored', async (t) => {
   const refused = (key: string, value: string): string | undefined => messages(t, yml(`${key}: ${value}`))[0];
   t.match(
     refused('kaa.security.authentication.enabled', 'true'),
@@ -132,14 +132,59 @@ void t.test('what this version can not do is refused, not ignored', async (t) =>
       'allowed: true with a tenant: kaa.tenants.kaa.issuer (docs/security.md)',
   );
   t.ok(load(t, yml('kaa: {security.authentication.enabled: true, tenants.kaa.issuer: "http://i"}')));
-  for (const key of ['kaa.tenant-manager.enabled', 'kaa.security.authorization.enabled']) {
-    t.match(messages(t, yml(`${key}: true`)).join(), /not available in this version/);
-    t.ok(load(t, yml(`${key}: false`)));
-  }
   t.match(
     messages(t, yml('kaa.security.authorization.enabled: true'))[0],
     'config/epr.yml:1:37: kaa.security.authorization.enabled: found true without authentication; ' +
       'allowed: true only with kaa.security.authentication.enabled',
+  );
+});
+
+void t.test('the tenant manager is asked by a client of the system tenant', async (t) => {
+  const system = 'issuer: "http://i", client-id: register';
+  const found = (kaa: string) => messages(t, yml(`kaa: {tenant-manager.enabled: true${kaa}}`));
+  const on = ', security.authentication.enabled: true';
+  t.same(found(''), [
+    'config/epr.yml:1:31: kaa.tenant-manager.enabled: found true without authentication; ' +
+      'allowed: true only with kaa.security.authentication.enabled: tenants are known by their tokens',
+  ]);
+  const allowed =
+    'allowed: true with kaa.tenants.kaa.issuer, .client-id and .client-secret: the client of the system tenant that the tenant manager is asked with';
+  const key = 'config/epr.yml:1:31: kaa.tenant-manager.enabled';
+  t.same(found(on), [`${key}: found true, and no system tenant; ${allowed}`]);
+  t.same(found(`${on}, tenants.acme.issuer: "http://a"`), [
+    `${key}: found true, and no system tenant; ${allowed}`,
+  ]);
+  t.same(found(`${on}, tenants.kaa: {${system}}`), [
+    `${key}: found true, and no client secret of system tenant; ${allowed}`,
+  ]);
+  const { notes } = load(
+    t,
+    yml(
+      `kaa: {tenant-manager.enabled: true${on}, tenants: {kaa: {${system}, client-secret: x}, acme.issuer: "http://a"}}`,
+    ),
+  );
+  t.match(notes.join(), /kaa.tenants.acme has no effect while kaa.tenant-manager.enabled is true/);
+});
+
+void t.test('what this service does in its own name needs a secret', async (t) => {
+  const on = 'authentication.enabled: true, security.authorization.enabled: true';
+  const secured = (more: string) => yml(`kaa: {security.${on}, tenants.kaa: {issuer: "http://i"}${more}}`);
+  const [problem, ...others] = messages(t, secured(''));
+  t.same(others, []);
+  t.match(
+    problem,
+    'kaa.tenants.kaa.client-secret: found nothing, and each endpoint is to have a resource at the auth server ' +
+      '(kaa.security.endpoint-resources); allowed: the secret of the client, here or in kaa.tenants.kaa.client-secret-file, ' +
+      'or kaa.security.endpoint-resources: false where roles alone grant',
+  );
+  t.ok(load(t, secured(', security.endpoint-resources: false')));
+  t.ok(load(t, secured(', tenants.kaa.client-secret: x')));
+  t.match(
+    messages(
+      t,
+      secured(', security.endpoint-resources: false, epr.credential-management.base-url: "http://c"'),
+    ),
+    [/kaa.tenants.kaa.client-secret: found nothing, and credential management is asked with a token/],
   );
 });
 
@@ -196,4 +241,16 @@ void t.test('notes: variables and settings without effect', async (t) => {
     'The variable KAA_TEKTON_URI is no setting and is ignored; did you mean KAA_TEKTON_URL?',
     'The variable SERVER_PROT is no setting and is ignored; did you mean SERVER_PORT?',
   ]);
+});
+
+void t.test('notes: an audience that is not compared, where rights are asked for', async (t) => {
+  const set = {
+    'kaa.security.authentication.enabled': 'true',
+    'kaa.security.authorization.enabled': 'true',
+    'kaa.tenants.kaa.issuer': 'https://auth.example.org/realms/kaa',
+    'kaa.tenants.kaa.client-secret': 's',
+    'kaa.applications.a.versions.v': '',
+  };
+  t.match(load(t, { set }).notes, [/^kaa\.security\.audience is not set: .* audience mapper/]);
+  t.same(load(t, { set: { ...set, 'kaa.security.audience': 'epr' } }).notes, []);
 });

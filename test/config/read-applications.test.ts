@@ -19,7 +19,7 @@ void t.test('applications as in the file: nested and dotted keys, defaults', (t)
           versions: { 'kettle-v1': {}, 'kettle-v2': null },
         },
         lamp: { 'metadata-inheritance': { enabled: 'true' }, versions: { 'lamp-v1': { anything: [1] } } },
-        none: null,
+        none: {},
         constructor: { versions: {} },
       },
     }),
@@ -120,6 +120,32 @@ void t.test('flaws of the text: whose they are', (t) => {
   const bad = read({ applications: {}, epr: { 'restricted-metadata-keys': { a: 1 } } });
   t.equal(bad.restrictedMetadataKeys, undefined, 'what can not be read is not none');
   t.match(readApplications(kaa, [flaw('applications')]), /^kaa.applications: found the key a second time/);
+  t.end();
+});
+
+void t.test('null for a group of keys is a fault, not nothing', (t) => {
+  const found = read({
+    applications: {
+      a: { versions: null },
+      b: null,
+      c: { versions: { c1: null } },
+      d: { 'metadata-inheritance': null, versions: {} },
+      e: { tenant: null },
+    },
+  });
+  t.same([...found.faulty], ['a', 'b', 'd', 'e']);
+  t.same([...found.applications.keys()], ['c']);
+  t.match(found.problems, [
+    { message: /^kaa\.applications\.a\.versions: found nothing; allowed: a mapping/, application: 'a' },
+    { message: /^kaa\.applications\.b: found nothing; allowed: a mapping/, application: 'b' },
+    { application: 'd' },
+    { application: 'e' },
+  ]);
+  t.same(found.restrictedMetadataKeys, [], 'nothing is said of them');
+  for (const epr of [null, [], { 'restricted-metadata-keys': null }])
+    t.equal(read({ applications: {}, epr }).restrictedMetadataKeys, undefined, JSON.stringify(epr));
+  const twice = { path: ['epr'], found: 'the key a second time', allowed: 'each key once' };
+  t.equal(read({ applications: {}, epr: {} }, [twice]).restrictedMetadataKeys, undefined);
   t.end();
 });
 

@@ -12,6 +12,15 @@ export interface PageOptions {
   colorScheme?: 'light' | 'dark';
   /** default `/console/` */
   path?: string;
+  /** false: it may say errors, and ask anybody */
+  watched?: boolean;
+}
+
+export interface ConsoleOptions {
+  /** origins that pages may ask besides that of the service */
+  allowed?: readonly string[];
+  /** of {@link Console.call} */
+  token?: () => Promise<string>;
 }
 
 export interface Console {
@@ -32,6 +41,7 @@ export interface Console {
 export async function startConsole(
   t: Test,
   settings: Record<string, string> = {},
+  { allowed = [], token }: ConsoleOptions = {},
 ): Promise<Console | undefined> {
   const browser = await startChromium(t);
   if (browser === undefined) return undefined;
@@ -59,7 +69,11 @@ export async function startConsole(
   ): Promise<unknown> {
     const answer = await fetch(`${url}/api/v1/${path}`, {
       method,
-      headers: { 'content-type': 'application/json', ...headers },
+      headers: {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { authorization: `Bearer ${await token()}` }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
@@ -70,10 +84,17 @@ export async function startConsole(
   return {
     url,
     call,
-    async open(place = '', { width = 1280, height = 800, colorScheme = 'light', path = '/console/' } = {}) {
+    async open(place = '', options = {}) {
+      const {
+        width = 1280,
+        height = 800,
+        colorScheme = 'light',
+        path = '/console/',
+        watched = true,
+      } = options;
       const context = await browser.newContext({ viewport: { width, height }, colorScheme });
       const page = await context.newPage();
-      watch(t, page, url);
+      if (watched) watch(t, page, [url, ...allowed]);
       page.setDefaultTimeout(10_000);
       await page.goto(`${url}${path}${place}`);
       return page;
@@ -90,9 +111,10 @@ export async function startConsole(
 /** What a browser writes to its console when an answer is a refusal, which the page shows itself. */
 const REFUSED = /^Failed to load resource: the server responded with a status of 4\d\d/;
 
-function watch(t: Test, page: Page, url: string): void {
+/** @param urls - that the page may ask */
+export function watch(t: Test, page: Page, urls: readonly string[]): void {
   page.on('request', (request) => {
-    if (!request.url().startsWith(`${url}/`)) t.fail(`the page asks ${request.url()}`);
+    if (!urls.some((url) => request.url().startsWith(`${url}/`))) t.fail(`the page asks ${request.url()}`);
   });
   page.on('pageerror', (error) => t.fail(`the page throws: ${error.stack ?? error.message}`));
   page.on('dialog', (dialog) => {

@@ -1,8 +1,8 @@
 import type { NatsConnection } from 'nats';
 import t from 'tap';
-import { runCli } from '../cli/run-cli.js';
 import { startMongo, startNats } from '../servers/index.js';
 import { connectNats, EVENTS_STREAM, readEventsOneByOne, untilPublished } from './support/event-stream.js';
+import { lose, republish } from './support/republish.js';
 import { type Service, startService, WEATHER_CONFIG } from './support/service.js';
 import { until } from './support/wait.js';
 import { readStations } from './support/weather.js';
@@ -22,21 +22,7 @@ interface Status {
   waiting: string | null;
 }
 
-const republish = (service: Service, ...args: string[]) =>
-  runCli(['republish', '--url', service.rest.url, ...args]);
 const statusAt = ({ rest }: Service) => rest.ask<Status>('GET', PATH, 200);
-
-async function lose(connection: NatsConnection): Promise<void> {
-  const manager = await connection.jetstreamManager();
-  await manager.streams.delete(EVENTS_STREAM);
-  await until({
-    what: 'the stream to be there again',
-    look: async () => {
-      const names = await manager.streams.names().next();
-      return names.includes(EVENTS_STREAM) ? { value: null } : { state: names };
-    },
-  });
-}
 
 const untilState = (service: Service, wanted: string) =>
   until({
@@ -95,7 +81,7 @@ void t.test('three replicas: each sends what it keeps, whichever is asked', asyn
   t.match(await republish(r1, '--status'), { code: 1, stderr: /No events were sent again/ });
 
   await t.test('started at one, told by all', async (t) => {
-    await lose(connection);
+    await lose(connection, services);
     const { code, stdout, stderr } = await republish(r1, '--since', since);
     t.equal(code, 3, 'what replicas that are no more have kept, nobody knows');
     t.match(stdout, `${before.size} events of ${before.size} changes`);
@@ -134,7 +120,8 @@ void t.test('three replicas: each sends what it keeps, whichever is asked', asyn
     t.match(await republish(r2, '--cancel'), { code: 0, stdout: /nothing to cancel/ });
   });
 
-  await t.test('one is killed in the middle: the others go on, and what is missing is said', async (t) => {
+  /** Of one under way that nothing is sent of, while the broker is away. */
+  const beginWithoutBroker = async () => {
     const { id } = await r0.rest.ask<Status>('POST', PATH, 202, { since });
     await until({
       what: 'all three parts to be under way',
@@ -143,19 +130,55 @@ void t.test('three replicas: each sends what it keeps, whichever is asked', asyn
         return status.changes.total === before.size ? { value: null } : { state: status };
       },
     });
+    return id;
+  };
+  const silent = (of: string) =>
+    until({
+      what: `it to be said that ${of} does not answer, and nothing else`,
+      look: async () => {
+        const status = await statusAt(r1);
+        const isSaid = status.waiting?.includes(`The replica ${of} does not answer since 20`) === true;
+        return isSaid && status.state === 'running' ? { value: status } : { state: status };
+      },
+    });
+
+  await t.test('one that stands still does not answer, and goes on when it is back', async (t) => {
+    const id = await beginWithoutBroker();
+    process.kill(r2.pid(), 'SIGSTOP');
+    await nats.restart();
+    const { missing, waiting } = await silent('r2');
+    t.same(
+      missing.map(({ reason }) => reason),
+      ['other-processes'],
+      'nothing of it is given up',
+    );
+    t.match(waiting, /Its part goes on when it is back; it is waited for until 20/);
+    process.kill(r2.pid(), 'SIGCONT');
+    const done = await untilState(r1, 'done');
+    t.match(done, { id, events: { sent: before.size }, changes: { done: before.size } });
+    t.same(
+      done.missing.map(({ reason }) => reason),
+      ['other-processes'],
+    );
+    await nats.stop();
+  });
+
+  await t.test('one is killed in the middle: the others go on, and what is missing is said', async (t) => {
+    const id = await beginWithoutBroker();
     // the one that was asked
     await r0.kill();
     t.match(await statusAt(r2), { id, state: 'running' });
     await nats.restart();
+    await silent('r0');
+    await r0.restart();
     const done = await untilState(r1, 'done');
     t.equal(done.id, id);
     t.match(done.missing.map(({ reason, message }) => `${reason}: ${message}`).sort(), [
       /^other-processes: /,
-      /^replica-ended: The replica r0 ended before its part was sent to the end/,
+      /^replica-ended: The replica r0 was started again before its part was sent to the end/,
     ]);
     const others = done.events.sent;
     t.ok(others > 0 && others < before.size, `${others} events of the others were sent`);
-    await r0.restart();
     t.match(await statusAt(r0), { id, state: 'done', missing: done.missing });
     const again = await republish(r0, '--since', since);
     t.match(again, { code: 3, stderr: /Events before .* are not kept: with MongoDB/ });

@@ -1,6 +1,7 @@
 /* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
 import { createCatalogue } from '../../src/model/catalogue.js';
+import { openAccess } from '../../src/security/index.js';
 import { startHarness } from './harness.js';
 
 const KETTLE = { name: 'kettle', versions: [{ name: 'kettle-v1' }, { name: 'kettle-v2' }] };
@@ -41,6 +42,7 @@ void t.test('only those of the tenant that the caller may read', async (t) => {
   ] as const) {
     const h = await startHarness(t, {
       access: {
+        ...openAccess(),
         authenticates: true,
         authenticate: async () => ({ tenant }),
         decide: async (_caller, _scope, resources) => resources.map((each) => each === granted),

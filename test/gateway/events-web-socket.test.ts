@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import t from 'tap';
-import type { Access } from '../../src/security/index.js';
+import { openAccess, type Access } from '../../src/security/index.js';
 import { clientFrame, follow, PROTOCOLS } from './event-clients.js';
 import { openRaw, registerKettle, startHarness } from './harness.js';
 
@@ -144,6 +144,7 @@ void t.test('pages of other hosts', async (t) => {
   t.equal((await ask(other, path, { origin: 'https://evil.example' })).status, 403);
 
   const access: Access = {
+    ...openAccess(),
     authenticates: true,
     authenticate: async () => ({ tenant: 'kaa' }),
     decide: async (_caller, _scope, resources) => resources.map(() => true),
@@ -156,6 +157,7 @@ void t.test('pages of other hosts', async (t) => {
 
 void t.test('only what the caller may read, whatever the protocol', async (t) => {
   const access: Access = {
+    ...openAccess(),
     authenticates: true,
     authenticate: async () => ({ tenant: 'kaa' }),
     decide: async (_caller, scope, resources) =>

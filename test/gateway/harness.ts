@@ -62,6 +62,7 @@ export async function startHarness(
   t: Test,
   change: Partial<GatewayDeps['options']> & {
     access?: GatewayDeps['access'];
+    signIn?: GatewayDeps['signIn'];
     wrap?: (register: RunningRegister) => RunningRegister;
     /** read whenever they are needed */
     settings?: { queueLimit: number };
@@ -76,6 +77,7 @@ export async function startHarness(
 ): Promise<Harness> {
   const {
     access = openAccess(),
+    signIn,
     wrap = (register) => register,
     settings = { queueLimit: 20_000 },
     changeLimits = (unchanged) => unchanged,
@@ -133,6 +135,7 @@ export async function startHarness(
   const gateway = await startGateway({
     register: wrap(register),
     access,
+    ...(signIn === undefined ? {} : { signIn }),
     options: {
       host: '127.0.0.1',
       port: 0,

@@ -108,6 +108,7 @@ void t.test('stopping does not wait for ever', async (t) => {
 void t.test('authorization comes from the table', async (t) => {
   const asked: string[] = [];
   const access: Access = {
+    ...openAccess(),
     authenticates: true,
     authenticate: async (header) =>
       header === 'Bearer good' ? { tenant: 'kaa' } : { kind: 'refused', code: 'forbidden', message: 'No.' },

@@ -4,6 +4,7 @@ import { request as httpRequest } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { openAccess } from '../../src/security/index.js';
 import { request, startHarness } from './harness.js';
 
 interface Raw {
@@ -102,6 +103,30 @@ void t.test('compressed for who takes it, each form with its own tag', async (t)
   t.equal((await get(url, { 'if-none-match': tags[0]! })).status, 200, 'the tag of another form');
 });
 
+void t.test(
+  'the policy lets a page ask the issuers of the tenants that there are now, and nobody else',
+  async (t) => {
+    let origins = ['https://auth.example.org'];
+    const signIn = { list: () => [], find: () => undefined, origins: () => origins };
+    const h = await startHarness(t, { pagesFolder: pagesFolder(t), signIn });
+    const before = await get(`${h.origin}/console/`);
+    const policy = before.headers['content-security-policy'];
+    t.match(policy, /connect-src 'self' https:\/\/auth\.example\.org;/);
+    t.match(policy, /form-action 'self' https:\/\/auth\.example\.org;/);
+    t.match(policy, /script-src 'self';/);
+    const known = { 'if-none-match': before.headers['etag']! };
+    t.equal((await get(`${h.origin}/console/`, known)).status, 304);
+    origins = ['https://other.example.org'];
+    const after = await get(`${h.origin}/console/`, known);
+    t.equal(after.status, 200, 'a page that is kept with the former policy is not good any more');
+    t.match(after.headers['content-security-policy'], /connect-src 'self' https:\/\/other\.example\.org;/);
+    origins = [];
+    const off = (await get(`${h.origin}/console/`)).headers['content-security-policy'];
+    t.match(off, /connect-src 'self';/);
+    t.match(off, /form-action 'none';/);
+  },
+);
+
 void t.test('HEAD, other methods, and paths where nothing is', async (t) => {
   const h = await startHarness(t, { pagesFolder: pagesFolder(t) });
   const head = await get(`${h.origin}/console/assets/main-AAAA.js`, {}, 'HEAD');
@@ -161,6 +186,7 @@ void t.test('pages are public, counted, and not in the OpenAPI document', async 
   const h = await startHarness(t, {
     pagesFolder: pagesFolder(t),
     access: {
+      ...openAccess(),
       authenticates: true,
       authenticate: async () => Promise.reject(new Error('asked who it is')),
       decide: async () => Promise.reject(new Error('asked what it may')),
@@ -170,7 +196,7 @@ void t.test('pages are public, counted, and not in the OpenAPI document', async 
   t.equal((await get(`${h.origin}/console/`)).status, 200);
   const metrics = await request(`${h.managementOrigin}/metrics`, 'GET');
   t.match(metrics.text, /epr_http_requests_total\{route="\/console\/\*",method="GET",status="200"\} 1/);
-  t.notMatch((await h.call('GET', '/openapi.json')).text, /console/);
+  t.notMatch((await h.call('GET', '/openapi.json')).text, /\/console/);
 });
 
 void t.test('what npm run build built is served', async (t) => {

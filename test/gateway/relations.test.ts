@@ -1,6 +1,6 @@
 /* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
-import type { Access } from '../../src/security/index.js';
+import { openAccess, type Access } from '../../src/security/index.js';
 import { type Answer, type Harness, openRaw, registerKettle, startHarness } from './harness.js';
 
 const of = (...texts: string[]) =>
@@ -215,6 +215,7 @@ void t.test(
   async (t) => {
     const asked: string[] = [];
     const access: Access = {
+      ...openAccess(),
       authenticates: true,
       authenticate: async () => ({ tenant: 'kaa' }),
       decide: async (_caller, scope, resources) => {

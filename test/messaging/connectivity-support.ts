@@ -4,7 +4,7 @@ import { encodeConnectivity } from '../../src/avro/index.js';
 import type { Command } from '../../src/model/command.js';
 import type { Outcome } from '../../src/model/outcome.js';
 import { headOf } from '../../src/model/record.js';
-import { type Running, start } from '../register/support.js';
+import { type Running, start, type StartOptions } from '../register/support.js';
 import { catalogue } from './support.js';
 
 export const communicationService = 'kpc';
@@ -43,8 +43,9 @@ export async function startRegister(
   t: Test,
   endpointIds: readonly string[],
   timestampMs: number,
+  options: StartOptions = {},
 ): Promise<Running> {
-  const running = await start(t);
+  const running = await start(t, options);
   for (const endpointId of endpointIds) {
     const version = catalogue.version('app-v1')!;
     const wish = { type: 'register' as const, version, metadataText: '{}', tokenHash: endpointId };

@@ -183,7 +183,7 @@ void t.test('a message given again after a restart undoes no later one that was 
   const connection = await connectTo(t, nats.url);
   const { state, settled } = await makeStream(connection);
   const startedMs = Date.now() - 60_000;
-  const before = await startRegister(t, ['done', 'stuck'], startedMs);
+  const before = await startRegister(t, ['done', 'stuck', 'late'], startedMs);
   const options = { communicationService, connectivity: { ackWaitMs } };
   const first = await startMessaging(t, nats.url, createMemoryOutbox(), options, submitTo(before, 'stuck'));
   connection.publish(
@@ -191,22 +191,54 @@ void t.test('a message given again after a restart undoes no later one that was 
     connected({ done: 'app-v2', stuck: 'app-v2' }, { timestamp: startedMs + 1000 }),
   );
   await until(async () => (await versionOf(before, 'done')) === 'app-v2');
-  connection.publish(subject, connected({ done: 'app-v1' }, { timestamp: startedMs + 2000 }));
+  connection.publish(subject, connected({ done: 'app-v1', late: 'app-v2' }, { timestamp: startedMs + 2000 }));
   await until(async () => (await first.count('epr_connectivity_messages_total', { result: 'done' })) === 1);
   t.equal(await versionOf(before, 'done'), 'app-v1');
   await until(async () => (await state()).num_ack_pending === 1);
   await first.messaging.stop();
+  connection.publish(subject, connected({ late: 'app-v1' }, { timestamp: startedMs + 1500 }));
 
   const after = await before.restart();
   const second = await startMessaging(t, nats.url, createMemoryOutbox(), options, submitTo(after));
   await until(settled);
+  t.equal(
+    await versionOf(after, 'late'),
+    'app-v1',
+    'what came meanwhile counts, though its sender is behind',
+  );
   t.equal(await versionOf(after, 'done'), 'app-v1', 'as the later message said');
   t.equal(await versionOf(after, 'stuck'), 'app-v2', 'what was not done before is done now');
   t.equal(await second.count('epr_connectivity_endpoints_total', { outcome: 'stale' }), 1);
-  t.equal(await second.count('epr_connectivity_endpoints_total', { outcome: 'applied' }), 1);
+  t.equal(await second.count('epr_connectivity_endpoints_total', { outcome: 'applied' }), 2);
   connection.publish(subject, connected({ done: 'app-v2' }, { timestamp: startedMs + 1500 }));
   await until(async () => (await versionOf(after, 'done')) === 'app-v2');
   t.pass('a message that is given for the first time counts whatever its time is');
+});
+
+void t.test('a stream that is made anew begins with the first place again', async (t) => {
+  const nats = await startNats(t, { jetstream: true });
+  if (nats === undefined) return;
+  const connection = await connectTo(t, nats.url);
+  const { manager, settled } = await makeStream(connection);
+  const register = createVersions();
+  const { count } = await startMessaging(
+    t,
+    nats.url,
+    createMemoryOutbox(),
+    { communicationService },
+    register.submit,
+  );
+  for (const version of ['app-v1', 'app-v2', 'app-v1', 'app-v2'])
+    connection.publish(subject, connected({ 'ep-1': version }));
+  await until(async () => (await count('epr_connectivity_messages_total', { result: 'done' })) === 4);
+  await until(settled);
+  await manager.streams.delete('KPC');
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  await makeStream(connection);
+  connection.publish(subject, connected({ 'ep-1': 'app-v1' }));
+  await until(async () => (await count('epr_connectivity_messages_total', { result: 'done' })) === 5);
+  t.equal(register.versions.get('ep-1'), 'app-v1');
+  t.equal(await count('epr_connectivity_endpoints_total', { outcome: 'stale' }), 0);
 });
 
 void t.test('messages that the broker gives as new, for it forgot that they were acknowledged', async (t) => {

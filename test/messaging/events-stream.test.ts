@@ -243,6 +243,15 @@ void t.test('a stream that is full: said with the remedy, and when it goes on', 
       await manager.streams.update(eventsStream, { ...config, max_msgs: -1, max_bytes: -1 });
       await until(() => outbox.size() === 0);
       t.equal(said(/Events that were refused are published now/).length, 1);
+      t.match(
+        texts.filter((text) => /published/.test(text)),
+        [
+          /not published yet; trying again\. /,
+          /not published yet; .* This is the last of \d+/,
+          /are published now/,
+        ],
+        'in this order',
+      );
       t.equal(messaging.status().details.waiting, undefined);
     });
   }
@@ -290,6 +299,63 @@ void t.test(
       await manager.streams.delete(eventsStream);
       await until(() => texts.some((text) => gone('is gone, or takes our events no more').test(text)));
       t.ok(messaging.status().details.connected);
+    });
+    await t.test('while nobody runs', async (t) => {
+      const texts = new Map<string, string>();
+      const store = {
+        isAway: false,
+        async getText(name: string) {
+          if (store.isAway) throw new Error('away');
+          return texts.get(name);
+        },
+        putText: async (name: string, text: string) => void texts.set(name, text),
+        removeText: async (name: string) => void texts.delete(name),
+      };
+      const run = async (t: Test) => {
+        const heard = hearLog('info');
+        const { messaging } = await startMessaging(
+          t,
+          nats.url,
+          createMemoryOutbox(),
+          quick,
+          undefined,
+          heard.log,
+          { texts: store },
+        );
+        await until(() => heard.said(/Looked up which subjects/).length === 1);
+        return {
+          ...heard,
+          messaging,
+          warned: () => heard.texts.some((text) => gone('(was|is) .*').test(text)),
+        };
+      };
+      const known = async () => {
+        const { created } = await manager.streams.info(eventsStream);
+        return texts.get('events-streams')?.includes(created) === true;
+      };
+      const first = await run(t);
+      await until(known);
+      await first.messaging.stop();
+      t.notOk(first.warned(), 'it was there before, but not by what is known');
+
+      const second = await run(t);
+      await second.messaging.stop();
+      t.notOk(second.warned(), 'nothing has changed');
+
+      await manager.streams.delete(eventsStream);
+      store.isAway = true;
+      const third = await run(t);
+      t.notOk(third.warned());
+      store.isAway = false;
+      // makes it look
+      await manager.streams.add({ name: 'OTHER', subjects: ['other'] });
+      await until(() => third.texts.some((text) => gone('was deleted and made anew').test(text)));
+      await until(known);
+      await third.messaging.stop();
+
+      const fourth = await run(t);
+      await fourth.messaging.stop();
+      t.notOk(fourth.warned(), 'once');
     });
   },
 );

@@ -1,33 +1,19 @@
 import t from 'tap';
-import type { Command } from '../../src/model/command.js';
 import type { Outcome } from '../../src/model/outcome.js';
-import { type Running, start } from '../register/support.js';
 import { startNats } from '../servers/index.js';
-import { communicationService, connected, connectedSubject, makeStream } from './connectivity-support.js';
+import {
+  communicationService,
+  connected,
+  connectedSubject,
+  makeStream,
+  startRegister,
+  submitTo,
+} from './connectivity-support.js';
 import { hearLog } from './heard-log.js';
-import { catalogue, connectTo, createMemoryOutbox, startMessaging, until } from './support.js';
+import { connectTo, createMemoryOutbox, startMessaging, until } from './support.js';
 
 const thread = { file: new URL('../workers/dying-worker.js', import.meta.url) };
 const DEAD = 'kaa.v1.dead-letter.epr.connectivity';
-
-async function register(running: Running, endpointIds: string[]) {
-  const version = catalogue.version('app-v1')!;
-  for (const endpointId of endpointIds)
-    await running.register.endpoints.submit({
-      type: 'register',
-      endpointId,
-      version,
-      metadataText: '{}',
-      tokenHash: endpointId,
-      correlationId: 'c',
-      timestampMs: Date.now() - 60_000,
-    });
-}
-
-const submitTo =
-  ({ register }: Running) =>
-  (commands: Command[]): Promise<Outcome[]> =>
-    Promise.all(commands.map((command) => register.endpoints.submit(command)));
 
 for (const jetstream of [true, false])
   void t.test(
@@ -35,8 +21,7 @@ for (const jetstream of [true, false])
     async (t) => {
       const nats = await startNats(t, { jetstream });
       if (nats === undefined) return;
-      const running = await start(t, { thread, threads: 1 });
-      await register(running, ['good', 'bad']);
+      const running = await startRegister(t, ['good', 'bad'], Date.now() - 60_000, { thread, threads: 1 });
       const connection = await connectTo(t, nats.url);
       const stream = jetstream ? await makeStream(connection) : undefined;
       const dead: { data: Uint8Array; error: string }[] = [];
@@ -60,6 +45,8 @@ for (const jetstream of [true, false])
       await until(() => dead.length === 1);
       t.same(Buffer.from(dead[0]!.data), Buffer.from(fatal), 'with its bytes');
       t.match(dead[0]!.error, /^Of endpoint bad: .* Given 4 times\.$/);
+      // its dead letter can be read a moment before that is known here
+      await until(async () => (await count('epr_connectivity_messages_total', { result: 'fatal' })) > 0);
       t.equal(await count('epr_connectivity_messages_total', { result: 'fatal' }), 1);
       t.equal(await count('epr_connectivity_messages_total', { result: 'done' }), 1, 'the other');
       t.equal(said(/fails or kills worker threads each time/).length, 1);

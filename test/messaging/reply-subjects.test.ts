@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap';
 import { fill, start } from '../register/support.js';
 import { type NatsServer, startNats } from '../servers/index.js';
+import { hearLog } from './heard-log.js';
 import { createClient, encode, json, startServing, subjectOf, untilAnswered } from './served-support.js';
 import { connectTo, until } from './support.js';
 
@@ -16,10 +17,12 @@ const REQUESTER = `publish: ${lists(['kaa.v1.service.epr.epmmp.>', 'kaa.v1.servi
 async function serve(t: Test, nats: NatsServer) {
   const running = await start(t);
   await fill(t, running, { e1: { n: 0 } });
-  const serving = await startServing(t, nats.url, running.register, { username: 'epr', password: 'p' });
+  const heard = hearLog();
+  const signIn = { username: 'epr', password: 'p' };
+  const serving = await startServing(t, nats.url, running.register, signIn, {}, heard.log);
   const requester = createClient(await connectTo(t, nats.url, { user: 'requester', pass: 'p' }));
   await untilAnswered(requester);
-  return { ...serving, requester };
+  return { ...serving, ...heard, requester };
 }
 
 /** What comes at a subject, seen by another user. */
@@ -82,6 +85,21 @@ void t.test('reply subjects that the broker does not let us publish to', async (
     t.match(await requester.epmmp(KEYS, { endpointId: 'e1' }), { statusCode: 200 }, 'others are answered');
     await connection.flush();
     t.same(seen, [], 'nor reaches who asks what is between replicas');
+  });
+
+  await t.test('what is no subject is not to be permitted, whatever it begins with', async (t) => {
+    const nats = await startNats(t, { config: users(OWN) });
+    if (nats === undefined || !nats.managed) return;
+    const { requester, count, texts, messaging } = await serve(t, nats);
+    const none = ['foo..bar', '_INBOX..x', '$JS..x', 'kaa.v1.events.epr..x', 'x.'];
+    for (const reply of none) requester.connection.publish(subjectOf('epmmp', KEYS), ask, { reply });
+    await until(
+      async () => (await count('epr_nats_denials_total', { operation: 'publish' })) === none.length,
+    );
+    const about = texts.filter((text) => /does not let us publish/.test(text));
+    t.match(about, [/publish to foo\.\.bar\. No permission helps, .* whoever sends it has to name another/]);
+    t.equal(about.length, 1);
+    t.notMatch(messaging.status().details.error, /publish/, 'nothing is wrong with the permissions');
   });
 
   await t.test('allow_responses is no such list: it permits any of them', async (t) => {

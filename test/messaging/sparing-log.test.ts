@@ -54,6 +54,51 @@ void t.test('what was left out is said at the end', (t) => {
   t.end();
 });
 
+void t.test('that it is over is said behind what was left out, in the order of that', async (t) => {
+  const { lines, texts, log } = hearLog();
+  const sparing = createSparingLog(log, 50);
+  sparing.over(['a'], {}, 'Nothing was wrong.');
+  for (const kind of ['a', 'b', 'other', 'b', 'a', 'a', 'other'])
+    sparing.tell(kind, {}, `${kind.toUpperCase()}.`);
+  sparing.over(['a', 'b'], { seconds: 1 }, 'Over.');
+  t.match(texts, [
+    'Nothing was wrong.',
+    'A.',
+    'B.',
+    'OTHER.',
+    /^B\. .* last of 1 /,
+    /^A\. .* last of 2 /,
+    'Over.',
+  ]);
+  t.equal(texts.length, 7, 'of another kind nothing is said');
+  t.match(lines[6], { level: 30, seconds: 1 });
+
+  // again and again in the same interval: two lines of it
+  for (let i = 0; i < 100; i++) {
+    sparing.tell('a', { i }, 'A.');
+    sparing.over(['a', 'b'], {}, 'Over again.');
+  }
+  t.equal(texts.length, 7);
+  await until(() => texts.includes('Over again.'));
+  t.match(texts.filter((text) => !text.startsWith('OTHER')).slice(6), [
+    /^A\. .* last of 100 /,
+    'Over again.',
+  ]);
+  t.equal(texts.filter((text) => text === 'Over again.').length, 1);
+
+  sparing.tell('a', {}, 'A.');
+  sparing.over(['a'], {}, 'Over.');
+  sparing.tell('a', {}, 'A.');
+  sparing.stop();
+  t.match(texts.at(-1), /^A\. .* last of 2 |^A\.$/, 'it is not over any more');
+  sparing.tell('c', {}, 'C.');
+  sparing.over(['c'], {}, 'Over.');
+  sparing.tell('c', {}, 'C.');
+  sparing.over(['c'], {}, 'Over.');
+  sparing.stop();
+  t.match(texts.slice(-4), ['C.', 'Over.', /^C\. .* last of 1 /, 'Over.']);
+});
+
 void t.test(
   'floods of what does not decode, on every way in: each counted, a line or two each',
   async (t) => {

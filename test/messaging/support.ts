@@ -21,6 +21,24 @@ export function createMemoryOutbox() {
   const orders = new Map<string, number>();
   const faults = { clear: false, reads: 0 };
   const keyOf = ({ source, order }: OutboxPosition) => `${source}\0${String(order).padStart(9, '0')}`;
+  async function readOutbox(
+    limit: number,
+    after?: OutboxPosition,
+    maxBytes = Infinity,
+  ): Promise<OutboxEntry[]> {
+    faults.reads++;
+    const from = after === undefined ? '' : keyOf(after);
+    const keys = [...entries.keys()].filter((key) => key > from).sort();
+    const page: OutboxEntry[] = [];
+    let bytes = 0;
+    for (const key of keys.slice(0, limit)) {
+      if (bytes >= maxBytes) break;
+      page.push(entries.get(key)!);
+      bytes += entries.get(key)!.events.length;
+    }
+    return page;
+  }
+
   return {
     faults,
     size: () => entries.size,
@@ -37,19 +55,8 @@ export function createMemoryOutbox() {
       entries.set(keyOf(entry.position), entry);
       return entry;
     },
-    async readOutbox(limit: number, after?: OutboxPosition, maxBytes = Infinity): Promise<OutboxEntry[]> {
-      faults.reads++;
-      const from = after === undefined ? '' : keyOf(after);
-      const keys = [...entries.keys()].filter((key) => key > from).sort();
-      const page: OutboxEntry[] = [];
-      let bytes = 0;
-      for (const key of keys.slice(0, limit)) {
-        if (bytes >= maxBytes) break;
-        page.push(entries.get(key)!);
-        bytes += entries.get(key)!.events.length;
-      }
-      return page;
-    },
+    readOutbox,
+    readStoredOutbox: readOutbox,
     async clearOutbox(positions: readonly OutboxPosition[]) {
       if (faults.clear) throw new Error('storage is away');
       for (const position of positions) entries.delete(keyOf(position));
@@ -84,7 +91,7 @@ export async function startMessaging(
   options: Partial<MessagingOptions> = {},
   submit: MessagingDeps['submit'] = async () => [],
   log: Logger = silent,
-  listeners: Pick<MessagingDeps, 'onConfiguration' | 'onTenant' | 'answerNow'> = {},
+  listeners: Pick<MessagingDeps, 'onConfiguration' | 'onTenant' | 'answerNow' | 'texts'> = {},
 ): Promise<Started> {
   const metrics = new Registry();
   const messaging = createMessaging({

@@ -120,7 +120,12 @@ const wish: fc.Arbitrary<Wish> = fc.oneof(
     unset: fc.array(text, { maxLength: 4 }),
   }),
   fc.record(
-    { type: fc.constant('set-version' as const), version, unlessNewer: fc.constant(true as const) },
+    {
+      type: fc.constant('set-version' as const),
+      version,
+      sinceMs: fc.double({ noNaN: true }),
+      unlessNewer: fc.constant(true as const),
+    },
     { requiredKeys: ['type', 'version'] },
   ) as fc.Arbitrary<Wish>,
   fc.record(

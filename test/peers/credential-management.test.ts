@@ -5,7 +5,7 @@ import type { Issued, TokenWish } from '../../src/register/index.js';
 import { startCredentialServer } from './credential-server.js';
 import { answer, type Behaviour, half, hang, makeClient, reset } from './support.js';
 
-const WISH: TokenWish = { application: 'app', endpointId: 'e', correlationId: 'c-1' };
+const WISH: TokenWish = { tenant: 'kaa', application: 'app', endpointId: 'e', correlationId: 'c-1' };
 type Deps = Parameters<typeof createCredentialManagement>[0];
 
 async function start(
@@ -193,7 +193,7 @@ void t.test('a line that does not move, and a caller who goes', async (t) => {
   });
   server.behave(hang);
   const first = issue();
-  t.equal(whyNot(await issue()), 'too-many', 'after its time it waits no longer');
+  t.equal(whyNot(await issue()), 'away', 'after its time it waits no longer');
   t.equal(whyNot(await first), 'failed');
   const off = new AbortController();
   const cancelled = [1, 2].map(() => issue({ isOfTask: true, signal: off.signal }));
@@ -203,4 +203,51 @@ void t.test('a line that does not move, and a caller who goes', async (t) => {
   t.equal(whyNot(await issue({ isOfTask: true, signal: off.signal })), 'away');
   server.behave(server.works);
   t.match(await issue({ isOfTask: true }), { kind: 'issued' }, 'the place is free again');
+});
+
+void t.test(
+  'one that hangs: nobody waits for longer than one call may, and it is left alone then',
+  async (t) => {
+    const callerMs = 1_000;
+    const { server, issue, count } = await start(t, {
+      limits: { attemptMs: callerMs, callMs: 10 * callerMs, openFirstMs: 60_000, openMostMs: 60_000 },
+      singles: { atOnce: 16, maxWaiting: 1000, waitMs: callerMs / 2 },
+      callerMs,
+    });
+    server.behave(hang);
+    const order: string[] = [];
+    const ask = async (name: string) => {
+      const issued = await issue({ endpointId: name });
+      order.push(name);
+      return whyNot(issued);
+    };
+    const at = Array.from({ length: 16 }, (_, i) => ask(`asked-${i}`));
+    const line = Array.from({ length: 20 }, (_, i) => ask(`waits-${i}`));
+    t.same(new Set(await Promise.all(line)), new Set(['away']), 'who waited has nothing that may be done');
+    t.same(new Set(await Promise.all(at)), new Set(['failed']));
+    t.match(
+      order.slice(0, 20).join(),
+      /^(waits-\d+,?){20}$/,
+      'and is answered before those that it waited for',
+    );
+    t.equal(server.asked.length, 16);
+    t.equal(await count('timeout'), 16);
+    t.equal(whyNot(await issue()), 'away');
+    t.equal(await count('circuit-open'), 1);
+    t.equal(server.asked.length, 16);
+  },
+);
+
+void t.test('who waits while others are answered is told that there are too many', async (t) => {
+  const { server, issue } = await start(t, { singles: { atOnce: 1, maxWaiting: 1000, waitMs: 300 } });
+  const slow: Behaviour = (response, asked) => void setTimeout(() => server.works(response, asked), 100);
+  server.behave(slow);
+  const came = await Promise.all(Array.from({ length: 20 }, (_, i) => issue({ endpointId: `e${i}` })));
+  const whys = came.map(whyNot);
+  t.ok(
+    whys.some((why) => why.startsWith('cm-')),
+    whys.join(),
+  );
+  t.ok(whys.includes('too-many'), whys.join());
+  t.notOk(whys.includes('failed') || whys.includes('away'), whys.join());
 });

@@ -62,17 +62,25 @@ void t.test('an application that can not be read stays as it was', (t) => {
   t.end();
 });
 
-void t.test('a version belongs to one application: to the one that had it', (t) => {
-  const { known, warnings } = takeWhole(NONE, reading(app('a', 'x', 'a1'), app('b', 'x', 'b1')));
-  t.same(known.applications, [app('a', 'x', 'a1'), app('b', 'b1')]);
-  t.match(warnings, [/version x is in a already, and is left out of b/]);
-  const moved = takeWhole(known, reading(app('c', 'a1'), app('a', 'x', 'a1'), app('b', 'x')));
-  t.same(moved.known.applications, [app('c'), app('a', 'x', 'a1'), app('b')]);
-  const given = takeWhole(known, reading(app('a', 'a1'), app('b', 'x')));
-  t.same(given.known.applications, [app('a', 'a1'), app('b', 'x')], 'unless that names it no more');
-  t.same(given.warnings, []);
-  t.end();
-});
+void t.test(
+  'a version belongs to one application: to the one that had it; it is a fault of the other',
+  (t) => {
+    const { known, faulty, warnings } = takeWhole(NONE, reading(app('a', 'x', 'a1'), app('b', 'x', 'b1')));
+    t.same(known.applications, [app('a', 'x', 'a1'), app('b', 'b1')]);
+    t.same(faulty, ['b/x']);
+    t.same(warnings, [
+      'kaa.applications.b.versions.x: found the version in a, too; allowed: each version in one application. It stays with a, and is left out of b, until that is mended.',
+    ]);
+    const moved = takeWhole(known, reading(app('c', 'a1'), app('a', 'x', 'a1'), app('b', 'x')));
+    t.same(moved.known.applications, [app('c'), app('a', 'x', 'a1'), app('b')]);
+    t.same(moved.faulty, ['c/a1', 'b/x']);
+    const given = takeWhole(known, reading(app('a', 'a1'), app('b', 'x')));
+    t.same(given.known.applications, [app('a', 'a1'), app('b', 'x')], 'unless that names it no more');
+    t.same(given.warnings, []);
+    t.same(given.faulty, []);
+    t.end();
+  },
+);
 
 void t.test('parts: an application, a version, and what they can not say', (t) => {
   const before = after(reading(app('a', 'a1'), { ...app('b', 'b1'), tenant: 'acme' }));
@@ -89,6 +97,16 @@ void t.test('parts: an application, a version, and what they can not say', (t) =
     'the settings of the application are not in the reading of a version',
   );
   t.equal(takePart(before, { application: 'a' }, reading()), undefined);
+  t.equal(
+    takePart(before, { application: 'a' }, reading(app('a', 'b1'))),
+    undefined,
+    'b may have given it up meanwhile, which only the whole says',
+  );
+  const faulty = {
+    ...reading(app('a', 'a2')),
+    problems: [{ message: 'why', application: 'a', version: 'a3' }],
+  };
+  t.equal(takePart(before, { application: 'a' }, faulty), undefined);
   t.equal(takePart(before, { application: 'b', version: 'b3' }, reading(app('b', 'b2'))), undefined);
   t.equal(takePart(before, { application: 'c', version: 'c1' }, reading(app('c', 'c1'))), undefined);
   t.end();

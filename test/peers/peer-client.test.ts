@@ -25,7 +25,7 @@ void t.test('a call: path, query, body, headers, a kept connection, metrics', as
   let tokens = 0;
   const { client, count, metric } = makeClient(t, {
     url: `${server.url}/base/`,
-    token: async () => `token-${++tokens}`,
+    token: { get: async () => `token-${++tokens}`, refused: () => undefined },
   });
   t.same(await client.call({ ...read, query: { name: 'a&b', of: 'ü' } }), {
     kind: 'ok',
@@ -70,8 +70,11 @@ void t.test('a token that can not be had', async (t) => {
   const server = await startPeerServer(t, good);
   const failing = makeClient(t, {
     url: server.url,
-    token: async () => {
-      throw new Error('the auth server is away');
+    token: {
+      get: async () => {
+        throw new Error('the auth server is away');
+      },
+      refused: () => undefined,
     },
   });
   t.match(await failing.client.call(read), {
@@ -82,12 +85,36 @@ void t.test('a token that can not be had', async (t) => {
   });
   const hanging = makeClient(t, {
     url: server.url,
-    token: () => new Promise(() => undefined),
+    token: { get: () => new Promise(() => undefined), refused: () => undefined },
     limits: { attemptMs: 20 },
   });
   t.match(await hanging.client.call(read), { kind: 'unavailable', cause: 'no-token' });
   t.equal(server.asked.length, 0);
   t.equal(await hanging.count('no-token'), 1);
+});
+
+void t.test('a token that the peer refuses is another one the next time, which is once', async (t) => {
+  const server = await startPeerServer(t, (response, asked) =>
+    asked.headers.authorization === 'Bearer new' ? good(response, asked) : answer(401, {})(response, asked),
+  );
+  let tokens = ['old', 'new'];
+  const refused: string[] = [];
+  const token = {
+    get: async () => tokens[0],
+    refused: (text: string) => {
+      refused.push(text);
+      tokens = tokens.slice(1);
+    },
+  };
+  const { client } = makeClient(t, { url: server.url, token });
+  t.match(await client.call(make), { kind: 'ok' }, 'a refusal has done nothing');
+  t.same(refused, ['old']);
+  tokens = ['older', 'old', 'new'];
+  t.match(await client.call(make), { kind: 'refused', status: 401 });
+  t.equal(server.asked.length, 4);
+  const given = { ...make, token: { ...token, get: async () => undefined } };
+  t.match(await client.call(given), { kind: 'refused', status: 401 });
+  t.equal(server.asked.at(-1)?.headers.authorization, undefined, 'none is sent where there is none');
 });
 
 void t.test('names that a server would take for another place are not sent', async (t) => {
@@ -287,6 +314,39 @@ void t.test('the circuit: opens after failures in a row, lets one through, close
   server.behave(answer(429, ''));
   for (let i = 0; i < 5; i++) await client.call(read);
   t.equal(client.status().circuit, 'closed', 'who says that it is busy is there');
+});
+
+void t.test('who waits for the call that tries a circuit waits no longer than its own time', async (t) => {
+  const server = await startPeerServer(t, answer(500, ''));
+  const { client, count } = makeClient(t, {
+    url: server.url,
+    limits: { failuresToOpen: 1, openFirstMs: 20, openMostMs: 20, attempts: 1 },
+  });
+  await client.call(make);
+  let release: (() => void) | undefined;
+  server.behave((response, asked) => (release = () => good(response, asked)), good);
+  let came: string | undefined;
+  const trying = async () => {
+    for (;;) {
+      const { kind } = await client.call(make);
+      if (kind === 'ok') return (came = kind);
+    }
+  };
+  const tried = trying();
+  while (release === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  const gone = new AbortController();
+  const waiting = Array.from({ length: 5 }, () => client.call({ ...make, callMs: 30 }));
+  const calledOff = client.call({ ...make, signal: gone.signal });
+  gone.abort();
+  for (const answer of await Promise.all(waiting))
+    t.match(answer, { kind: 'unavailable', cause: 'circuit-open', mayBeDone: false });
+  t.match(await calledOff, { cause: 'cancelled', mayBeDone: false });
+  t.equal(came, undefined, 'it is still tried');
+  release();
+  t.equal(await tried, 'ok');
+  t.match(await client.call(make), { kind: 'ok' }, 'those that went by do not open it again');
+  t.equal(client.status().circuit, 'closed');
+  t.equal(await count('timeout'), 0);
 });
 
 void t.test('bounded: more calls than that are answered at once', async (t) => {

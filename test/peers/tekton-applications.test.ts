@@ -342,6 +342,73 @@ void t.test(
   },
 );
 
+void t.test('null deletes nothing: it is faulty, and said', async (t) => {
+  const tekton = await startTekton(t, { a: { versions: { a1: {} } }, b: { versions: { b1: {} } }, c: V1 });
+  const { followed, names, lines, count } = await start(t, tekton);
+  const answerWith = (applications: string) => {
+    tekton.answer = (response) => void response.end(`{"epr":{"kaa":{"applications":${applications}}}}`);
+  };
+  answerWith('{"a":{"versions":null},"b":null,"d":{"versions":{"d1":null}}}');
+  followed.changed({}, 'c');
+  await until(() => names().includes('d: d1'));
+  t.same(names(), ['d: d1', 'a: a1', 'b: b1'], 'while c, which it has no more, is deleted');
+  t.same(followed.status().details.faulty, ['a', 'b']);
+  t.equal(await count('epr_tekton_faulty'), 2);
+  t.match(
+    lines.filter(({ level }) => level === 40).map(({ msg }) => msg),
+    [
+      /kaa\.applications\.a\.versions: found nothing; .* The application stays as it was until/,
+      /\.b: found nothing/,
+    ],
+  );
+
+  answerWith('{"a":{"versions":{}},"b":{},"d":{"versions":{"d1":null}}}');
+  followed.changed({ application: 'a' }, 'c');
+  await until(() => followed.status().details.faulty === undefined);
+  t.same(names(), ['a: ', 'b: ', 'd: d1'], 'an empty mapping says that there are none');
+  t.equal(tekton.asked.at(-1)?.path, '', 'where something was faulty, the whole is read');
+  t.equal(await count('epr_tekton_faulty'), 0);
+});
+
+void t.test(
+  'a version that two applications name is faulty in the second, until that is mended',
+  async (t) => {
+    const tekton = await startTekton(t, { a: V1 });
+    const { followed, names, lines, count } = await start(t, tekton);
+    tekton.applications['b'] = { versions: { v1: {}, b1: {} } };
+    followed.changed({ application: 'b' }, 'c');
+    await until(() => names().length === 2);
+    t.same(names(), ['a: v1', 'b: b1']);
+    t.same(followed.status().details.faulty, ['b/v1']);
+    t.equal(await count('epr_tekton_faulty'), 1);
+    t.ok(
+      lines.some(
+        ({ level, msg }) => level === 40 && /b\.versions\.v1: found the version in a, too/.test(msg),
+      ),
+    );
+    tekton.applications['a'] = { versions: { a1: {} } };
+    followed.changed({ application: 'a' }, 'c');
+    await until(() => names()[1] === 'b: v1 b1');
+    t.equal(followed.status().details.faulty, undefined);
+  },
+);
+
+void t.test('what is in force when Tekton could not be read', async (t) => {
+  const tekton = await startTekton(t, { a: V1 });
+  await tekton.away();
+  const { followed, names } = await start(t, tekton);
+  const first = await followed.reread('c');
+  t.match(first, {
+    ok: false,
+    error: String,
+    inForce: /^Until then no application is known, and .* not ready/,
+  });
+  await tekton.back();
+  await until(() => names().length === 1);
+  await tekton.away();
+  t.match(await followed.reread('c'), { ok: false, inForce: /^What it gave at \S+ stays in force/ });
+});
+
 void t.test('restricted keys that can not be read stay restricted', async (t) => {
   const tekton = await startTekton(t, { a: V1 });
   tekton.more = { epr: { 'restricted-metadata-keys': ['serial'] } };
@@ -400,7 +467,7 @@ void t.test('what is asked for while the service stops is answered', async (t) =
   tekton.answer = () => undefined;
   const asked = followed.reread('c');
   await stop();
-  t.same(await asked, { ok: false, error: 'The service stops.' });
+  t.match(await asked, { ok: false, error: 'The service stops.' });
 });
 
 void t.test('a thousand faults: taken as far as it goes, and the log is bounded', async (t) => {

@@ -11,7 +11,7 @@ import { startMongo } from '../servers/index.js';
 import { codeOf, command, CONTEXT, type Running, startIn, until, valueOf } from './support.js';
 
 const key = randomBytes(32);
-const WISH = { application: 'app', endpointId: 'e', correlationId: 'test' };
+const WISH = { tenant: 'kaa', application: 'app', endpointId: 'e', correlationId: 'test' };
 
 function issued(from: ReturnType<typeof createOwnTokens>, wish: object = {}) {
   const answer = from.issue({ ...WISH, ...wish }) as Issued;

@@ -112,17 +112,17 @@ void t.test('a stop ends a rest', async (t) => {
 
 void t.test('speed is that of the last seconds', (t) => {
   const speed = createSpeed();
-  t.equal(speed.secondsFor(100), undefined, 'not known yet');
+  t.equal(speed.perSecond(), undefined, 'not known yet');
   speed.observe(0, 0);
   speed.observe(50, 500);
-  t.equal(speed.secondsFor(100), undefined, 'not known yet');
+  t.equal(speed.perSecond(), undefined, 'not known yet');
   for (let i = 1; i <= 20; i++) speed.observe(i * 100, i * 1000);
-  t.equal(speed.secondsFor(1000), 10);
+  t.equal(speed.perSecond(), 100);
   for (let i = 21; i <= 40; i++) speed.observe(2000 + (i - 20) * 10, i * 1000);
-  t.equal(speed.secondsFor(1000), 100, 'a load has come');
+  t.equal(speed.perSecond(), 10, 'a load has come');
   for (let i = 41; i <= 60; i++) speed.observe(2200, i * 1000);
-  t.equal(speed.secondsFor(1000), undefined, 'nothing moves');
+  t.equal(speed.perSecond(), undefined, 'nothing moves');
   speed.observe(10, 61_000);
-  t.equal(speed.secondsFor(1000), undefined, 'another one has begun');
+  t.equal(speed.perSecond(), undefined, 'another one has begun');
   t.end();
 });

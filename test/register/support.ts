@@ -20,6 +20,7 @@ import {
   type RunningRegister,
   type TokenIssuer,
 } from '../../src/register/index.js';
+import { createReplicas, fenceStore } from '../../src/replicas/index.js';
 import { openStore, type Store } from '../../src/storage/index.js';
 import { createWorkerPool, type ThreadKind } from '../../src/workers/index.js';
 import { WORKER_SETTINGS } from '../workers/support.js';
@@ -38,6 +39,9 @@ const catalogueOf = (metadataInheritance: boolean) =>
     { name: 'other', tenant: 'acme', versions: ['w1'], metadataInheritance },
   ]);
 
+/** Long: a busy machine is not what is tried here. */
+const REPLICA_VALID_MS = 10_000;
+
 export const CONTEXT = { correlationId: 'test' };
 
 export interface Running {
@@ -48,6 +52,8 @@ export interface Running {
   events: EventGroup[];
   /** how often it was told that the outbox may hold more than that */
   doubts: () => number;
+  /** with `replica`: those that it knows to be alive */
+  replicas: () => readonly string[];
   /** stops it all and starts it again on the same folder; `wrap` as in {@link start} */
   restart(options?: StartOptions): Promise<Running>;
   stop(): Promise<void>;
@@ -74,6 +80,8 @@ export interface StartOptions {
   resources?: EndpointResources;
   /** of MongoDB; the embedded store in the folder unless given */
   storageUrl?: string;
+  /** its id, where several share the storage */
+  replica?: string;
 }
 
 /** A register on the embedded store in a folder of its own, with real workers. */
@@ -88,10 +96,22 @@ export async function startIn(
   folder: string,
   options: StartOptions,
 ): Promise<Running> {
-  const store = await openStore({
+  const opened = await openStore({
     url: options.storageUrl ?? `file:${folder}`,
     durability: 'async',
   });
+  const { replication } = opened;
+  const replicas =
+    options.replica === undefined || replication === undefined
+      ? undefined
+      : await createReplicas({
+          replication,
+          id: options.replica,
+          log: pino({ level: 'silent' }),
+          metrics: new Registry(),
+          validMs: REPLICA_VALID_MS,
+        });
+  const store = replicas === undefined ? opened : fenceStore(opened, replicas);
   const pool = createWorkerPool(options.threads ?? 2, {
     inPlace: options.inPlace ?? false,
     ...(options.thread === undefined ? {} : { thread: options.thread }),
@@ -111,6 +131,7 @@ export async function startIn(
   const register = await createRegister({
     live,
     store: options.wrap?.(store) ?? store,
+    ...(replicas === undefined ? {} : { replicas }),
     pool,
     sink: {
       committed: (entries) => events.push(...entries.map((entry) => decodeEvents(entry.events))),
@@ -131,6 +152,7 @@ export async function startIn(
       await register.stop();
       await live.close();
       await pool.close();
+      await replicas?.stop();
       await store.close();
     })());
   t.teardown(stop);
@@ -140,6 +162,7 @@ export async function startIn(
     metrics,
     events,
     doubts: () => doubts,
+    replicas: () => replicas?.live() ?? [],
     stop,
     async restart(next = {}) {
       await stop();

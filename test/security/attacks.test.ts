@@ -263,6 +263,22 @@ void t.test('one token has one text', async (t) => {
   for (const [name, token] of variants) await refuses(t, name, token, 'malformed');
 });
 
+void t.test(
+  'the signature of a known token on something else, before and after, and at the same time',
+  async (t) => {
+    const { issuer, send } = await target(t);
+    const good = await issuer.token();
+    const [header, , signature] = good.split('.') as [string, string, string];
+    const claims = Buffer.from(JSON.stringify(issuer.claims({ sub: 'root' }))).toString('base64url');
+    const forged = `${header}.${claims}.${signature}`;
+    const both = () =>
+      Promise.all([forged, good, forged, good].map(async (token) => (await send(token)).status));
+    t.same(await both(), [401, 200, 401, 200]);
+    t.same(await both(), [401, 200, 401, 200], 'one is known now');
+    t.same(await both(), [401, 200, 401, 200]);
+  },
+);
+
 void t.test('claims that are there twice, or are no JSON', async (t) => {
   const { issuer, refuses } = await target(t);
   const text = JSON.stringify(issuer.claims());
@@ -350,6 +366,40 @@ void t.test('large tokens, two headers, other schemes, tokens in URLs', async (t
     );
 });
 
+void t.test('white space that is none of HTTP is part of a token, and no token has any', async (t) => {
+  const { issuer, h } = await target(t);
+  const good = await issuer.token();
+  const head = (more: string) =>
+    `GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:${h.gateway.port}\r\n${more}\r\n\r\n`;
+  const socket =
+    'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+  for (const [name, space] of [
+    ['NBSP', '\u00a0'],
+    ['its byte alone', '\xa0'],
+    ['BOM', '\ufeff'],
+    ['em space', '\u2003'],
+    ['line separator', '\u2028'],
+  ] as const) {
+    const bytes = (text: string) => Buffer.from(text, name === 'its byte alone' ? 'latin1' : 'utf8');
+    // at the very end of a header uWebSockets.js cuts off what is not printable ASCII before anybody sees it
+    for (const more of [
+      `Authorization: Bearer ${space}${good}`,
+      `Authorization: Bearer${space}${good}`,
+      `Authorization: Bearer ${good.replace('.', `.${space}`)}`,
+      `${socket}Sec-WebSocket-Protocol: bearer.${good}${space}, epr-events`,
+      `${socket}Sec-WebSocket-Protocol: epr-events,${space}bearer.${good}`,
+      `${socket}Sec-WebSocket-Protocol: epr-events, bearer.${space}${good}`,
+    ]) {
+      const raw = openRaw(t, h.gateway.port);
+      raw.send(bytes(head(more)));
+      t.match(await raw.until(/^HTTP\/1.1 \d+/), /^HTTP\/1.1 40[01] /, `${name}: ${more.slice(0, 13)}`);
+    }
+  }
+  const raw = openRaw(t, h.gateway.port);
+  raw.send(head(`${socket}Sec-WebSocket-Protocol: epr-events, \t bearer.${good} \t`));
+  t.match(await raw.until(/^HTTP\/1.1 \d+/), /^HTTP\/1.1 101 /, 'that of HTTP is not');
+});
+
 void t.test('nothing of a token gets into headers or lines of the log', async (t) => {
   const { issuer, send, h } = await target(t);
   const nasty = 'x"\r\nSet-Cookie: a=b\r\n\r\n{"level":60}\u2028\u001b[2J';
@@ -364,6 +414,25 @@ void t.test('nothing of a token gets into headers or lines of the log', async (t
     t.notMatch(challenge, /cookie|level/i);
   }
   for (const line of h.logged) t.same(line.trim().split('\n').length, 1, 'one line each');
+});
+
+void t.test('wrong aud: a token for another service, where the audience is compared', async (t) => {
+  const issuer = await startIssuer(t);
+  const { access, results } = makeAccess(t, { acme: issuer }, { audience: 'epr' });
+  const wrong = [undefined, null, '', 'account', 'EPR', 'eprx', 'epr ', [], ['account'], ['epr '], [['epr']]];
+  for (const aud of [...wrong, { epr: 1 }, { 0: 'epr' }, 0, true])
+    t.match(
+      await access.authenticate(`Bearer ${await issuer.token({ aud })}`),
+      { code: 'unauthenticated', message: /not meant for this service/ },
+      JSON.stringify(aud),
+    );
+  t.equal((await results())['audience'], wrong.length + 4);
+  for (const aud of ['epr', ['epr'], ['account', 'epr']])
+    t.match(
+      await access.authenticate(`Bearer ${await issuer.token({ aud })}`),
+      { token: { subject: 'alice' } },
+      JSON.stringify(aud),
+    );
 });
 
 void t.test('wrong aud: an RPT for somebody else gives no permission', async (t) => {

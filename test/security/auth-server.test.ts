@@ -94,6 +94,18 @@ void t.test('a discovery of another issuer is not believed', async (t) => {
 });
 
 void t.test('a discovery that names no address is malformed', async (t) => {
+  // an address whose path is no text must not end the process
+  for (const path of ['%zz', '%ff', '%E0%A4%A']) {
+    const server = await startPeerServer(t, (response, asked) =>
+      answer(200, { issuer: PUBLIC, jwks_uri: `${server.url}/${path}`, keys: [] })(response, asked),
+    );
+    const { servers, of } = await start(t, () => PUBLIC);
+    for (const authServerUrl of [server.url, `${server.url}/${path}`]) {
+      const authServer = servers.of({ ...of, authServerUrl });
+      const answered = await authServer.ask('keys', { method: 'GET', answer: Keys });
+      t.match(answered, { kind: 'malformed', message: /no address can be/ });
+    }
+  }
   for (const uri of ['javascript:alert(1)', 'http://u:p@auth.example.org/', 'file:///etc/passwd', '/certs']) {
     const server = await startPeerServer(t, answer(200, { issuer: PUBLIC, jwks_uri: uri }));
     const { servers, of } = await start(t, () => PUBLIC);
@@ -121,4 +133,39 @@ void t.test('a tenant that does not change stays the same object, and so does it
   t.not(servers.of(tenants.byName('acme')!), server);
   t.equal(tenants.byIssuer('http://k'), undefined);
   t.equal(tenants.byName('constructor'), undefined);
+});
+
+void t.test('an auth server that is not to be trusted with where its parts are', async (t) => {
+  const inside = await startPeerServer(t, answer(200, { keys: [], result: true }));
+  const issuer = 'https://login.example.net/acme';
+  let keysAt = '';
+  const server = await startPeerServer(t, (response, asked) => {
+    const named = { issuer, jwks_uri: keysAt, token_endpoint: `${inside.url}/latest/meta-data` };
+    answer(200, asked.url.includes('.well-known') ? named : { keys: [] })(response, asked);
+  });
+  const servers = createAuthServers({
+    connect: (options) =>
+      createPeerClient(options, {
+        log: pino({ level: 'silent' }),
+        metrics: createPeerMetrics(new Registry()),
+      }),
+  });
+  t.teardown(() => servers.close());
+  const authServer = servers.of({ name: 'acme', issuer, authServerUrl: server.url, ownOriginOnly: true });
+  const ask = () => authServer.ask('keys', { method: 'GET', answer: Keys });
+  for (const url of [
+    inside.url,
+    server.url.replace('127.0.0.1', 'localhost'),
+    'https://login.example.net.evil/k',
+  ]) {
+    keysAt = `${url}/keys`;
+    t.match(
+      await ask(),
+      { kind: 'malformed', message: /jwks_uri is of another server than the issuer/ },
+      url,
+    );
+  }
+  keysAt = `${issuer}/keys`;
+  t.match(await ask(), { kind: 'malformed', message: /token_endpoint is of another server/ });
+  t.equal(inside.asked.length, 0);
 });

@@ -5,9 +5,9 @@ import {
   createDecisions,
   createUma,
   type RoleGrants,
-  type Scope,
   type TokenPermission,
 } from '../../src/security/index.js';
+import type { Scope } from '../../src/model/scopes.js';
 import { type KeycloakRealm, startKeycloak } from '../servers/index.js';
 import { tenantOf, watchAuthServers } from './keycloak-support.js';
 
@@ -150,6 +150,8 @@ if (keycloak !== undefined) {
     t.match(await h.decisions.decide(caller, 'endpoint:read', ['endpoint-any']), {
       kind: 'refused',
       code: 'unauthenticated',
+      challenge:
+        'Bearer realm="kaa", error="invalid_token", error_description="The auth server takes this token no more."',
     });
   });
 }

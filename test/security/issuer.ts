@@ -9,9 +9,13 @@ import {
   createAuthenticator,
   createAuthServers,
   createConfiguredTenants,
+  createDecisionMetrics,
+  createDecisions,
   createSecurityMetrics,
   createTokenVerifier,
+  createUma,
   type KeySetTimes,
+  type RoleGrants,
 } from '../../src/security/index.js';
 import { answer, type Behaviour, type PeerServer, startPeerServer } from '../peers/support.js';
 
@@ -35,6 +39,10 @@ export interface Issuer {
   publish(...keys: SigningKey[]): void;
   /** how the key set is answered, from now on; absent: with its keys */
   behave: (behaviour?: Behaviour) => void;
+  /** how questions about rights are answered, from now on */
+  decide: (behaviour: Behaviour) => void;
+  /** how resources are answered, from now on; none are kept until then */
+  keep: (behaviour: Behaviour) => void;
   /** how often the key set was asked for */
   readings(): number;
   key: SigningKey;
@@ -57,14 +65,33 @@ export async function startIssuer(t: Test, realm = 'acme', alg = 'ES256'): Promi
   const key = await makeKey(alg, `${realm}-1`);
   let published = [key];
   let behaviour: Behaviour | undefined;
+  let decides = answer(403, { error: 'access_denied' });
+  let keeps = answer(404, {});
+  /** tokens by client credentials */
+  let given = 0;
   const server = await startPeerServer(t, (response, asked) => {
     const url = `${server.url}/realms/${realm}`;
     if (asked.url.endsWith('/certs')) {
       const keys = published.map(({ jwk }) => jwk);
       return (behaviour ?? answer(200, { keys }))(response, asked);
     }
-    if (asked.url.endsWith('/.well-known/openid-configuration'))
-      return answer(200, { issuer: url, jwks_uri: `${url}/certs` })(response, asked);
+    if (asked.url.endsWith('/.well-known/openid-configuration')) {
+      const found = { issuer: url, jwks_uri: `${url}/certs`, token_endpoint: `${url}/token` };
+      return answer(200, found)(response, asked);
+    }
+    if (asked.url.endsWith('/.well-known/uma2-configuration'))
+      return answer(200, { issuer: url, resource_registration_endpoint: `${url}/resources` })(
+        response,
+        asked,
+      );
+    if (asked.url.startsWith(`/realms/${realm}/resources`)) return keeps(response, asked);
+    if (asked.url.endsWith('/token') && asked.headers.authorization?.startsWith('Basic ') === true) {
+      const [clientId] = Buffer.from(asked.headers.authorization.slice(6), 'base64').toString().split(':');
+      const lasts = { expires_in: 300, token_type: 'Bearer' };
+      return answer(200, { access_token: `of-${clientId}-${++given}`, ...lasts })(response, asked);
+    }
+    // what it has not put into a token it does not grant, unless it is told to
+    if (asked.url.endsWith('/token')) return decides(response, asked);
     return answer(404, {})(response, asked);
   });
   const url = `${server.url}/realms/${realm}`;
@@ -75,6 +102,8 @@ export async function startIssuer(t: Test, realm = 'acme', alg = 'ES256'): Promi
     key,
     publish: (...keys) => void (published = keys),
     behave: (next) => void (behaviour = next),
+    decide: (next) => void (decides = next),
+    keep: (next) => void (keeps = next),
     readings: () => server.asked.filter((asked) => asked.url.endsWith('/certs')).length,
     claims: (change = {}) => ({
       iss: url,
@@ -128,7 +157,15 @@ export interface Clock {
 export function makeAccess(
   t: Test,
   issuers: Readonly<Record<string, Pick<Issuer, 'url'>>>,
-  options: { clientId?: string; times?: Partial<KeySetTimes>; clock?: Clock } = {},
+  options: {
+    clientId?: string;
+    audience?: string;
+    times?: Partial<KeySetTimes>;
+    clock?: Clock;
+    /** authorization is on */
+    roleGrants?: RoleGrants;
+    cacheMs?: number;
+  } = {},
 ) {
   const registry = new Registry();
   const logged: string[] = [];
@@ -160,12 +197,25 @@ export function makeAccess(
     authServers,
     log,
     metrics,
+    ...(options.audience === undefined ? {} : { audience: options.audience }),
     ...(options.times === undefined ? {} : { times: options.times }),
     ...(clock === undefined ? {} : { nowMs: () => clock.nowMs, monotonicMs: () => clock.monotonicMs }),
   });
   const authenticator = createAuthenticator({ verifier, metrics });
+  const { roleGrants } = options;
+  const authorized = (grants: RoleGrants) =>
+    authenticatedAccess(
+      authenticator,
+      tenants,
+      createDecisions({
+        uma: createUma({ authServers, log }),
+        roleGrants: () => grants,
+        cacheMs: options.cacheMs ?? 30_000,
+        metrics: createDecisionMetrics(registry),
+      }),
+    );
   return {
-    access: authenticatedAccess(authenticator),
+    access: roleGrants === undefined ? authenticatedAccess(authenticator, tenants) : authorized(roleGrants),
     verifier,
     tenants,
     table,

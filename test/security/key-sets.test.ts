@@ -1,7 +1,8 @@
 /** Key sets that change, are away, or are asked for more than is good. */
 import t from 'tap';
+import { publicKeysOf } from '../../src/security/public-keys.js';
 import { answer, hang } from '../peers/support.js';
-import { makeAccess, makeKey, startIssuer } from './issuer.js';
+import { forge, makeAccess, makeKey, startIssuer } from './issuer.js';
 import { startTarget } from './target.js';
 
 void t.test('a flood of unknown keys makes the set be read once in 30 s', async (t) => {
@@ -96,10 +97,53 @@ void t.test('key sets: what is no public key for signatures is passed over', asy
   const wrongAlg = await makeKey('ES256', 'alg', { alg: 'ES384' });
   const secret = { ...issuer.key, jwk: { kty: 'oct', kid: 'secret', k: 'c2VjcmV0', alg: 'HS256' } };
   const nothing = { ...issuer.key, jwk: null as never };
-  issuer.publish(nothing, weak, encryption, wrongAlg, secret, issuer.key);
+  // verifying with it takes as long as signing
+  const { n } = (await makeKey('RS256', 'slow')).jwk as { n: string };
+  const slow = { ...issuer.key, jwk: { kty: 'RSA', kid: 'slow', n, e: n } };
+  t.equal(publicKeysOf([slow.jwk, { ...slow.jwk, e: 'AQAB' }]).length, 1);
+  issuer.publish(nothing, slow, weak, encryption, wrongAlg, secret, issuer.key);
   const { access } = makeAccess(t, { kaa: issuer });
   const from = async (token: string) => access.authenticate(`Bearer ${token}`);
   t.match(await from(await issuer.token()), { tenant: 'kaa' });
   for (const key of [encryption, wrongAlg])
     t.match(await from(await issuer.token({}, { key })), { code: 'unauthenticated' });
+});
+
+void t.test(
+  'a flood of invented keys of a tenant whose auth server hangs does not keep another tenant',
+  async (t) => {
+    const [a, b] = [await startIssuer(t, 'a'), await startIssuer(t, 'b')];
+    const clock = { nowMs: Date.now(), monotonicMs: 1e6 };
+    const { access, results } = makeAccess(t, { a, b }, { clock });
+    t.match(await access.authenticate(`Bearer ${await a.token()}`), { tenant: 'a' });
+    a.behave(hang);
+    clock.monotonicMs += 30_000;
+    const head = { alg: 'ES256', typ: 'JWT' };
+    const flood = Array.from({ length: 6_000 }, async (_, n) =>
+      access.authenticate(`Bearer ${forge({ ...head, kid: `k-${n}` }, a.claims(), 'AAAA')}`),
+    );
+    t.match(await access.authenticate(`Bearer ${await b.token()}`), { tenant: 'b' });
+    t.match(
+      await access.authenticate(`Bearer ${await a.token({ sub: 'bob' })}`),
+      { tenant: 'a' },
+      'known keys go on',
+    );
+    await Promise.all(flood);
+    t.match(await results(), { unavailable: 4_096, overloaded: 1_904 });
+  },
+);
+
+void t.test('a tenant that is no more by the time that its token is verified', async (t) => {
+  const issuer = await startIssuer(t, 'kaa');
+  const { access, tenants } = makeAccess(t, { kaa: issuer });
+  let release: (() => void) | undefined;
+  issuer.behave((response, asked) => {
+    release = () => answer(200, { keys: [issuer.key.jwk] })(response, asked);
+  });
+  const token = await issuer.token();
+  const answered = access.authenticate(`Bearer ${token}`);
+  while (release === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+  tenants.replace({});
+  release();
+  t.match(await answered, { code: 'unauthenticated', challenge: /not of a known issuer/ });
 });

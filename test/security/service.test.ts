@@ -8,7 +8,7 @@ import { startIssuer } from './issuer.js';
 
 void t.test('turned on by the configuration, tenants follow it', async (t) => {
   const [acme, late] = [await startIssuer(t, 'acme'), await startIssuer(t, 'late')];
-  const configOf = (tenants: Record<string, string>) => {
+  const configOf = (tenants: Record<string, string>, signIn: Record<string, string> = {}) => {
     const loaded = loadConfig({
       argv: {
         set: {
@@ -20,6 +20,9 @@ void t.test('turned on by the configuration, tenants follow it', async (t) => {
           'storage.url': `file:${t.testdir()}/data`,
           ...Object.fromEntries(
             Object.entries(tenants).map(([name, url]) => [`kaa.tenants.${name}.issuer`, url]),
+          ),
+          ...Object.fromEntries(
+            Object.entries(signIn).map(([name, value]) => [`kaa.security.sign-in.${name}`, value]),
           ),
         },
       },
@@ -54,6 +57,12 @@ void t.test('turned on by the configuration, tenants follow it', async (t) => {
     /epr_tokens_total\{result="verified"\} 1/,
   );
 
+  const signIn = async (path = '') =>
+    (await request(`${service.url}/api/v1/sign-in${path}`, 'GET')).json as unknown;
+  const ofAcme = { name: 'acme', issuer: acme.url, consoleClientId: 'epr-console', cliClientId: 'epr-cli' };
+  t.same(await signIn(), { authentication: true, listed: true, tenants: [ofAcme] });
+  t.same(await signIn('?tenant=late'), { authentication: true, listed: true, tenants: [] });
+
   const [known, other] = [await acme.token(), await late.token()];
   t.equal((await list(known)).status, 200);
   t.equal((await list(other)).status, 401);
@@ -62,4 +71,16 @@ void t.test('turned on by the configuration, tenants follow it', async (t) => {
   const theirs = await list(other);
   t.equal(theirs.status, 200);
   t.notMatch(theirs.text, /kettle/);
+
+  const unlisted = configOf(
+    { acme: acme.url, late: late.url },
+    { 'list-tenants': 'false', 'cli-client-id': 'tool' },
+  );
+  t.match(service.reload(unlisted), { restart: [] });
+  t.same(await signIn(), { authentication: true, listed: false, tenants: [] });
+  t.same(await signIn('?tenant=acme'), {
+    authentication: true,
+    listed: true,
+    tenants: [{ ...ofAcme, cliClientId: 'tool' }],
+  });
 });

@@ -13,6 +13,8 @@ const CATALOGUE = createCatalogue([
 ]);
 const QUERY = { 'metadata.temp': { $gt: 1 } };
 
+const versionOf = (name: string) => ({ appVersion: { name: `${name}-v1` } });
+
 interface Trial {
   path: string;
   body?: unknown;
@@ -195,6 +197,62 @@ void t.test('every route', async (t) => {
   t.equal((await asB('GET', filter)).status, 200);
 });
 
+void t.test("names of another tenant's are answered as names that nobody has", async (t) => {
+  const [a, b] = [await startIssuer(t, 'a'), await startIssuer(t, 'b')];
+  const { access } = makeAccess(t, { a, b });
+  const h = await startHarness(t, { access, catalogue: CATALOGUE });
+  const authorization = `Bearer ${await a.token()}`;
+  const own = await h.call(
+    'POST',
+    '/endpoints',
+    { ...versionOf('mine'), endpointId: 'm-1' },
+    { authorization },
+  );
+  t.equal(own.status, 201);
+  const filter = { name: 'f', mongoQuery: QUERY };
+  const requests: ((name: string) => [method: string, path: string, body?: unknown])[] = [
+    (name) => ['POST', '/endpoints', { ...versionOf(name), endpointId: 'm-2' }],
+    (name) => [
+      'POST',
+      '/endpoints',
+      { ...versionOf(name), relations: [{ type: 'contains', from: 'nobody' }] },
+    ],
+    (name) => ['POST', '/endpoints/batch', { ...versionOf(name), endpoints: [{ endpointId: 'm-3' }] }],
+    (name) => ['POST', '/endpoints/batch', { ...versionOf(name), endpoints: [] }],
+    (name) => ['GET', `/endpoints/batch/status?appName=${name}&taskId=none`],
+    (name) => ['PUT', '/endpoints/m-1/app-version', { name: `${name}-v1` }],
+    (name) => ['GET', `/endpoints?applicationName=${name}`],
+    (name) => ['GET', `/endpoints?applicationVersionName=${name}-v1`],
+    (name) => ['GET', `/endpoints?applicationName=mine&applicationVersionName=${name}-v1`],
+    (name) => ['POST', '/endpoints/search', { applicationName: name }],
+    (name) => ['POST', '/endpoints/search', { applicationVersionName: `${name}-v1` }],
+    (name) => ['GET', `/applications/${name}/metadata-keys`],
+    (name) => ['GET', `/applications/${name}/filters`],
+    (name) => ['POST', `/applications/${name}/filters`, filter],
+    (name) => ['POST', `/applications/${name}/filters/preview`, { mongoQuery: QUERY }],
+    (name) => ['GET', `/applications/${name}/filters/none`],
+    (name) => ['PATCH', `/applications/${name}/filters/none`, filter],
+    (name) => ['DELETE', `/applications/${name}/filters/none`],
+    (name) => ['GET', `/events?application=${name}`],
+    (name) => ['GET', `/events?application=mine&application=${name}`],
+  ];
+  for (const request of requests) {
+    const [method, path] = request('theirs');
+    const [asked, unasked] = await Promise.all(
+      ['theirs', 'nobody'].map((name) => {
+        const [, pathOfName, body] = request(name);
+        return h.call(method, pathOfName, body, { authorization });
+      }),
+    );
+    t.same(
+      { status: asked!.status, text: asked!.text.replaceAll('theirs', 'nobody') },
+      { status: unasked!.status, text: unasked!.text },
+      `${method} ${path}`,
+    );
+    t.ok(asked!.status >= 400, `${method} ${path}: ${asked!.status}`);
+  }
+});
+
 void t.test('live events: of the own tenant, and until the token expires', async (t) => {
   const [a, b] = [await startIssuer(t, 'a'), await startIssuer(t, 'b')];
   const { access } = makeAccess(t, { a, b });
@@ -242,4 +300,40 @@ void t.test('live events: of the own tenant, and until the token expires', async
     t.notMatch(all, /theirs/);
   }
   t.match(text, /event: dropped\ndata: .*has expired/);
+});
+
+void t.test('live events and tickets end with the tenant, though the token would last', async (t) => {
+  const [a, b] = [await startIssuer(t, 'a'), await startIssuer(t, 'b')];
+  const { access, tenants, table } = makeAccess(t, { a, b });
+  const h = await startHarness(t, { access, catalogue: CATALOGUE });
+  const [ofA, ofB] = await Promise.all([a, b].map(async (issuer) => `Bearer ${await issuer.token()}`));
+  const stream = async (authorization: string | undefined) => {
+    const answer = await fetch(`${h.origin}/api/v1/events`, {
+      headers: authorization === undefined ? {} : { authorization },
+    });
+    t.equal(answer.status, 200);
+    return answer;
+  };
+  const [gone, stays] = [await stream(ofA), await stream(ofB)];
+  const socket = new WebSocket(`${h.origin.replace('http', 'ws')}/api/v1/events`, [
+    'epr-events',
+    `bearer.${ofA!.slice(7)}`,
+  ]);
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    socket.onclose = ({ code, reason }) => resolve({ code, reason });
+  });
+  await new Promise((resolve) => (socket.onopen = resolve));
+  const { ticket } = (await h.call('POST', '/events/tickets', undefined, { authorization: ofA! })).json as {
+    ticket: string;
+  };
+
+  tenants.replace({ b: table['b']! });
+  t.match(await closed, { code: 3000, reason: /is not taken any more/ });
+  t.match(await gone.text(), /event: dropped\ndata: .*is not taken any more/);
+  t.equal((await h.call('GET', `/events?ticket=${ticket}`)).status, 401);
+  t.equal((await h.call('GET', '/endpoints', undefined, { authorization: ofA! })).status, 401);
+
+  // another issuer of the same name is another tenant's
+  tenants.replace({ b: { ...table['b']!, issuer: a.url, authServerUrl: a.url } });
+  t.match(await stays.text(), /event: dropped/);
 });

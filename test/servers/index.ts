@@ -12,6 +12,7 @@ export { startMongo, type MongoServer, type MongoOptions } from './mongo.js';
 export { startFastavro, type Fastavro } from './fastavro.js';
 export { findSchemathesis, type Schemathesis } from './schemathesis.js';
 export { startTekton, type TektonServer } from './tekton.js';
+export { startTenantManager, type GivenTenant, type TenantManagerServer } from './tenant-manager.js';
 export {
   startKeycloak,
   type Keycloak,

@@ -35,6 +35,8 @@ export interface KeycloakRealm {
   permit(permission: PermissionOf): Promise<() => Promise<void>>;
   /** A token of the user with permissions in it: those of `resource#scope`. */
   rpt(token: string, permissions: readonly string[]): Promise<string>;
+  /** New tokens are signed with a new key from now on; the old ones stay in the key set, until `onlyThis`. */
+  addKey(): Promise<{ onlyThis(): Promise<void> }>;
   /** New tokens are signed with a new key from now on; the old ones are no more in the key set. */
   replaceKeys(): Promise<void>;
   /** How long access tokens last that are issued from now on. */
@@ -111,6 +113,28 @@ export async function createKeycloakRealm(
 
   const giveRole: KeycloakRealm['giveRole'] = async ({ id }, role) => {
     await admin('POST', `/users/${id}/role-mappings/realm`, [await roleOf(role)]);
+  };
+
+  const addKey: KeycloakRealm['addKey'] = async () => {
+    const before = await admin<{ id: string; providerId: string; config: { priority?: string[] } }[]>(
+      'GET',
+      '/components?type=org.keycloak.keys.KeyProvider',
+    );
+    const own = before.filter(({ providerId }) => providerId === 'rsa-generated');
+    const priorities = own.map(({ config }) => Number(config.priority?.[0] ?? 0));
+    const { id: parentId } = await admin<{ id: string }>('GET', '');
+    await admin('POST', '/components', {
+      name: `rsa-${randomBytes(4).toString('hex')}`,
+      providerId: 'rsa-generated',
+      providerType: 'org.keycloak.keys.KeyProvider',
+      parentId,
+      config: { priority: [String(Math.max(100, ...priorities) + 100)] },
+    });
+    return {
+      async onlyThis() {
+        for (const { id } of own) await admin('DELETE', `/components/${id}`);
+      },
+    };
   };
 
   return {
@@ -193,21 +217,9 @@ export async function createKeycloakRealm(
       ];
       return (await askTokenAt(issuer, form, token)).access_token;
     },
+    addKey,
     async replaceKeys() {
-      const providers = await admin<{ id: string; providerId: string; config: Record<string, string[]> }[]>(
-        'GET',
-        '/components?type=org.keycloak.keys.KeyProvider',
-      );
-      const { id: parentId } = await admin<{ id: string }>('GET', '');
-      await admin('POST', '/components', {
-        name: `rsa-${randomBytes(4).toString('hex')}`,
-        providerId: 'rsa-generated',
-        providerType: 'org.keycloak.keys.KeyProvider',
-        parentId,
-        config: { priority: ['200'] },
-      });
-      for (const provider of providers)
-        if (provider.providerId === 'rsa-generated') await admin('DELETE', `/components/${provider.id}`);
+      await (await addKey()).onlyThis();
     },
     async tokensLast(seconds) {
       await admin('PUT', '', { realm: name, accessTokenLifespan: seconds });

@@ -235,6 +235,8 @@ if (mongo !== undefined) {
         );
       await store.clearOutbox((await store.readOutbox(10)).map((entry) => entry.position));
       t.same(await seenBy(store), []);
+      const stored = (await store.readStoredOutbox(10)).map(({ position }) => position.source);
+      t.same(stored.sort(), [busy, idle].sort(), 'who asks what is stored sees them');
       const both = await seenBy(other);
       t.same(both.sort(), ['busy 1', 'idle 1'], 'no write of their own');
       t.same(kindsOf(await store.commit([update({ id: busy, revision: 9 })])), ['conflict']);

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { EXIT_CODES, retryOption, tokenOption, urlOption, type Exit } from './shared.js';
+import { EXIT_CODES, retryOption, tokenFileOption, tokenOption, urlOption, type Exit } from './shared.js';
 
 export function addFilters(program: Command, exit: Exit): void {
   program
@@ -15,6 +15,7 @@ Where a query asks for a field that no endpoint has, a hint says so.`,
     )
     .addOption(urlOption())
     .addOption(tokenOption())
+    .addOption(tokenFileOption())
     .option('--application <name>', 'of this application, whatever the file says')
     .option('--prune', 'delete the filters of the application that are not in the file')
     .addOption(new Option('--dry-run', 'only show the difference').conflicts('yes'))
@@ -27,7 +28,7 @@ Where a query asks for a field that no endpoint has, a hint says so.`,
 Examples:
   $ epr filters examples/weather/filters.json
   $ epr filters filters.yaml --prune --dry-run
-  $ epr filters filters.yaml --yes --url https://register.example.com/epr --token "$TOKEN"
+  $ epr filters filters.yaml --yes --url https://register.example.com/epr
 ${EXIT_CODES}
 Of this command: 0 nothing is left to do; 1 also when the file is wrong, or the answer was no;
 2 with --dry-run also when there is a difference.`,

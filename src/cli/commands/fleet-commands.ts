@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { parseCount, parseRate } from '../options.js';
-import { EXIT_CODES, retryOption, tokenOption, urlOption, type Exit } from './shared.js';
+import { EXIT_CODES, retryOption, tokenFileOption, tokenOption, urlOption, type Exit } from './shared.js';
 
 export function addImport(program: Command, exit: Exit): void {
   program
@@ -17,6 +17,7 @@ command runs again.`,
     )
     .addOption(urlOption())
     .addOption(tokenOption())
+    .addOption(tokenFileOption())
     .addOption(
       new Option(
         '--as <kind>',
@@ -29,7 +30,10 @@ command runs again.`,
     .option('--concurrency <n>', 'thousands of lines on the way at once', parseCount, 4)
     .addOption(retryOption())
     .option('--failures <file>', 'where failed lines go, with the reason (default: <file>.failures.ndjson)')
-    .option('--tokens <file>', 'keep the tokens that the register makes; they are told only once')
+    .option(
+      '--tokens <file>',
+      'keep the tokens that the register makes; it forgets them with the task of their batch',
+    )
     .addHelpText(
       'after',
       `
@@ -37,7 +41,7 @@ Examples:
   $ epr import examples/weather/stations.ndjson.gz
   $ epr import --dry-run fleet.ndjson
   $ zcat updates.ndjson.gz | epr import - --as metadata --rate 500/s
-  $ epr import fleet.ndjson --url https://register.example.com/epr --token "$TOKEN" --tokens tokens.ndjson
+  $ epr import fleet.ndjson --url https://register.example.com/epr --tokens tokens.ndjson
 ${EXIT_CODES}`,
     )
     .action(async (file: string, options: object) => {
@@ -60,6 +64,7 @@ and filters. The file has its name when it is whole; until then it is <file>.par
     )
     .addOption(urlOption())
     .addOption(tokenOption())
+    .addOption(tokenFileOption())
     .option('--application <name>', 'only endpoints of this application')
     .option('--app-version <name>', 'only endpoints of this application version')
     .option('--filter <id>', 'only members of this filter, which must be active')

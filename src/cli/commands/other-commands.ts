@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { EXIT_CODES, tokenOption, urlOption, type Exit } from './shared.js';
+import { EXIT_CODES, tokenFileOption, tokenOption, urlOption, type Exit } from './shared.js';
 
 export function addWatch(program: Command, exit: Exit): void {
   program
@@ -8,6 +8,7 @@ export function addWatch(program: Command, exit: Exit): void {
     .description('Prints the live events of a register, one a line, until Ctrl-C.')
     .addOption(urlOption())
     .addOption(tokenOption())
+    .addOption(tokenFileOption())
     .option('--application <name>', 'only of this application')
     .option('--endpoint <id>', 'only of this endpoint')
     .option('--filter <id>', 'only of this filter')

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { parseSince } from '../options.js';
-import { EXIT_CODES, retryOption, tokenOption, urlOption, type Exit } from './shared.js';
+import { EXIT_CODES, retryOption, tokenFileOption, tokenOption, urlOption, type Exit } from './shared.js';
 
 export function addRepublish(program: Command, exit: Exit): void {
   program
@@ -16,8 +16,12 @@ its start). What is missing is said, and the exit code is 3 then.`,
     )
     .addOption(urlOption())
     .addOption(tokenOption())
+    .addOption(tokenFileOption())
     .addOption(
-      new Option('--since <time>', 'of changes since then: 2026-11-22T10:00:00Z, or an age such as 90m, 6h')
+      new Option(
+        '--since <time>',
+        'of changes since then: 2026-11-22T10:00:00Z, or an age such as 90m, 6h, 1d',
+      )
         .argParser(parseSince)
         .conflicts(['cancel', 'status']),
     )

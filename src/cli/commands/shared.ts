@@ -14,7 +14,14 @@ export const urlOption = (): Option =>
     .default(new URL('http://127.0.0.1:8080'), 'http://127.0.0.1:8080')
     .argParser(parseUrl);
 export const tokenOption = (): Option =>
-  new Option('--token <token>', 'bearer token, where the register asks for one').env('EPR_TOKEN');
+  new Option(
+    '--token <token>',
+    'bearer token, where the register asks for one; others on this machine can see it here, but not in the variable',
+  ).env('EPR_TOKEN');
+export const tokenFileOption = (): Option =>
+  new Option('--token-file <file>', 'a file with the token, read again when it changes').env(
+    'EPR_TOKEN_FILE',
+  );
 
 export const retryOption = (): Option =>
   new Option('--retry-for <duration>', 'how long to try when the register does not answer')

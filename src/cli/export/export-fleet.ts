@@ -12,6 +12,7 @@ import { runExport, type ExportState } from './run-export.js';
 export interface ExportFlags {
   url: URL;
   token?: string;
+  tokenFile?: string;
   application?: string;
   appVersion?: string;
   filter?: string;

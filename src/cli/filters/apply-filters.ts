@@ -1,7 +1,7 @@
 import { hintsOf } from '../../filters/index.js';
 import { askDepsOf } from '../ask.js';
 import { CliFailure, EXIT } from '../failure.js';
-import { addressOf } from '../http.js';
+import { addressOf } from '../address.js';
 import { onInterrupt } from '../interrupt.js';
 import { createProgressView } from '../progress-view.js';
 import { duration, grouped, printable } from '../text.js';
@@ -16,6 +16,7 @@ import { untilActive } from './until-active.js';
 export interface FiltersFlags {
   url: URL;
   token?: string;
+  tokenFile?: string;
   application?: string;
   prune?: boolean;
   yes?: boolean;

@@ -13,6 +13,7 @@ import { runImport, type ImportOptions, type ImportResult, type ImportState } fr
 export interface ImportFlags {
   url: URL;
   token?: string;
+  tokenFile?: string;
   as?: ImportKind;
   dryRun?: boolean;
   restart?: boolean;
@@ -49,6 +50,7 @@ async function importWithDisplay(
     failuresFile: flags.failures ?? `${file === '-' ? 'stdin' : file}.failures.ndjson`,
     ...(file === '-' ? {} : { progressFile: `${file}.epr-progress.json` }),
     ...(flags.token === undefined ? {} : { token: flags.token }),
+    ...(flags.tokenFile === undefined ? {} : { tokenFile: flags.tokenFile }),
     ...(flags.as === undefined ? {} : { as: flags.as }),
     ...(flags.rate === undefined ? {} : { rate: flags.rate }),
     ...(flags.tokens === undefined ? {} : { tokensFile: flags.tokens }),

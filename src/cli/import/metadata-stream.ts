@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { asksToWait, endingFailure, waitReason, type AskDeps } from '../ask.js';
 import { CliFailure, asError } from '../failure.js';
-import { errorOf, readBody, retryAfterMs } from '../http.js';
+import { type HttpAnswer, errorOf, readBody, retryAfterMs } from '../http.js';
 import type { Entry } from './ledger.js';
 import type { Sender } from './sender.js';
 
@@ -31,6 +31,8 @@ interface LineAnswer {
 const WRITE_BYTES = 64 * 1024;
 const NEWLINE = Buffer.from('\n');
 const WAIT_MS = 500;
+const MOST_REFUSALS = 3;
+const REFUSED = 'The register refuses one token after the other (401):';
 
 /**
  * Sends metadata updates as one long NDJSON request to `POST /endpoints/metadata/batch`, reading answers while
@@ -48,6 +50,9 @@ export function createMetadataStream(deps: AskDeps, options: MetadataStreamOptio
   let request: ClientRequest | undefined;
   let writable = false;
   let fault: Error | undefined;
+  let readying = false;
+  /** one after the other, with no line answered in between */
+  let refusals = 0;
   const changed = createSignal();
 
   const onTheWay = (): number => unanswered.length - answeredOf;
@@ -60,6 +65,7 @@ export function createMetadataStream(deps: AskDeps, options: MetadataStreamOptio
       headers: { 'content-type': 'application/x-ndjson', accept: 'application/x-ndjson' },
     });
     request = mine;
+    const token = client.token();
     writable = true;
     const ended = (error: unknown, pause?: { ms: number; reason: string; unread?: true }): void => {
       if (request !== mine) return;
@@ -80,6 +86,13 @@ export function createMetadataStream(deps: AskDeps, options: MetadataStreamOptio
         pause === undefined ? patience.afterFailure(error) : patience.asked(pause.reason, pause.ms);
       paused.then(pump, fail);
     };
+    /** Nothing was done of what was not answered. */
+    const refused = (answer: Pick<HttpAnswer, 'status' | 'body'>): void => {
+      if (++refusals > MOST_REFUSALS) return fail(new CliFailure(`${REFUSED} ${errorOf(answer).message}`));
+      client
+        .refused(token, answer)
+        .then(() => ended(undefined, { ms: 0, reason: 'the token was renewed', unread: true }), ended);
+    };
     mine.on('error', ended);
     mine.on('drain', () => {
       writable = true;
@@ -90,7 +103,8 @@ export function createMetadataStream(deps: AskDeps, options: MetadataStreamOptio
       response.on('error', () => undefined);
       if (response.statusCode === 200) {
         readAnswers(response).then((end) => {
-          if (end === 'closed') ended(new Error('the connection was closed'));
+          if (typeof end === 'object') refused(end);
+          else if (end === 'closed') ended(new Error('the connection was closed'));
           else ended(undefined, { ms: WAIT_MS, reason: 'the register is stopping', unread: true });
         }, ended);
         return;
@@ -98,7 +112,8 @@ export function createMetadataStream(deps: AskDeps, options: MetadataStreamOptio
       const status = response.statusCode ?? 0;
       readBody(response).then((body) => {
         const answer = { status, body };
-        if (asksToWait(status)) {
+        if (status === 401) refused(answer);
+        else if (asksToWait(status)) {
           patience.answered();
           ended(undefined, {
             ms: retryAfterMs(response.headers, WAIT_MS),
@@ -125,7 +140,21 @@ export function createMetadataStream(deps: AskDeps, options: MetadataStreamOptio
       patience.waitingFor() !== undefined
     )
       return;
-    if (request === undefined) connect();
+    if (request === undefined) {
+      if (readying) return;
+      const wait = client.ready();
+      if (wait !== undefined) {
+        readying = true;
+        wait
+          .catch((error: unknown) => patience.afterFailure(error))
+          .then(() => {
+            readying = false;
+            pump();
+          }, fail);
+        return;
+      }
+      connect();
+    }
     let taken = 0;
     while (writable && taken < waiting.length && onTheWay() < options.window) {
       const parts: Buffer[] = [];
@@ -142,8 +171,10 @@ export function createMetadataStream(deps: AskDeps, options: MetadataStreamOptio
     waiting = waiting.slice(taken);
   };
 
-  /** `stopping`: the register said that it read none of the lines that it has not answered. */
-  const readAnswers = async (response: IncomingMessage): Promise<'closed' | 'stopping'> => {
+  /** `stopping`: the register said that it read none of the lines that it has not answered. An answer: the token has ended. */
+  const readAnswers = async (
+    response: IncomingMessage,
+  ): Promise<'closed' | 'stopping' | Pick<HttpAnswer, 'status' | 'body'>> => {
     let rest = '';
     response.setEncoding('utf8');
     for await (const chunk of response) {
@@ -153,6 +184,7 @@ export function createMetadataStream(deps: AskDeps, options: MetadataStreamOptio
         if (line.trim() === '') continue;
         const answer = parseAnswer(line);
         if (isStopping(answer)) return 'stopping';
+        if (answer.status === 401) return { status: 401, body: Buffer.from(line) };
         take(answer);
       }
       compact();
@@ -169,6 +201,7 @@ export function createMetadataStream(deps: AskDeps, options: MetadataStreamOptio
         'The register answered more lines than it was sent; this is a fault of the register.',
       );
     patience.answered();
+    refusals = 0;
     answeredOf++;
     options.onAnswered(performance.now() - sent.sentAtMs);
     if (asksToWait(answer.status) || (postponedIds.has(sent.endpointId) && !sent.conditional)) {

@@ -12,9 +12,13 @@ export interface RegisterBatchesOptions {
   /** batch tasks in flight */
   concurrency: number;
   onToken: (endpointId: string, token: string) => void;
-  /** The register does not know it, so its lines fail; called for each batch of them. */
-  onUnknownVersion: (versionName: string, message: string) => void;
+  /** The register takes no line of it from who asks, so its lines fail; called for each batch of them. */
+  onRefusedVersion: (versionName: string, refusal: { code: VersionRefusal; message: string }) => void;
 }
+
+/** What is wrong with one version, and says nothing of others. */
+const VERSION_REFUSALS = ['application-version-not-found', 'application-not-found', 'forbidden'] as const;
+export type VersionRefusal = (typeof VERSION_REFUSALS)[number];
 
 /** Fixed by the contract of `POST /endpoints/batch`. */
 const BATCH_ITEMS = 1000;
@@ -92,9 +96,11 @@ export function createRegisterBatches(
       return;
     }
     const { code, message } = errorOf(answer);
-    if (answer.status === 404 && code === 'application-version-not-found') {
-      options.onUnknownVersion(versionName, message);
-      for (const { entry } of items) entry.settle({ kind: 'failed', status: 404, code, message });
+    const refusal = VERSION_REFUSALS.find((each) => each === code);
+    if (refusal !== undefined) {
+      options.onRefusedVersion(versionName, { code: refusal, message });
+      for (const { entry } of items)
+        entry.settle({ kind: 'failed', status: answer.status, code: refusal, message });
       return;
     }
     const ending = endingFailure(answer);

@@ -17,7 +17,7 @@ import {
   type Progress,
 } from './progress-file.js';
 import { openLines, type InputLine, type LineSource } from './read-lines.js';
-import { createRegisterBatches } from './register-batches.js';
+import { createRegisterBatches, type VersionRefusal } from './register-batches.js';
 import type { Sender } from './sender.js';
 import { openTokensFile } from './tokens-file.js';
 
@@ -26,6 +26,7 @@ export interface ImportOptions {
   file: string;
   url: URL;
   token?: string;
+  tokenFile?: string;
   as?: ImportKind;
   /** lines a second */
   rate?: number;
@@ -39,7 +40,7 @@ export interface ImportOptions {
   failuresFile: string;
   /** undefined: no progress is kept (standard input) */
   progressFile?: string;
-  /** where to write the tokens of registered endpoints, which are shown once; undefined: nowhere */
+  /** where to write the tokens of registered endpoints; undefined: nowhere */
   tokensFile?: string;
 }
 
@@ -108,9 +109,9 @@ export async function runImport(
     registration: createRegisterBatches(deps, {
       concurrency: options.concurrency,
       onToken: tokens.add,
-      onUnknownVersion: sayOnce((versionName, message) =>
+      onRefusedVersion: sayOnce((versionName, { code, message }) =>
         watcher.onNotice(
-          `${message} The lines that register endpoints of it fail, the others go on. Add it to the register's configuration (kaa.applications.<application>.versions.${versionName}) and import those again.`,
+          `${message} The lines that register endpoints of ${versionName} fail, the others go on. ${remedyOf(code, versionName)}`,
         ),
       ),
     }),
@@ -169,13 +170,19 @@ export async function runImport(
   }
 }
 
+function remedyOf(code: VersionRefusal, versionName: string): string {
+  return code === 'forbidden'
+    ? 'Have who looks after the rights of the tenant grant it, and import those again.'
+    : `Add it to the register's configuration (kaa.applications.<application>.versions.${versionName}), or use a token of the tenant that has it, and import those again.`;
+}
+
 /** For each subject once. */
-function sayOnce(say: (subject: string, text: string) => void): typeof say {
+function sayOnce<T>(say: (subject: string, what: T) => void): typeof say {
   const said = new Set<string>();
-  return (subject, text) => {
+  return (subject, what) => {
     if (said.has(subject)) return;
     said.add(subject);
-    say(subject, text);
+    say(subject, what);
   };
 }
 

@@ -6,8 +6,8 @@ export interface TokensFile {
 }
 
 /**
- * Keeps the tokens that the register makes, one `{endpointId, endpointToken}` a line: they are told once and stored
- * only as a hash. Added to what the file holds; readable by its owner only.
+ * Keeps the tokens that the register makes, one `{endpointId, endpointToken}` a line: they are told
+ * by the status of the batch until its task expires, and kept as a hash only afterwards. Added to what the file holds; readable by its owner only.
  */
 export function openTokensFile(path: string | undefined): TokensFile {
   if (path === undefined) return { add: () => undefined, close: () => undefined };

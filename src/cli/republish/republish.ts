@@ -10,6 +10,7 @@ import { duration, grouped } from '../text.js';
 export interface RepublishFlags {
   url: URL;
   token?: string;
+  tokenFile?: string;
   /** Unix ms */
   since?: number;
   status?: boolean;

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Credential } from '../credential.js';
 import { CliFailure, messageOf } from '../failure.js';
 import { createHttpClient, errorOf, readBody, type HttpClient } from '../http.js';
 import { readEvents, type ServerSentEvent } from '../sse.js';
 
 export interface FollowOptions {
   url: URL;
-  token?: string;
+  credential?: Credential;
   /** of `GET /events`: application, endpointId, filterId, type */
   query: Record<string, string>;
   signal: AbortSignal;
@@ -30,23 +31,28 @@ const SILENCE_MS = 45_000;
  */
 export async function followEvents(options: FollowOptions): Promise<void> {
   const { signal } = options;
-  const client = createHttpClient(options.url, options.token);
+  const client = createHttpClient(options.url, options.credential);
   let lastId: string | undefined;
   let connectedOnce = false;
   let waitMs = FIRST_WAIT_MS;
+  /** the stream ended with its token: there is nothing to be told */
+  let isRenewal = false;
   try {
     while (!signal.aborted) {
       try {
         const stream = await connect(client, options, lastId);
         connectedOnce = true;
         waitMs = FIRST_WAIT_MS;
-        options.onConnected?.();
+        if (!isRenewal) options.onConnected?.();
+        isRenewal = false;
         let reason = 'the register closed the stream';
         for await (const all of readEvents(stream)) {
           await handOver(all.events, options);
           lastId = all.lastId ?? lastId;
           reason = dropReason(all.events) ?? reason;
         }
+        isRenewal = client.isEnding();
+        if (isRenewal) continue;
         if (!signal.aborted) options.onLost(reason);
       } catch (error) {
         if (signal.aborted) return;
@@ -56,6 +62,7 @@ export async function followEvents(options: FollowOptions): Promise<void> {
             `No answer from ${options.url.origin} (${messageOf(error)}). Is the register running there? --url names another.`,
           );
         if (waitMs === FIRST_WAIT_MS) options.onLost(messageOf(error));
+        isRenewal = false;
       }
       await sleep(waitMs * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => undefined);
       waitMs = Math.min(LONGEST_WAIT_MS, waitMs * 2);
@@ -83,9 +90,13 @@ async function handOver(all: readonly ServerSentEvent[], options: FollowOptions)
 
 async function connect(
   client: HttpClient,
-  { query, signal }: FollowOptions,
+  options: FollowOptions,
   lastId: string | undefined,
+  isLast = false,
 ): Promise<IncomingMessage> {
+  const { query, signal } = options;
+  await client.ready();
+  const token = client.token();
   const search = new URLSearchParams(query).toString();
   const stream = await new Promise<IncomingMessage>((resolve, reject) => {
     const request = client.open({
@@ -101,7 +112,12 @@ async function connect(
   });
   const status = stream.statusCode ?? 0;
   if (status === 200) return stream;
-  const { message } = errorOf({ status, body: await readBody(stream) });
+  const body = await readBody(stream);
+  if (status === 401 && !isLast) {
+    await client.refused(token, { status, body });
+    return connect(client, options, lastId, true);
+  }
+  const { message } = errorOf({ status, body });
   if (status >= 500 || status === 429) throw new Error(`${status}: ${message}`);
   throw new CliFailure(`The register refuses the stream (${status}): ${message}`);
 }

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { credentialOf } from '../credential.js';
 import { EXIT, codeOf } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
 import type { ServerSentEvent } from '../sse.js';
@@ -9,6 +10,7 @@ import { followEvents } from './follow-events.js';
 export interface WatchFlags {
   url: URL;
   token?: string;
+  tokenFile?: string;
   application?: string;
   endpoint?: string;
   filter?: string;
@@ -34,7 +36,7 @@ export async function watch(flags: WatchFlags): Promise<number> {
   let connections = 0;
   await followEvents({
     url: flags.url,
-    ...(flags.token === undefined ? {} : { token: flags.token }),
+    credential: credentialOf(flags, say),
     query: queryOf(flags),
     signal,
     onConnected: () => {

@@ -15,7 +15,9 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     const before = document.activeElement;
     element.current?.showModal();
     // the first that is of the matter, not the one that leaves it
-    const first = element.current?.querySelector<HTMLElement>('input, select, textarea, .actions .button');
+    const first =
+      element.current?.querySelector<HTMLElement>('[data-first]') ??
+      element.current?.querySelector<HTMLElement>('input, select, textarea, .actions .button');
     first?.focus();
     return () => {
       if (before instanceof HTMLElement && before.isConnected) before.focus();

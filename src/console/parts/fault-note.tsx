@@ -1,5 +1,6 @@
 import type { Fault } from '../api-types.js';
 import { inWords } from '../fault-words.js';
+import { usePerson, useSession } from '../session-context.js';
 
 interface FaultNoteProps {
   fault: Fault;
@@ -26,6 +27,8 @@ export function FaultNote({ fault, onRetry, again = onRetry !== undefined }: Fau
           ))}
         </ul>
       )}
+      {fault.code === 'forbidden' && <Missing />}
+      {fault.status === 401 && <SignInAgain />}
       {again && fault.retryAfterMs !== undefined && <p class="muted">It is tried again by itself.</p>}
       {onRetry !== undefined && (
         <button type="button" class="button" onClick={onRetry}>
@@ -33,5 +36,27 @@ export function FaultNote({ fault, onRetry, again = onRetry !== undefined }: Fau
         </button>
       )}
     </div>
+  );
+}
+
+/** Of a right that is missing: the message says which, this who lacks it and who can help. */
+function Missing() {
+  const person = usePerson();
+  if (person === undefined) return null;
+  return (
+    <p class="muted">
+      You are signed in as <bdi>{person.name}</bdi>. Who looks after the rights of the tenant{' '}
+      <bdi>{person.tenant.name}</bdi> can give you this one.
+    </p>
+  );
+}
+
+function SignInAgain() {
+  const session = useSession();
+  if (session.state.kind !== 'lapsed') return null;
+  return (
+    <button type="button" class="button" onClick={() => session.reopen()}>
+      Sign in
+    </button>
   );
 }

@@ -4,12 +4,13 @@ const TEXTS: Record<LiveState['kind'], string> = {
   connecting: 'connecting',
   live: 'live',
   reconnecting: 'reconnecting',
+  denied: 'not granted',
   asleep: 'asleep',
 };
 
 /** How the stream of events is: in words, not by colour alone. */
 export function LiveBadge({ state }: { state: LiveState }) {
-  const why = state.kind === 'reconnecting' ? state.reason : undefined;
+  const why = 'reason' in state ? state.reason : undefined;
   return (
     <span class={`live live-${state.kind}`} role="status" title={why}>
       <span class="live-dot" aria-hidden="true" />

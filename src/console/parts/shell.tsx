@@ -1,9 +1,9 @@
 import type { ComponentChildren } from 'preact';
-import { useState } from 'preact/hooks';
 import { useDeps, useFeed } from '../deps.js';
 import { routeHref, type Route } from '../route.js';
-import { applyTheme, nextTheme, readTheme } from '../theme.js';
+import { Account } from './account.js';
 import { LiveBadge } from './live-badge.js';
+import { ThemeButton } from './theme-button.js';
 
 const PLACES: readonly [name: string, path: string, text: string][] = [
   ['overview', '', 'Overview'],
@@ -54,6 +54,7 @@ export function Shell({
         <div class="bar-tools">
           <LiveBadge state={feed.state} />
           <ThemeButton />
+          <Account />
         </div>
       </header>
       <main id="main" tabIndex={-1}>
@@ -63,23 +64,5 @@ export function Shell({
         {said}
       </p>
     </>
-  );
-}
-
-function ThemeButton() {
-  const [theme, setTheme] = useState(readTheme);
-  return (
-    <button
-      type="button"
-      class="button button-small"
-      aria-label={`Colours: ${theme}. Change`}
-      onClick={() => {
-        const next = nextTheme(theme);
-        applyTheme(next);
-        setTheme(next);
-      }}
-    >
-      {theme === 'system' ? '◐' : theme === 'light' ? '☀' : '☾'} <span class="wide-only">{theme}</span>
-    </button>
   );
 }

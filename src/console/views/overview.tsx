@@ -48,6 +48,7 @@ export function Overview() {
         {feed.state.kind === 'reconnecting' && (
           <p class="note note-warn">{feed.state.reason} Trying again.</p>
         )}
+        {feed.state.kind === 'denied' && <p class="note">Live events are not granted. {feed.state.reason}</p>}
         <p class="hint">
           A match is an endpoint that begins or ends to match a saved filter.{' '}
           {`The figures are of the last ${RECENT_S} s.`}

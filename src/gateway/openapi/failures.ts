@@ -21,11 +21,20 @@ const WITH_BODY: readonly ErrorCode[] = [
   'body-too-large',
   'unsupported-media-type',
 ];
-const PROTECTED: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'auth-server-unavailable'];
+const PROTECTED: readonly ErrorCode[] = [
+  'unauthenticated',
+  'forbidden',
+  'auth-server-unavailable',
+  'tenants-unavailable',
+];
 const WRITES: readonly ErrorCode[] = ['overloaded'];
 const STORED: readonly ErrorCode[] = ['storage-unavailable'];
-/** An operation that looks for an application says that none is known yet. */
-const LOOKS_FOR: readonly ErrorCode[] = ['application-not-found', 'application-version-not-found'];
+/** An operation that looks for an application, or for keys that are restricted, says that neither is known yet. */
+const LOOKS_FOR: readonly ErrorCode[] = [
+  'application-not-found',
+  'application-version-not-found',
+  'key-restricted',
+];
 const CONDITIONAL: readonly ErrorCode[] = ['precondition-failed'];
 const IDEMPOTENT: readonly ErrorCode[] = ['idempotency-key-reused'];
 

@@ -6,6 +6,8 @@ export interface PageSet {
   title: string;
   /** what its pages may load beyond {@link OWN_ORIGIN}, by directive */
   policy?: Readonly<Record<string, string>>;
+  /** its pages sign people in: they ask the issuers, and sign out by a form that leads back here */
+  signsIn?: true;
 }
 
 /**
@@ -13,9 +15,14 @@ export interface PageSet {
  * interface with the caller's own rights. They are not in the OpenAPI document, which is about that interface.
  */
 export const PAGE_SETS: readonly PageSet[] = [
-  { name: 'console', title: 'The console' },
-  // Swagger UI has its small pictures within its style sheet
-  { name: 'docs', title: 'The description of the interface', policy: { 'img-src': "'self' data:" } },
+  { name: 'console', title: 'The console', signsIn: true },
+  {
+    name: 'docs',
+    title: 'The description of the interface',
+    // Swagger UI has its small pictures within its style sheet
+    policy: { 'img-src': "'self' data:" },
+    signsIn: true,
+  },
 ];
 
 /** Where `/` leads to. */
@@ -34,9 +41,12 @@ const OWN_ORIGIN: Readonly<Record<string, string>> = {
   'frame-ancestors': "'none'",
 };
 
-/** The value of `Content-Security-Policy`. */
-export function policyOf({ policy }: PageSet): string {
-  return Object.entries({ ...OWN_ORIGIN, ...policy })
+/** The value of `Content-Security-Policy`. @param origins - of those who sign people in */
+export function policyOf({ policy, signsIn }: PageSet, origins: readonly string[]): string {
+  const both = ["'self'", ...origins].join(' ');
+  const forSignIn =
+    signsIn === true && origins.length > 0 ? { 'connect-src': both, 'form-action': both } : {};
+  return Object.entries({ ...OWN_ORIGIN, ...policy, ...forSignIn })
     .map(([directive, sources]) => `${directive} ${sources}`)
     .join('; ');
 }

@@ -7,7 +7,7 @@ import type { Exchange, Header } from '../wire/exchange.js';
 import { sendFault } from '../wire/send-result.js';
 import { acceptedEncoding } from './accepted-encoding.js';
 import { HOME, type PageSet, PAGE_SETS, policyOf } from './page-sets.js';
-import { type PageFile, readFiles } from './read-files.js';
+import { digestOf, type PageFile, readFiles } from './read-files.js';
 
 /** What answers at one path. */
 export interface Page {
@@ -24,6 +24,8 @@ export interface PagesOptions {
   /** holds a folder for each set */
   folder: string;
   pathPrefixes: readonly string[];
+  /** of those who sign people in, now */
+  signInOrigins: () => readonly string[];
 }
 
 const INDEX = 'index.html';
@@ -39,7 +41,7 @@ export function createPages(options: PagesOptions, metrics: GatewayMetrics, log:
     const files = readFiles(join(options.folder, set.name));
     if (files === undefined) log.info(`${set.title} is not served: ${NOT_BUILT}`);
     const counted = metrics.forRoute('GET', `/${set.name}/*`);
-    const policy = policyOf(set);
+    const policy = (): string => policyOf(set, options.signInOrigins());
     const page = (answer: Page['answer']): Page => ({ metrics: counted, answer });
     const missing = page((exchange) => sendMissing(exchange, set, files));
     for (const prefix of options.pathPrefixes) {
@@ -51,7 +53,7 @@ export function createPages(options: PagesOptions, metrics: GatewayMetrics, log:
         page((exchange) => redirect(exchange, `${set.name}/`)),
       );
       for (const [path, file] of files) {
-        const served = page((exchange) => sendFile(exchange, file, policy));
+        const served = page((exchange) => sendFile(exchange, file, policy()));
         pages.set(`${base}/${path}`, served);
         if (path === INDEX) pages.set(`${base}/`, served);
       }
@@ -100,8 +102,9 @@ function sendFile(exchange: Exchange, file: PageFile, policy: string): void {
   if (!isReading(exchange)) return;
   const { head } = exchange;
   const encoding = acceptedEncoding(head.acceptEncoding).find((each) => file.bodies[each] !== undefined)!;
-  // a strong tag is of these very bytes (RFC 9110, section 8.8.1)
-  const etag = encoding === 'identity' ? `"${file.digest}"` : `"${file.digest}-${encoding}"`;
+  // a strong tag is of these very bytes (RFC 9110, section 8.8.1), and a page that is kept keeps its policy
+  const digest = file.hashed ? file.digest : `${file.digest}-${digestOf(policy)}`;
+  const etag = encoding === 'identity' ? `"${digest}"` : `"${digest}-${encoding}"`;
   const always: Header[] = [
     ['ETag', etag],
     ['Cache-Control', file.hashed ? 'public, max-age=31536000, immutable' : 'no-cache'],

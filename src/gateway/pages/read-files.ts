@@ -50,11 +50,16 @@ export function readFiles(folder: string): Map<string, PageFile> | undefined {
     files.set(path, {
       type,
       hashed: path.startsWith(HASHED_FOLDER),
-      digest: createHash('sha256').update(identity).digest('base64url').slice(0, 22),
+      digest: digestOf(identity),
       bodies: COMPRESSIBLE.has(extension) ? withCompressed(file, identity) : { identity },
     });
   }
   return files;
+}
+
+/** SHA-256, shortened. */
+export function digestOf(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('base64url').slice(0, 22);
 }
 
 function withCompressed(file: string, identity: Buffer): PageFile['bodies'] {

@@ -1,3 +1,4 @@
+import { applicationOf } from '../authorization.js';
 import { Type } from '@sinclair/typebox';
 import { refuse } from '../../model/errors.js';
 import type { JsonValue } from '../../model/json.js';
@@ -71,12 +72,12 @@ const start = defineRoute({
   path: '/endpoints/batch',
   summary: 'Register many endpoints',
   description:
-    'Accepted and stored: a restart finishes it. `Location` is where its status is. While the storage, or credential ' +
-    'management where that issues tokens, is away, it waits.',
+    'Accepted and stored: a restart finishes it. `Location` is where its status is. While the storage, credential ' +
+    'management where that issues tokens, or the auth server where endpoints have resources there, is away, it waits.',
   tags,
   access: {
     scope: 'application:endpoint:create',
-    on: (call, { catalogue }) => catalogue().version(call.body.appVersion.name)?.application,
+    on: (call, register) => applicationOf(call, register, call.body.appVersion.name),
     resource: 'application-<the one of appVersion>',
   },
   query: EndpointQuery,

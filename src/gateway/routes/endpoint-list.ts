@@ -11,7 +11,12 @@ const tags = ['Endpoints'] as const;
 const ListParameters = closedObject({
   ...endpointParameters,
   include,
-  tenantId: Type.Optional(Type.String({ description: 'Only endpoints of this tenant.', examples: ['kaa'] })),
+  tenantId: Type.Optional(
+    Type.String({
+      description: 'Only endpoints of this tenant; of another one with `kaa:tenant:read` on `kaa-system`.',
+      examples: ['kaa'],
+    }),
+  ),
   endpointId: Type.Optional(
     Type.Array(Type.String(), {
       description: 'Only these endpoints; with `regex`, one pattern.',

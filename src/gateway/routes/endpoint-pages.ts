@@ -3,7 +3,7 @@ import type { Refusal } from '../../model/errors.js';
 import type { JsonObject } from '../../model/json.js';
 import { ok } from '../../model/outcome.js';
 import type { ListQuery } from '../../register/index.js';
-import { readableIds } from '../authorization.js';
+import { listingContext, readableIds } from '../authorization.js';
 import { readMetadataFilter } from '../table/metadata-filter.js';
 import { encodeCursor, readPaging } from '../table/paging.js';
 import type { Result } from '../table/reply.js';
@@ -67,9 +67,11 @@ export async function answerPage(
   const hash = hashOf(wanted);
   const place = readPaging(paging, deps.limits(), hash);
   if ('kind' in place) return place;
-  const among = await readableIds(call, deps);
+  const listing = await listingContext(call, wanted.tenant, deps);
+  if ('kind' in listing) return listing;
+  const among = listing.isOther ? undefined : await readableIds(call, deps);
   if (among !== undefined && 'kind' in among) return among;
-  const answer = await deps.register.endpoints.list(call.context, {
+  const answer = await deps.register.endpoints.list(listing.context, {
     ...wanted,
     ...place,
     ...(among === undefined ? {} : { among }),

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { applicationOf } from '../authorization.js';
 import { noVersion } from '../../model/catalogue.js';
 import { ok } from '../../model/outcome.js';
 import { headOf } from '../../model/record.js';
@@ -89,7 +90,7 @@ const register = defineRoute({
   tags,
   access: {
     scope: 'application:endpoint:create',
-    on: (call, { catalogue }) => catalogue().version(call.body.appVersion.name)?.application,
+    on: (call, register) => applicationOf(call, register, call.body.appVersion.name),
     resource: 'application-<the one of appVersion>',
   },
   query: EndpointQuery,

@@ -38,7 +38,9 @@ const Search = named(
         description: 'Id, text and values are case-insensitive regular expressions.',
       }),
       include: texts('`metadata` and `filters`: a list, or a text with a comma between.'),
-      tenantId: Type.String({ description: 'Only endpoints of this tenant.' }),
+      tenantId: Type.String({
+        description: 'Only endpoints of this tenant; of another one with `kaa:tenant:read` on `kaa-system`.',
+      }),
       offset: Type.Unsafe<number | string>({
         type: ['integer', 'string'],
         minimum: 0,

@@ -3,8 +3,10 @@ import { parsePlace, PLACE_EXAMPLE, PLACE_PATTERN, type Place } from '../../live
 import { noApplication } from '../../model/catalogue.js';
 import { EVENT_KINDS } from '../../model/event.js';
 import { type Refusal, refuse } from '../../model/errors.js';
+import type { Retry } from '../../model/outcome.js';
 import { type Call, type Route, type RouteDeps, defineRoute } from '../table/route.js';
-import { grantedApplications } from '../authorization.js';
+import { grantedApplications, readableEndpoint } from '../authorization.js';
+import type { Readable } from '../streams/event-text.js';
 import { TICKET_MS } from '../streams/tickets.js';
 import { reply } from '../table/reply.js';
 import { closedObject, wordOf } from '../table/schemas.js';
@@ -39,7 +41,9 @@ const live = defineRoute({
   description:
     'Server-Sent Events: `event` is the type, `data` a JSON object with `type`, `messageId` (the `Nats-Msg-Id` of the ' +
     'published event), `source` (the endpoint or filter, or the relations of a tenant), `application` and the fields of the published record. Each ' +
-    'parameter may be repeated; an event must fit all of them.\n\n' +
+    'parameter may be repeated; an event must fit all of them. With authorization on, events of an endpoint come to who has ' +
+    '`endpoint:read` on it as well; of an event of relations, `endpointIds` has those that are granted. Events of filters ' +
+    '(pending, activated, deleted) need `application:read` alone.\n\n' +
     '`id` is a place in the sequence of all events: a reader that comes back with it, in the header `Last-Event-ID` (as ' +
     'browsers do by themselves) or the parameter `lastEventId`, gets what came behind it and then what happens, nothing ' +
     'missed and nothing twice, restarts of the register included. Where events may be missing, there is an event `gap` ' +
@@ -47,7 +51,7 @@ const live = defineRoute({
     'you follow. How much is kept: `live-events.recent-size` and `live-events.recent-age`.\n\n' +
     'Every 15 s a comment shows that the connection is there, with an `id` that moves the place along events that were ' +
     'not wanted. A reader that is more than 1 MiB behind what happens, or takes nothing for a minute, gets a last event ' +
-    '`dropped` with the reason, and may come back; so does one whose access token expires. An `EventSource` of a browser sends ' +
+    '`dropped` with the reason, and may come back; so does one whose access token expires, and one who may not read any more what was asked for: rights are held against it every 5 s. An `EventSource` of a browser sends ' +
     'no token: it takes a `ticket` (`POST /events/tickets`), which is good for one connection.',
   tags: ['Events'],
   access: { scope: 'application:read', on: 'each' },
@@ -85,8 +89,8 @@ const live = defineRoute({
   webSocket:
     'As a WebSocket (the same URL with `ws:`, the same parameters), each event is a message with one JSON object: `id` and ' +
     'what is in `data` above. `{"id", "type": "welcome"}` is the first, `{"id", "type": "heartbeat"}` comes every 15 s. The ' +
-    'register closes with 1001 (stopping), 1008 (it takes no messages), 1013 (too slow; come back) or 3000 (the token has ' +
-    'expired), and a reason. A browser sends its token as a subprotocol, `bearer.<token>` beside `epr-events`. A page ' +
+    'register closes with 1001 (stopping), 1008 (it takes no messages, or the right to read is gone), 1013 (too slow, or rights ' +
+    'can not be known now; come back) or 3000 (the token has expired, or its tenant is no more), and a reason. A browser sends its token as a subprotocol, `bearer.<token>` beside `epr-events`. A page ' +
     'of another host may not open it: 403.',
   responses: {
     200: {
@@ -116,11 +120,12 @@ const live = defineRoute({
       );
     const from = placeOf(call.lastEventId, call.query.lastEventId);
     if (from !== undefined && 'kind' in from) return from;
-    const readable = await readableApplications(call, application, deps);
-    if (readable !== undefined && 'kind' in readable) return readable;
+    const askReadable = () => readableOf(call, application, deps);
+    const readable = await askReadable();
+    if ('kind' in readable) return readable;
     const interest = {
       tenant: call.caller.tenant,
-      applications: readable,
+      readable,
       endpointIds: setOf(endpointId),
       filterIds: setOf(filterId),
       types: setOf(type),
@@ -130,7 +135,7 @@ const live = defineRoute({
     return {
       kind: 'takeover',
       begin(exchange) {
-        deps.events.subscribe(exchange, interest, from, call.caller.token?.expiresMs);
+        deps.events.subscribe(exchange, interest, from, call.caller, askReadable);
       },
     };
   },
@@ -152,17 +157,41 @@ function setOf(values: readonly string[] | undefined): ReadonlySet<string> | und
   return values === undefined || values.length === 0 ? undefined : new Set(values);
 }
 
-/** With nobody asked: those named, or all. Else those of them that the caller may read now. */
-async function readableApplications(call: Call, named: readonly string[] | undefined, deps: RouteDeps) {
+/** A stream of events of filters is one, too: who may read no endpoint is not refused. */
+async function readableOf(
+  call: Pick<Call, 'caller'>,
+  named: readonly string[] | undefined,
+  deps: RouteDeps,
+): Promise<Readable | Refusal | Retry> {
+  const applications = await readableApplications(call, named, deps);
+  if (applications !== undefined && 'kind' in applications) return applications;
+  const endpoint = await readableEndpoint(call, deps);
+  return endpoint !== undefined && 'kind' in endpoint ? endpoint : { applications, endpoint };
+}
+
+/**
+ * With nobody asked: those named, or all. Else those that the caller may read now: all that are named, or those there are. A
+ * stream on which nothing could ever come is refused.
+ */
+async function readableApplications(
+  { caller }: Pick<Call, 'caller'>,
+  named: readonly string[] | undefined,
+  deps: RouteDeps,
+): Promise<ReadonlySet<string> | Refusal | Retry | undefined> {
   if (!deps.access.authenticates) return setOf(named);
-  const names =
-    named ??
-    deps.register
-      .catalogue()
-      .known.applications()
-      .map(({ name }) => name);
-  const granted = await grantedApplications(call, 'application:read', names, deps);
-  return 'kind' in granted ? granted : new Set(granted);
+  const own = deps.register
+    .catalogue()
+    .known.applications()
+    .filter(({ tenant }) => tenant === caller.tenant)
+    .map(({ name }) => name);
+  const asked = named === undefined || named.length === 0 ? own : named;
+  const granted = await grantedApplications({ caller }, 'application:read', asked, deps);
+  if ('kind' in granted) return granted;
+  const readable = new Set(granted);
+  const denied = asked.find((name) => !readable.has(name));
+  if (denied === undefined || (asked === own && readable.size > 0)) return readable;
+  const which = asked === own ? 'any application' : `application-${denied.slice(0, 200)}`;
+  return refuse('forbidden', `The caller is not granted application:read on ${which}.`);
 }
 
 const ticket = defineRoute({
@@ -186,7 +215,9 @@ const ticket = defineRoute({
     },
   },
   errors: ['overloaded'],
-  handle(call, deps) {
+  async handle(call, deps) {
+    const readable = await readableApplications(call, undefined, deps);
+    if (readable !== undefined && 'kind' in readable) return readable;
     const issued = deps.tickets.issue(call.caller);
     if ('kind' in issued) return issued;
     return {

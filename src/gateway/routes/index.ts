@@ -11,6 +11,7 @@ import { filterRoutes } from './filter-routes.js';
 import { metadataRoutes } from './metadata-routes.js';
 import { relationRoutes } from './relation-routes.js';
 import { republishRoutes } from './republish-routes.js';
+import { signInRoutes } from './sign-in-route.js';
 
 /** The one table of routes. `describe` writes it as an OpenAPI document for the path prefix of a request. */
 export function createRoutes(describe: Describe): readonly Route[] {
@@ -46,6 +47,7 @@ export function createRoutes(describe: Describe): readonly Route[] {
     ...filterRoutes,
     ...eventRoutes,
     ...republishRoutes,
+    ...signInRoutes,
     openApi,
   ];
   return routes;

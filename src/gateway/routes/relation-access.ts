@@ -18,7 +18,8 @@ export async function refuseUngranted(
   const denied = new Map<string, Refusal>();
   for (const [i, id] of ids.entries()) {
     const why = refused[i];
-    if (why?.kind === 'retry') return why;
+    // nothing is known of any of them
+    if (why?.kind === 'retry' || why?.code === 'unauthenticated') return why;
     if (why !== undefined) denied.set(id, why);
   }
   let first: Refusal | undefined;

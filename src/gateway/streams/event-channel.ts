@@ -1,7 +1,7 @@
 import type { EventText } from './event-text.js';
 
 /** Why a stream ends. */
-export type EndCause = 'stopping' | 'too-slow' | 'failed' | 'not-allowed' | 'expired';
+export type EndCause = 'stopping' | 'too-slow' | 'failed' | 'not-allowed' | 'expired' | 'undecided';
 
 /** The way to one client, whatever the protocol. */
 export interface EventChannel {

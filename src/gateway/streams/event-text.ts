@@ -1,12 +1,25 @@
 import { decodeEvent } from '../../avro/index.js';
-import { decodeEvents, type EventGroup, messageIdOf, type StoredEvent } from '../../model/event.js';
+import {
+  decodeEvents,
+  type EventGroup,
+  type EventKind,
+  messageIdOf,
+  type StoredEvent,
+} from '../../model/event.js';
 import { type GapReason, type LiveItem, placeBehind, placeText } from '../../live/index.js';
+
+/** What a caller may be told, as is known now. */
+export interface Readable {
+  /** events of these applications; absent: of all */
+  applications: ReadonlySet<string> | undefined;
+  /** of their endpoints, only what is of those that it says yes to; absent: of all. O(1). */
+  endpoint: ((endpointId: string) => boolean) | undefined;
+}
 
 /** Which events a subscriber wants: all that fit every part that is given. */
 export interface EventInterest {
   tenant: string | undefined;
-  /** applications the caller may read; absent: all */
-  applications: ReadonlySet<string> | undefined;
+  readable: Readable;
   endpointIds: ReadonlySet<string> | undefined;
   filterIds: ReadonlySet<string> | undefined;
   types: ReadonlySet<string> | undefined;
@@ -41,49 +54,72 @@ export interface Tellable {
   number: number;
   group?: EventGroup;
   event?: StoredEvent;
-  text(): EventText;
+  /** that it names; an event of a filter names none. Throws AvroDecodeError. */
+  endpointIds(): readonly string[];
+  /** `named`: the only endpoints that an event of relations is to name; absent: all. Throws AvroDecodeError. */
+  text(named?: readonly string[]): EventText;
 }
 
-/** What an item tells, in its order. Decodes what stands around the events; an event only when its text is asked for. */
+/** What an item tells, in its order. Decodes what stands around the events; an event only when it is asked for. */
 export function tellablesOf(item: LiveItem): Tellable[] {
-  if (item.kind === 'gap') return [{ number: item.number, text: () => gapText(item) }];
+  if (item.kind === 'gap') return [{ number: item.number, endpointIds: () => [], text: () => gapText(item) }];
   const group = decodeEvents(item.events);
   const all = group.events.map((event, i): Tellable => {
+    let ids: readonly string[] | undefined;
     let text: EventText | undefined;
     const id = placeBehind(item.run, item.number, i, group.events.length);
-    return { number: item.number, group, event, text: () => (text ??= eventText(id, group, event)) };
+    return {
+      number: item.number,
+      group,
+      event,
+      endpointIds: () => (ids ??= endpointIdsOf(group, event)),
+      text: (named) =>
+        named === undefined ? (text ??= eventText(id, group, event)) : eventText(id, group, event, named),
+    };
   });
   return item.skip === 0 ? all : all.slice(item.skip);
 }
 
-/** A gap concerns everybody. */
-export function isWanted({ group, event }: Tellable, interest: EventInterest): boolean {
-  if (group === undefined || event === undefined) return true;
-  const { tenant, applications, types, filterIds, endpointIds } = interest;
-  if (tenant !== undefined && tenant !== group.tenant) return false;
-  if (applications !== undefined && !applications.has(group.application)) return false;
-  if (types !== undefined && !types.has(event.kind)) return false;
+/**
+ * What a subscriber is told; `undefined`: nothing. A gap concerns everybody. What is written for all is written once; an
+ * event of relations leaves out the endpoints that the caller may not read. Throws AvroDecodeError.
+ */
+export function textFor(told: Tellable, interest: EventInterest): EventText | undefined {
+  const { group, event } = told;
+  if (group === undefined || event === undefined) return told.text();
+  const { tenant, readable, types, filterIds, endpointIds } = interest;
+  if (tenant !== undefined && tenant !== group.tenant) return undefined;
+  if (readable.applications !== undefined && !readable.applications.has(group.application)) return undefined;
+  if (types !== undefined && !types.has(event.kind)) return undefined;
   if (filterIds !== undefined && (event.filterId === undefined || !filterIds.has(event.filterId)))
-    return false;
-  return endpointIds === undefined || isAbout(endpointIds, group, event);
+    return undefined;
+  if (readable.endpoint === undefined && endpointIds === undefined) return told.text();
+  const named = told.endpointIds();
+  const shown = readable.endpoint === undefined ? named : named.filter(readable.endpoint);
+  if (named.length > 0 && shown.length === 0) return undefined;
+  // what is left out must not show by what was asked for
+  if (endpointIds !== undefined && !shown.some((id) => endpointIds.has(id))) return undefined;
+  return shown.length === named.length ? told.text() : told.text(shown);
 }
 
-/** An event of relations is about all that it names. */
-function isAbout(endpointIds: ReadonlySet<string>, group: EventGroup, event: StoredEvent): boolean {
-  if (endpointIds.has(group.source)) return true;
-  if (event.kind !== 'relations-updated') return false;
-  return (decodeEvent(event.kind, event.payload)['endpointIds'] as string[]).some((id) =>
-    endpointIds.has(id),
-  );
+function endpointIdsOf(group: EventGroup, event: StoredEvent): readonly string[] {
+  if (isOfFilter(event.kind)) return [];
+  if (event.kind !== 'relations-updated') return [group.source];
+  return decodeEvent(event.kind, event.payload)['endpointIds'] as string[];
 }
 
-function eventText(id: string, group: EventGroup, event: StoredEvent): EventText {
+function isOfFilter(kind: EventKind): boolean {
+  return kind === 'filter-pending' || kind === 'filter-activated' || kind === 'filter-deleted';
+}
+
+function eventText(id: string, group: EventGroup, event: StoredEvent, named?: readonly string[]): EventText {
   const data = {
     type: event.kind,
     messageId: messageIdOf(group.source, event),
     source: group.source,
     application: group.application,
     ...decodeEvent(event.kind, event.payload),
+    ...(named === undefined ? {} : { endpointIds: named }),
   };
   return new EventText(id, event.kind, JSON.stringify(data));
 }

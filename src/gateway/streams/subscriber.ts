@@ -1,6 +1,6 @@
 import type { Replay } from '../../live/index.js';
 import type { EndCause, EventChannel } from './event-channel.js';
-import { type EventInterest, isWanted, type Tellable, tellablesOf } from './event-text.js';
+import { type EventInterest, type Readable, type Tellable, tellablesOf, textFor } from './event-text.js';
 
 /** Events that wait for one slow reader; beyond it the reader is dropped. */
 const QUEUE_BYTES = 1024 * 1024;
@@ -58,6 +58,11 @@ export class Subscriber {
     if (texts.length > 0) this.#send(texts);
   }
 
+  /** From now on it is told what this allows. */
+  allow(readable: Readable): void {
+    this.deps.interest.readable = readable;
+  }
+
   /** Shows that the connection is there, and moves the client's place along events that it did not want. */
   heartbeat(): void {
     const { channel, replay, now } = this.deps;
@@ -110,10 +115,10 @@ export class Subscriber {
     const { interest, channel, onGap, onFault } = this.deps;
     const texts: string[] = [];
     for (const each of told) {
-      if (!isWanted(each, interest)) continue;
       if (each.event === undefined) onGap();
       try {
-        texts.push(channel.textOf(each.text()));
+        const text = textFor(each, interest);
+        if (text !== undefined) texts.push(channel.textOf(text));
       } catch (error) {
         onFault(error);
       }

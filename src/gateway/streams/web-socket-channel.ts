@@ -21,6 +21,7 @@ const CLOSE_CODES: Record<EndCause, number> = {
   'not-allowed': 1008,
   failed: 1011,
   'too-slow': 1013,
+  undecided: 1013,
   expired: 3000,
 };
 /** A close frame has room for this, in bytes. */

@@ -25,5 +25,6 @@ export async function handleOnce(route: Route, call: Call, key: string, deps: Ro
 /** What is to be tried again is no answer to keep. */
 function isFinal(result: Result): boolean {
   if (result.kind === 'reply') return result.isFinal ?? true;
-  return result.kind === 'refused' && statusOf(result.code) < 429;
+  // a caller signs in again, and asks the same again
+  return result.kind === 'refused' && result.code !== 'unauthenticated' && statusOf(result.code) < 429;
 }

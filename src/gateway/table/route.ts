@@ -2,8 +2,9 @@ import type { Static, TObject, TSchema } from '@sinclair/typebox';
 import type { Logger } from 'pino';
 import type { ErrorCode } from '../../model/errors.js';
 import type { Republishing } from '../../model/republishing.js';
+import type { Scope } from '../../model/scopes.js';
 import type { CallContext, Register } from '../../register/index.js';
-import type { Access, Caller, Scope } from '../../security/index.js';
+import type { Access, Caller, SignIn } from '../../security/index.js';
 import type { EventHub } from '../streams/event-hub.js';
 import type { OpenStreams } from '../streams/open-streams.js';
 import type { Tickets } from '../streams/tickets.js';
@@ -23,6 +24,10 @@ export type PathNames<P extends string> = P extends `${string}{${infer Name}}${i
 export interface RouteDeps {
   register: Register;
   access: Access;
+  /** undefined: nobody is asked who they are */
+  signIn: SignIn | undefined;
+  /** `server.public-url` */
+  publicUrl: string | undefined;
   limits: () => GatewayLimits;
   events: EventHub;
   streams: OpenStreams;

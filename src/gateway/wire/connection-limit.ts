@@ -1,5 +1,6 @@
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js';
 import type { Logger } from 'pino';
+import { createAtMostEvery } from '../../observability/index.js';
 
 export interface ConnectionLimit {
   /** WebSockets included */
@@ -35,20 +36,17 @@ function openFiles(): number {
 export function limitConnections(app: TemplatedApp, most: number, log: Logger): ConnectionLimit {
   let open = 0;
   let refused = 0;
-  let toldMs = -Infinity;
+  const isDue = createAtMostEvery(TELL_EVERY_MS);
   app.filter((response: HttpResponse, change) => {
     open += Number(change);
     if (Number(change) < 0 || open <= most) return;
     refused++;
-    const nowMs = performance.now();
-    if (nowMs - toldMs >= TELL_EVERY_MS) {
-      toldMs = nowMs;
+    if (isDue())
       log.warn(
         { connections: most, refused },
         'more clients connect than server.max-connections: the last ones are closed at once. Look for clients that open connections ' +
           'and do not use them, or raise it, with the limit of open files (ulimit -n) where it comes from that',
       );
-    }
     response.close();
   });
   return {

@@ -1,5 +1,6 @@
 import { ERRORS, type Refusal, refuse, statusOf } from '../../model/errors.js';
 import type { Retry } from '../../model/outcome.js';
+import type { Unauthenticated } from '../../security/index.js';
 import type { Reply } from '../table/reply.js';
 import type { Exchange, Header } from './exchange.js';
 
@@ -10,18 +11,21 @@ const RETRY_AFTER: Header = ['Retry-After', '1'];
 /** Answers what was not done. `close`: the rest of the request is not worth reading. */
 export function sendFault(
   exchange: Exchange,
-  fault: Refusal | Retry,
+  fault: Refusal | Retry | Unauthenticated,
   extra: readonly Header[] = [],
   close = false,
 ): void {
   const status = statusOf(fault.code);
   const headers: Header[] = [JSON_TYPE, ...extra];
   if (status === 429 || status === 503) headers.push(RETRY_AFTER);
-  if (status === 401 && !extra.some(([name]) => name === 'WWW-Authenticate'))
-    headers.push(['WWW-Authenticate', 'Bearer realm="epr"']);
+  if (status === 401) headers.push(['WWW-Authenticate', challengeIn(fault)]);
   const body: Record<string, unknown> = { message: fault.message, code: fault.code };
   if (fault.kind === 'refused' && fault.details !== undefined) body['details'] = fault.details;
   exchange.send(status, headers, JSON.stringify(body), close);
+}
+
+function challengeIn(fault: Refusal | Retry | Unauthenticated): string {
+  return 'challenge' in fault ? fault.challenge : 'Bearer realm="epr"';
 }
 
 export function internalFault(): Refusal {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { ErrorCode } from '../../model/errors.js';
 import type { NatsLink } from '../connection.js';
+import { MAX_CORRELATION_ID } from '../correlation-id.js';
 import { isExpired } from '../expiry.js';
 import type { ServedLimits } from '../options.js';
 import type { SparingLog } from '../sparing-log.js';
@@ -14,8 +15,6 @@ import { relationRequests } from './relation-requests.js';
 import { createServedMetrics, type RequestMetrics } from './served-metrics.js';
 
 const REQUESTS = [...metadataRequests, ...filterRequests, ...relationRequests];
-/** It goes with every event that a request causes. */
-const MAX_CORRELATION_ID = 256;
 
 export interface ServedRequests {
   /** in one line: whether requests are answered now, and why not */

@@ -190,6 +190,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     findRelations: (query) => read((view) => findRelations(tables, view, query)),
 
     readOutbox: (limit, after, maxBytes) => read(() => outbox.read(limit, after, maxBytes)),
+    readStoredOutbox: (limit, after, maxBytes) => read(() => outbox.read(limit, after, maxBytes)),
     newestOrder: () => outbox.last(),
     clearOutbox: (positions) =>
       positions.length === 0

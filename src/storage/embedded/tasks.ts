@@ -18,6 +18,7 @@ export function getTask(tables: Tables, id: string): StoredTask | undefined {
 export function putTask(tables: Tables, task: StoredTask): void {
   const head = Buffer.alloc(BODY_AT);
   head[0] = task.complete ? 1 : 0;
+  if (!task.complete && tables.tasks.getBinary(task.id)?.[0] === 1) return;
   head.writeDoubleLE(task.createdMs, CREATED_AT);
   tables.tasks.put(task.id, Buffer.concat([head, Buffer.from(JSON.stringify(task))]));
 }

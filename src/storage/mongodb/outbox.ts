@@ -24,15 +24,34 @@ export async function readOutbox(
   after: OutboxPosition | undefined,
 ): Promise<OutboxEntry[]> {
   const reading = cleared.hide();
-  let entries: OutboxEntry[];
   try {
-    const found = await Promise.all(
-      collections.map((source) => readSource(source, settledReads, reading.hides, page, after)),
-    );
-    entries = found.flat();
+    return await readPage(collections, settledReads, reading.hides, page, after);
   } finally {
     reading.end();
   }
+}
+
+/** The same with those that were cleared and are not out of the database yet. */
+export function readStoredOutbox(
+  collections: readonly Source[],
+  settledReads: ReadConcernLevel,
+  page: OutboxPage,
+  after: OutboxPosition | undefined,
+): Promise<OutboxEntry[]> {
+  return readPage(collections, settledReads, () => false, page, after);
+}
+
+async function readPage(
+  collections: readonly Source[],
+  settledReads: ReadConcernLevel,
+  hides: (source: string, order: number) => boolean,
+  page: OutboxPage,
+  after: OutboxPosition | undefined,
+): Promise<OutboxEntry[]> {
+  const found = await Promise.all(
+    collections.map((source) => readSource(source, settledReads, hides, page, after)),
+  );
+  const entries = found.flat();
   // Each is in order already; endpoints and filters are merged by source.
   entries.sort(({ position: a }, { position: b }) =>
     a.source < b.source ? -1 : a.source > b.source ? 1 : a.order - b.order,

@@ -17,7 +17,7 @@ import {
   purgeKeys,
   readMetadataKeys,
 } from './metadata-keys.js';
-import { clearOutbox, readOutbox, readOutboxOf, unmarkEmpty } from './outbox.js';
+import { clearOutbox, readOutbox, readOutboxOf, readStoredOutbox, unmarkEmpty } from './outbox.js';
 import { RecordCache } from './record-cache.js';
 import { createMongoReplicas } from './replicas.js';
 import { createMongoRelations, relationGuards } from './relations.js';
@@ -135,6 +135,8 @@ export async function openMongoStore(options: MongoStoreOptions): Promise<Store>
     findRelations: (query) => calls.run(() => relations.find(query)),
     readOutbox: (limit, after, maxBytes = Infinity) =>
       calls.run(() => readOutbox(outboxes, settledReads, cleared, { limit, maxBytes }, after)),
+    readStoredOutbox: (limit, after, maxBytes = Infinity) =>
+      calls.run(() => readStoredOutbox(outboxes, settledReads, { limit, maxBytes }, after)),
     clearOutbox: (positions) =>
       calls.run(async () => {
         cleared.add(positions, Date.now());

@@ -41,14 +41,17 @@ export async function putTask(
   db: Db,
   { id, application, createdMs, complete, body }: StoredTask,
 ): Promise<void> {
-  await put(tasks(db), { _id: id, application, created: createdMs, complete, body });
+  const document = { _id: id, application, created: createdMs, complete, body };
+  await put(tasks(db), document, complete ? {} : { complete: false });
 }
 
+/** @param only of those of the id, what is replaced; nothing happens where it is another one */
 async function put<T extends { _id: string }>(
   collection: Collection<T>,
   { _id, ...replacement }: T,
+  only: Filter<T> = {},
 ): Promise<void> {
-  const filter = { _id } as Filter<T>;
+  const filter = { ...only, _id } as Filter<T>;
   try {
     await collection.replaceOne(filter, replacement, { upsert: true });
   } catch (error) {

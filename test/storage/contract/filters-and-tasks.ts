@@ -55,7 +55,7 @@ export function filterContract(t: Test, open: OpenStore): void {
       { ...round, evaluated: 1000, hasTurned: true },
       { ...round, target: 9, from: 'e-0' },
     ];
-    const pass = { after: 'e-1', rounds };
+    const pass = { after: 'e-1', rounds, total: 2000, perSecond: 12.5 };
     await store.putPass('app', { rounds: [round] });
     await store.putPass('other', { rounds: [] });
     t.same(await store.getPass('app'), { rounds: [round] });
@@ -203,6 +203,11 @@ export function filterContract(t: Test, open: OpenStore): void {
     await again.putTask({ ...newOpen, complete: true, body: '{"done":true}' });
     t.same(await again.getTask(newOpen.id), { ...newOpen, complete: true, body: '{"done":true}' });
     t.same(await again.openTasks(), [oldOpen]);
+    await again.putTask({ ...oldOpen, body: '{"half":true}' });
+    t.same(await again.getTask(oldOpen.id), { ...oldOpen, body: '{"half":true}' });
+    await again.putTask(oldOpen);
+    await again.putTask({ ...newOpen, body: '{"half":true}' });
+    t.match(await again.getTask(newOpen.id), { complete: true, body: '{"done":true}' }, 'complete for good');
     t.equal(await again.expireTasks(5000), 1, 'complete and created before');
     t.equal(await again.expireTasks(5000), 0);
     t.equal(await again.getTask(oldDone.id), undefined);

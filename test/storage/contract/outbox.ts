@@ -144,6 +144,14 @@ export function outboxContract(t: Test, open: OpenStore): void {
         rest.map((entry) => decodeEvents(entry.events).events[0]!.revision),
         new Array(10).fill(2),
       );
+      t.same(await again.readStoredOutbox(6), await again.readOutbox(6));
+      const [{ position: third }] = (await again.readStoredOutbox(10)).slice(2) as [OutboxEntry];
+      const before = { source: third.source, order: third.order - 1 };
+      t.same(
+        (await again.readStoredOutbox(1, before)).map(({ position }) => position),
+        [third],
+        'one is found by its place',
+      );
       await again.clearOutbox([...first, ...rest.map((entry) => entry.position)]);
       t.same(await again.readOutbox(10), []);
       await written(t, again, [update({ id: ids[0]!, revision: 3 }, { events: eventsOf(ids[0]!, 3) })]);
