@@ -3,7 +3,7 @@ import { CliFailure, EXIT, messageOf } from './failure.js';
 import { createAuthServer } from './login/auth-server.js';
 import { createLoginStore, type Login, type LoginStore } from './login/login-store.js';
 import { addressOf } from './address.js';
-import { isLoopback } from './loopback.js';
+import { isLoopback } from '../model/loopback.js';
 
 /** The token of one register's requests. */
 export interface Credential {

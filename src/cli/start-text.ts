@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.js';
-import { isLoopback } from './loopback.js';
+import { isLoopback } from '../model/loopback.js';
 import { grouped } from './text.js';
 
 export interface StartFacts {

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { isLoopback } from '../model/loopback.js';
 import { createDispatcher } from './dispatcher.js';
 import { createGatewayMetrics } from './gateway-metrics.js';
 import { type Listening, listen } from './listen.js';
@@ -137,8 +138,4 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     managementPort: side.port,
     stop: (graceMs) => (stopped ??= stop(graceMs)),
   };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

@@ -1,3 +1,4 @@
+import { each } from '../model/each.js';
 import { decodeEvents } from '../model/event.js';
 import type { OutboxEntry, OutboxPosition, Store } from '../storage/index.js';
 import { pause } from './connection.js';
@@ -71,9 +72,7 @@ export function createActivationFence({ store, sparing }: ActivationFenceDeps): 
     let last: OutboxPosition | undefined;
     do {
       const page = await read(PAGE, last);
-      const telling = page.filter(tells);
-      for (let at = 0; at < telling.length; at += AT_ONCE)
-        await Promise.all(telling.slice(at, at + AT_ONCE).map(({ position }) => untilGone(position)));
+      await each(page.filter(tells), AT_ONCE, ({ position }) => untilGone(position));
       const bytes = page.reduce((sum, { events }) => sum + events.length, 0);
       last = page.length < PAGE && bytes < PAGE_BYTES ? undefined : page.at(-1)!.position;
     } while (last !== undefined && !stopping.signal.aborted);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { Store } from '../storage/index.js';
 import type { IncomingMessage } from './connectivity-processor.js';
 
 /**
@@ -20,11 +21,7 @@ export interface ProcessDeaths {
 type Noted = Pick<IncomingMessage, 'sequence' | 'arrivedMs'>;
 
 export interface ProcessDeathsDeps {
-  store: {
-    getText(name: string): Promise<string | undefined>;
-    putText(name: string, text: string): Promise<void>;
-    removeText(name: string): Promise<void>;
-  };
+  store: Pick<Store, 'getText' | 'putText' | 'removeText'>;
   log: Logger;
 }
 

@@ -3,7 +3,7 @@ import type { EndpointLimits } from '../model/endpoint.js';
 import type { Outcome } from '../model/outcome.js';
 import type { StoredTask, Store } from '../storage/index.js';
 import type { TaskBody, TaskItem } from './batch-task-body.js';
-import { each } from './each.js';
+import { each } from '../model/each.js';
 import { createIdTurns } from './id-turns.js';
 import { pause } from './pace.js';
 import type { Pipeline } from './pipeline.js';

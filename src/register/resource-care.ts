@@ -6,7 +6,7 @@ import { type Retry, retry } from '../model/outcome.js';
 import { headOf, isTombstone } from '../model/record.js';
 import type { Store } from '../storage/index.js';
 import type { EndpointResources, ResourceOf, ResourceWish } from './endpoint-resources.js';
-import { each } from './each.js';
+import { each } from '../model/each.js';
 import { createIdTurns } from './id-turns.js';
 import { retryFor } from './retry-for.js';
 

@@ -1,3 +1,4 @@
+import { each } from '../model/each.js';
 import type { ServiceTokens } from './service-tokens.js';
 import type { Tenant } from './tenants.js';
 
@@ -20,13 +21,9 @@ export function createClientCheck({
   tenants: () => readonly Tenant[];
   tokens: Pick<ServiceTokens, 'of' | 'refusals'>;
 }): ClientCheck {
-  const check = async (some: IterableIterator<Tenant>): Promise<void> => {
-    // what is refused is told by who asks; an auth server that is away is told by what needs it
-    for (const tenant of some) await tokens.of(tenant).catch(() => undefined);
-  };
   const checkAll = (all: readonly Tenant[]): void => {
-    const some = all.slice(0, MOST_CHECKED).values();
-    for (let n = 0; n < AT_ONCE; n++) void check(some);
+    // what is refused is told by who asks; an auth server that is away is told by what needs it
+    void each(all.slice(0, MOST_CHECKED), AT_ONCE, (tenant) => tokens.of(tenant).catch(() => undefined));
   };
   const again = setInterval(
     () => checkAll(tenants().filter(({ name }) => tokens.refusals().has(name))),

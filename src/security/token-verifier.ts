@@ -1,5 +1,6 @@
 import { compactVerify } from 'jose';
 import type { Logger } from 'pino';
+import { each } from '../model/each.js';
 import { ERRORS } from '../model/errors.js';
 import { retry, type Retry } from '../model/outcome.js';
 import { createAtMostEvery } from '../observability/index.js';
@@ -141,7 +142,7 @@ export function createTokenVerifier(deps: TokenVerifierDeps): TokenVerifier {
     if (!isDue()) return;
     const known = tenants.list().slice(0, 5);
     log.warn(
-      { issuer: issuer.slice(0, 200), known: known.map((each) => each.issuer) },
+      { issuer: issuer.slice(0, 200), known: known.map((tenant) => tenant.issuer) },
       'A token of an issuer that is of no tenant was refused; issuers are compared character for character.',
     );
   }
@@ -167,11 +168,7 @@ export function createTokenVerifier(deps: TokenVerifierDeps): TokenVerifier {
     known,
     verify: (token) => known(token) ?? lookOnce(token),
     async warm() {
-      const some = tenants.list().slice(0, MOST_WARMED).values();
-      const warm = async () => {
-        for (const tenant of some) await keySetOf(tenant).warm();
-      };
-      await Promise.all(Array.from({ length: WARMED_AT_ONCE }, warm));
+      await each(tenants.list().slice(0, MOST_WARMED), WARMED_AT_ONCE, (tenant) => keySetOf(tenant).warm());
     },
     status() {
       const now = [...keySets].map(([name, { keys }]) => [name, keys.status()] as const);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { isLoopback } from '../../src/cli/loopback.js';
+import { isLoopback } from '../../src/model/loopback.js';
 import { renderStartText, startText } from '../../src/cli/start-text.js';
 import { loadConfig } from '../../src/config/index.js';
 

@@ -9,6 +9,18 @@ import { answer, type Asked, startPeerServer } from '../peers/support.js';
 const PUBLIC = 'https://auth.example.org/auth/realms/acme';
 const Keys = Type.Object({ keys: Type.Array(Type.Unknown()) });
 
+function connectedServers(t: Test) {
+  const servers = createAuthServers({
+    connect: (options) =>
+      createPeerClient(options, {
+        log: pino({ level: 'silent' }),
+        metrics: createPeerMetrics(new Registry()),
+      }),
+  });
+  t.teardown(() => servers.close());
+  return servers;
+}
+
 /** An auth server that names its endpoints under `named`. */
 async function start(t: Test, named: (url: string) => string) {
   const server = await startPeerServer(t, (response, asked) => {
@@ -30,14 +42,7 @@ async function start(t: Test, named: (url: string) => string) {
     const body = documents[asked.url.split('?')[0]!];
     answer(body === undefined ? 404 : 200, body ?? {})(response, asked);
   });
-  const servers = createAuthServers({
-    connect: (options) =>
-      createPeerClient(options, {
-        log: pino({ level: 'silent' }),
-        metrics: createPeerMetrics(new Registry()),
-      }),
-  });
-  t.teardown(() => servers.close());
+  const servers = connectedServers(t);
   const of = { name: 'acme', issuer: PUBLIC, authServerUrl: `${server.url}/realms/acme` };
   return { server, servers, of };
 }
@@ -143,14 +148,7 @@ void t.test('an auth server that is not to be trusted with where its parts are',
     const named = { issuer, jwks_uri: keysAt, token_endpoint: `${inside.url}/latest/meta-data` };
     answer(200, asked.url.includes('.well-known') ? named : { keys: [] })(response, asked);
   });
-  const servers = createAuthServers({
-    connect: (options) =>
-      createPeerClient(options, {
-        log: pino({ level: 'silent' }),
-        metrics: createPeerMetrics(new Registry()),
-      }),
-  });
-  t.teardown(() => servers.close());
+  const servers = connectedServers(t);
   const authServer = servers.of({ name: 'acme', issuer, authServerUrl: server.url, ownOriginOnly: true });
   const ask = () => authServer.ask('keys', { method: 'GET', answer: Keys });
   for (const url of [

@@ -1,13 +1,11 @@
-import { once } from 'node:events';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Test } from 'tap';
+import { type LeavingServer, startLeavingServer } from './leaving-server.js';
 
 /** The settings of an application, as JSON under `kaa.applications`. */
 export type TektonApplication = { versions?: unknown } & Record<string, unknown>;
 
-export interface TektonServer {
-  url: string;
+export interface TektonServer extends LeavingServer {
   /** what it has; to be changed by tests */
   applications: Record<string, TektonApplication>;
   /** `kaa` beside the applications */
@@ -16,9 +14,6 @@ export interface TektonServer {
   asked: { path: string; correlationId: string }[];
   /** answers instead of it; undefined: it answers by itself again */
   answer: ((response: ServerResponse, path: string) => void) | undefined;
-  /** nobody listens until `back` */
-  away(): Promise<void>;
-  back(): Promise<void>;
 }
 
 /** Tekton's `GET /api/v1/app-configs` over HTTP, whole and narrowed, for the instance `epr`. There is no Tekton to be had. */
@@ -27,46 +22,28 @@ export async function startTekton(
   applications: Record<string, TektonApplication> = {},
 ): Promise<TektonServer> {
   const HEAD = '/api/v1/app-configs';
-  let server: Server | undefined;
-  let port = 0;
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    const url = new URL(request.url ?? '', 'http://tekton');
+    const path = url.pathname.slice(HEAD.length);
+    tekton.asked.push({ path, correlationId: String(request.headers['x-correlation-id']) });
+    if (tekton.answer !== undefined) return tekton.answer(response, path);
+    const found =
+      request.method === 'GET' &&
+      url.pathname.startsWith(HEAD) &&
+      url.searchParams.get('serviceInstanceName') === 'epr'
+        ? find(tekton, path)
+        : undefined;
+    response.writeHead(found === undefined ? 404 : 200, { 'content-type': 'application/json' });
+    const kaa = { applications: found, ...(path === '' ? tekton.more : {}) };
+    response.end(JSON.stringify(found === undefined ? { message: 'Not found' } : { epr: { kaa } }));
+  };
   const tekton: TektonServer = {
-    url: '',
+    ...(await startLeavingServer(t, listener)),
     applications,
     more: {},
     asked: [],
     answer: undefined,
-    async away() {
-      const leaving = server;
-      server = undefined;
-      leaving?.closeAllConnections();
-      await new Promise<void>((resolve) =>
-        leaving === undefined ? resolve() : leaving.close(() => resolve()),
-      );
-    },
-    async back() {
-      server = createServer((request, response) => {
-        const url = new URL(request.url ?? '', 'http://tekton');
-        const path = url.pathname.slice(HEAD.length);
-        tekton.asked.push({ path, correlationId: String(request.headers['x-correlation-id']) });
-        if (tekton.answer !== undefined) return tekton.answer(response, path);
-        const found =
-          request.method === 'GET' &&
-          url.pathname.startsWith(HEAD) &&
-          url.searchParams.get('serviceInstanceName') === 'epr'
-            ? find(tekton, path)
-            : undefined;
-        response.writeHead(found === undefined ? 404 : 200, { 'content-type': 'application/json' });
-        const kaa = { applications: found, ...(path === '' ? tekton.more : {}) };
-        response.end(JSON.stringify(found === undefined ? { message: 'Not found' } : { epr: { kaa } }));
-      });
-      server.listen(port, '127.0.0.1');
-      await once(server, 'listening');
-      ({ port } = server.address() as AddressInfo);
-      tekton.url = `http://127.0.0.1:${port}`;
-    },
   };
-  await tekton.back();
-  t.teardown(() => tekton.away());
   return tekton;
 }
 

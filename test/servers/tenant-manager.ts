@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Test } from 'tap';
+import { type LeavingServer, startLeavingServer } from './leaving-server.js';
 
 /** What a test says of a tenant; the rest is as the published interface has it. */
 export interface GivenTenant {
@@ -11,8 +10,7 @@ export interface GivenTenant {
   client_backend_secret?: unknown;
 }
 
-export interface TenantManagerServer {
-  url: string;
+export interface TenantManagerServer extends LeavingServer {
   /** what it has, by id; to be changed by tests */
   tenants: Record<string, GivenTenant>;
   /** rows of the answer that are not made of {@link tenants} */
@@ -25,9 +23,6 @@ export interface TenantManagerServer {
   takes: (token: string) => boolean;
   /** answers instead of it; undefined: it answers by itself again */
   answer: ((response: ServerResponse) => void) | undefined;
-  /** nobody listens until `back` */
-  away(): Promise<void>;
-  back(): Promise<void>;
 }
 
 /** The page that who names no limit gets. */
@@ -38,58 +33,39 @@ export async function startTenantManager(
   t: Test,
   tenants: Record<string, GivenTenant> = {},
 ): Promise<TenantManagerServer> {
-  let server: Server | undefined;
-  let port = 0;
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
+    const { authorization } = request.headers;
+    const url = request.url ?? '';
+    manager.asked.push({
+      url,
+      authorization,
+      correlationId: String(request.headers['x-correlation-id']),
+    });
+    if (manager.answer !== undefined) return manager.answer(response);
+    const { pathname, searchParams } = new URL(url, 'http://tenant-manager');
+    const say = (status: number, body: unknown) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    };
+    if (request.method !== 'GET' || pathname !== '/api/v1/tenants') return say(404, { message: 'Not found' });
+    const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1];
+    if (token === undefined || !manager.knows(token)) return say(401, { message: 'Unauthorized' });
+    if (!manager.takes(token)) return say(403, { message: 'Forbidden' });
+    const all = [...Object.entries(manager.tenants).map(rowOf), ...manager.more];
+    const offset = Number(searchParams.get('offset') ?? 0);
+    const limit = Number(searchParams.get('limit') ?? DEFAULT_LIMIT);
+    const page = limit === 0 ? all.slice(offset) : all.slice(offset, offset + limit);
+    say(200, { count: all.length, results: page });
+  };
   const manager: TenantManagerServer = {
-    url: '',
+    ...(await startLeavingServer(t, listener)),
     tenants,
     more: [],
     asked: [],
     knows: () => true,
     takes: () => true,
     answer: undefined,
-    async away() {
-      const leaving = server;
-      server = undefined;
-      leaving?.closeAllConnections();
-      await new Promise<void>((resolve) =>
-        leaving === undefined ? resolve() : leaving.close(() => resolve()),
-      );
-    },
-    async back() {
-      server = createServer((request, response) => {
-        const { authorization } = request.headers;
-        const url = request.url ?? '';
-        manager.asked.push({
-          url,
-          authorization,
-          correlationId: String(request.headers['x-correlation-id']),
-        });
-        if (manager.answer !== undefined) return manager.answer(response);
-        const { pathname, searchParams } = new URL(url, 'http://tenant-manager');
-        const say = (status: number, body: unknown) => {
-          response.writeHead(status, { 'content-type': 'application/json' });
-          response.end(JSON.stringify(body));
-        };
-        if (request.method !== 'GET' || pathname !== '/api/v1/tenants')
-          return say(404, { message: 'Not found' });
-        const token = /^Bearer (.+)$/.exec(authorization ?? '')?.[1];
-        if (token === undefined || !manager.knows(token)) return say(401, { message: 'Unauthorized' });
-        if (!manager.takes(token)) return say(403, { message: 'Forbidden' });
-        const all = [...Object.entries(manager.tenants).map(rowOf), ...manager.more];
-        const offset = Number(searchParams.get('offset') ?? 0);
-        const limit = Number(searchParams.get('limit') ?? DEFAULT_LIMIT);
-        const page = limit === 0 ? all.slice(offset) : all.slice(offset, offset + limit);
-        say(200, { count: all.length, results: page });
-      });
-      server.listen(port, '127.0.0.1');
-      await once(server, 'listening');
-      ({ port } = server.address() as AddressInfo);
-      manager.url = `http://127.0.0.1:${port}`;
-    },
   };
-  await manager.back();
-  t.teardown(() => manager.away());
   return manager;
 }
 

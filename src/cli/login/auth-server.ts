@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { CliFailure, messageOf } from '../failure.js';
-import { isLoopback } from '../loopback.js';
+import { isLoopback } from '../../model/loopback.js';
 import { printable } from '../text.js';
 
 /** The OpenID provider of one issuer, as a public client asks it. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { addressOf } from '../address.js';
 import { CliFailure, EXIT, messageOf } from '../failure.js';
 import { onInterrupt } from '../interrupt.js';
-import { isLoopback } from '../loopback.js';
+import { isLoopback } from '../../model/loopback.js';
 import { duration, printable } from '../text.js';
 import { type AuthServer, createAuthServer, type DeviceStart, type Issued } from './auth-server.js';
 import { createLoginStore } from './login-store.js';
