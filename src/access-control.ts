@@ -19,6 +19,7 @@ import {
   createSignIn,
   createTokenVerifier,
   createUma,
+  type Decisions,
   openAccess,
   type ServiceTokens,
   type SignIn,
@@ -107,7 +108,7 @@ export function createAccessControl(deps: AccessControlDeps): AccessControl {
     });
     const access = authenticatedAccess(by, tenants, decisions);
     if (!security.endpointResources) return { access };
-    const changed = (resource: string): void => decisions.changed(resource);
+    const changed: Decisions['changed'] = (...change) => decisions.changed(...change);
     return { access, resources: createEndpointResources({ tenants, tokens, changed, log }) };
   }
 

@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import { refuse } from '../model/errors.js';
 import type { Scope } from '../model/scopes.js';
-import type { Caller, Decided, Granted } from './access.js';
+import { type Caller, type Decided, type Granted, isDecided } from './access.js';
 import type { DecisionMetrics } from './decision-metrics.js';
+import { type ChangedSince, createResourceChanges, type ResourceChange } from './resource-changes.js';
 import { tokenKey } from './token-cache.js';
 import { createGrantReader, createTokenReader, type RoleGrants } from './token-rights.js';
 import { ASKED_AT_ONCE, type Uma, type UmaAnswer, type Unanswered } from './uma.js';
@@ -21,8 +22,11 @@ export interface DecisionsDeps {
 export interface Decisions {
   decide(caller: Caller, scope: Scope, resources: readonly string[]): Decided | Promise<Decided>;
   granted(caller: Caller, scope: Scope): Granted | Promise<Granted>;
-  /** A resource was made or removed here: what was said of it before counts no more. */
-  changed(resource: string): void;
+  /**
+   * A resource was made or removed here: what was said of it before counts no more, lists included. Nothing is asked by
+   * itself; the next list of each caller of the tenant asks for what was made.
+   */
+  changed(tenant: string, resource: string, change: ResourceChange): void;
 }
 
 /** Resources of one list, of a caller who is granted them one by one. */
@@ -31,12 +35,32 @@ const MAX_LISTED = 50_000;
 const MAX_ANSWERS = 100_000;
 /** Names in all lists that are kept. */
 const MAX_NAMES = 500_000;
+/**
+ * A list is brought up to date by asking for what was made since, in up to five calls; of more it is asked for anew, for which
+ * the auth server looks at all resources that it has.
+ */
+const MOST_ASKED_ONE_BY_ONE = 5 * ASKED_AT_ONCE;
 /** A resource that the auth server does not know may be there the next moment. */
 const UNKNOWN_KEPT_MS = 2_000;
+
 interface Kept {
   granted: boolean;
-  decidedMs: number;
+  /** the last change of the tenant that it may know of */
+  at: number;
   untilMs: number;
+}
+
+interface List {
+  names: ReadonlySet<string>;
+  /** the last change of the tenant that is in it */
+  at: number;
+  untilMs: number;
+}
+
+/** What is being asked, by who had seen the changes up to here. */
+interface Asking<T> {
+  at: number;
+  answer: Promise<T | Unanswered>;
 }
 
 /**
@@ -47,22 +71,13 @@ interface Kept {
 export function createDecisions(deps: DecisionsDeps): Decisions {
   const { uma, cacheMs, metrics, now = Date.now } = deps;
   const answers = new LRUCache<string, Kept>({ max: MAX_ANSWERS });
-  const lists = new LRUCache<string, { names: ReadonlySet<string>; untilMs: number }>({
+  const lists = new LRUCache<string, List>({
     maxSize: MAX_NAMES,
     sizeCalculation: ({ names }) => names.size + 1,
   });
-  /** when resources were made or removed here; older answers about them are void */
-  const changes = new LRUCache<string, number>({
-    max: MAX_ANSWERS,
-    ttl: Math.max(1, cacheMs),
-    // of more changes than are kept, all answers that are older than one of them are void
-    dispose: (changedMs, _resource, reason) => {
-      if (reason === 'evict') voidUntilMs = Math.max(voidUntilMs, changedMs);
-    },
-  });
-  let voidUntilMs = -Infinity;
-  const asking = new Map<string, Promise<UmaAnswer | Unanswered>>();
-  const listing = new Map<string, Promise<ReadonlySet<string> | Unanswered>>();
+  const changes = createResourceChanges({ keptMs: cacheMs, now });
+  const asking = new Map<string, Asking<UmaAnswer>>();
+  const listing = new Map<string, Promise<List | Unanswered>>();
   const ofToken = createTokenReader();
   const grants = createGrantReader();
 
@@ -93,9 +108,7 @@ export function createDecisions(deps: DecisionsDeps): Decisions {
   function keptOf(token: VerifiedToken, scope: Scope, resource: string): boolean | undefined {
     const kept = answers.get(keyOf(token, scope, resource));
     if (kept === undefined || kept.untilMs <= now()) return undefined;
-    return Math.max(voidUntilMs, changes.get(resource) ?? -Infinity) >= kept.decidedMs
-      ? undefined
-      : kept.granted;
+    return kept.at < changes.lastOf(token.tenant.name, resource) ? undefined : kept.granted;
   }
 
   /** Asks for those that are not known yet, some at a time; what somebody else asks for already is waited for. */
@@ -105,39 +118,25 @@ export function createDecisions(deps: DecisionsDeps): Decisions {
     resources: readonly string[],
     found: (boolean | undefined)[],
   ): Promise<Decided> {
+    const { name: tenant } = token.tenant;
     const fresh = new Set<string>();
     const waits: { at: number; answer: Promise<UmaAnswer | Unanswered> }[] = [];
     const own: { at: number; resource: string }[] = [];
     resources.forEach((resource, at) => {
       if (found[at] !== undefined) return;
       const running = asking.get(keyOf(token, scope, resource));
-      if (running !== undefined) waits.push({ at, answer: running });
+      if (running !== undefined && running.at >= changes.lastOf(tenant, resource))
+        waits.push({ at, answer: running.answer });
       else {
         fresh.add(resource);
         own.push({ at, resource });
       }
     });
     const names = [...fresh];
-    for (let from = 0; from < names.length; from += ASKED_AT_ONCE) {
-      const some = names.slice(from, from + ASKED_AT_ONCE);
-      const askedMs = now();
-      const chunk = uma.ask(token, scope, some).then((answer) => {
-        some.forEach((resource, i) => {
-          const key = keyOf(token, scope, resource);
-          asking.delete(key);
-          if (Array.isArray(answer)) keep(token, key, askedMs, answer[i]!);
-        });
-        return answer;
-      });
-      some.forEach((resource, i) =>
-        asking.set(
-          keyOf(token, scope, resource),
-          chunk.then((answer) => (Array.isArray(answer) ? answer[i]! : answer)),
-        ),
-      );
-    }
+    for (let from = 0; from < names.length; from += ASKED_AT_ONCE)
+      ask(token, scope, names.slice(from, from + ASKED_AT_ONCE));
     for (const { at, resource } of own)
-      waits.push({ at, answer: asking.get(keyOf(token, scope, resource))! });
+      waits.push({ at, answer: asking.get(keyOf(token, scope, resource))!.answer });
     for (const { at, answer } of waits) {
       const one = await answer;
       if (typeof one === 'object') return one;
@@ -147,10 +146,33 @@ export function createDecisions(deps: DecisionsDeps): Decisions {
     return found as boolean[];
   }
 
-  function keep(token: VerifiedToken, key: string, askedMs: number, one: UmaAnswer): void {
+  /** One call, of {@link ASKED_AT_ONCE} at most; others find it in `asking` as long as it runs. */
+  function ask(token: VerifiedToken, scope: Scope, resources: readonly string[]): void {
+    const at = changes.last(token.tenant.name);
+    const askedMs = now();
+    const all = uma.ask(token, scope, resources);
+    resources.forEach((resource, i) => {
+      const key = keyOf(token, scope, resource);
+      const answer = all.then((answers) => {
+        if (asking.get(key) === entry) asking.delete(key);
+        if (!Array.isArray(answers)) return answers;
+        keep(token, key, { at, askedMs }, answers[i]!);
+        return answers[i]!;
+      });
+      const entry = { at, answer };
+      asking.set(key, entry);
+    });
+  }
+
+  function keep(
+    token: VerifiedToken,
+    key: string,
+    { at, askedMs }: { at: number; askedMs: number },
+    one: UmaAnswer,
+  ): void {
     const lastsMs = one === 'unknown' ? Math.min(cacheMs, UNKNOWN_KEPT_MS) : cacheMs;
     const untilMs = Math.min(askedMs + lastsMs, token.expiresMs);
-    if (untilMs > now()) answers.set(key, { granted: one === true, decidedMs: askedMs, untilMs });
+    if (untilMs > now()) answers.set(key, { granted: one === true, at, untilMs });
   }
 
   function granted(caller: Caller, scope: Scope): Granted | Promise<Granted> {
@@ -161,47 +183,92 @@ export function createDecisions(deps: DecisionsDeps): Decisions {
       return 'all';
     }
     const key = keyOf(token, scope, '');
-    const kept = lists.get(key);
-    if (kept !== undefined && kept.untilMs > now()) {
+    const wanted = changes.last(token.tenant.name);
+    const kept = listOf(key);
+    if (kept !== undefined && kept.at >= wanted) {
       metrics.granted('cache');
       return kept.names;
     }
-    const running = listing.get(key);
-    if (running !== undefined) return running;
-    const asked = askForAll(token, scope, key).finally(() => listing.delete(key));
-    listing.set(key, asked);
-    return asked;
+    return listWith(wanted, caller, token, scope, key);
   }
 
-  async function askForAll(
+  function listOf(key: string): List | undefined {
+    const kept = lists.get(key);
+    return kept !== undefined && kept.untilMs > now() ? kept : undefined;
+  }
+
+  /** With the changes up to `wanted` in it: a list that is being asked for may be older than they are. */
+  async function listWith(
+    wanted: number,
+    caller: Caller,
     token: VerifiedToken,
     scope: Scope,
     key: string,
   ): Promise<ReadonlySet<string> | Unanswered> {
+    for (;;) {
+      let running = listing.get(key);
+      if (running === undefined) {
+        running = freshList(caller, token, scope, key).finally(() => listing.delete(key));
+        listing.set(key, running);
+      }
+      const list = await running;
+      if ('kind' in list) return list;
+      if (list.at >= wanted) return list.names;
+    }
+  }
+
+  async function freshList(
+    caller: Caller,
+    token: VerifiedToken,
+    scope: Scope,
+    key: string,
+  ): Promise<List | Unanswered> {
+    const at = changes.last(token.tenant.name);
     const askedMs = now();
-    const answer = await uma.list(token, scope, MAX_LISTED);
-    if ('kind' in answer) return answer;
-    const names = new Set(answer);
-    for (const { resource, scopes } of token.permissions) if (scopes.includes(scope)) names.add(resource);
+    const kept = listOf(key);
+    const changed = kept && changes.since(token.tenant.name, kept.at, MOST_ASKED_ONE_BY_ONE);
+    const names =
+      kept !== undefined && changed !== undefined
+        ? namesWith(kept.names, changed, await decide(caller, scope, changed.made))
+        : await askForAll(token, scope);
+    if ('kind' in names) return names;
     if (names.size > MAX_LISTED)
       return refuse(
         'forbidden',
         `The caller is granted ${scope} on more than ${MAX_LISTED} resources one by one, too many for a list: name the endpoints, or have a role grant it (kaa.security.role-grants).`,
       );
+    const untilMs = changed === undefined ? Math.min(askedMs + cacheMs, token.expiresMs) : kept!.untilMs;
+    const list = { names, at, untilMs };
+    if (untilMs > now()) lists.set(key, list);
+    return list;
+  }
+
+  async function askForAll(token: VerifiedToken, scope: Scope): Promise<ReadonlySet<string> | Unanswered> {
+    const answer = await uma.list(token, scope, MAX_LISTED);
+    if ('kind' in answer) return answer;
+    const names = new Set(answer);
+    for (const { resource, scopes } of token.permissions) if (scopes.includes(scope)) names.add(resource);
     metrics.granted('auth-server');
-    const untilMs = Math.min(askedMs + cacheMs, token.expiresMs);
-    if (untilMs > now()) lists.set(key, { names, untilMs });
     return names;
   }
 
-  return {
-    decide,
-    granted,
-    changed(resource) {
-      changes.set(resource, now());
-      lists.clear();
-    },
-  };
+  return { decide, granted, changed: (...change) => changes.add(...change) };
+}
+
+/** The same set where nothing is another one. What is removed needs no question: the auth server does not know it any more. */
+function namesWith(
+  names: ReadonlySet<string>,
+  { made, removed }: ChangedSince,
+  decided: Decided,
+): ReadonlySet<string> | Unanswered {
+  if (!isDecided(decided)) return decided;
+  const granted = made.filter((_resource, i) => decided[i]);
+  const gone = [...removed, ...made.filter((_resource, i) => !decided[i])];
+  if (granted.every((each) => names.has(each)) && !gone.some((each) => names.has(each))) return names;
+  const next = new Set(names);
+  for (const each of granted) next.add(each);
+  for (const each of gone) next.delete(each);
+  return next;
 }
 
 const keys = new WeakMap<VerifiedToken, string>();

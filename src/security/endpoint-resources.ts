@@ -5,6 +5,7 @@ import { retry, type Retry } from '../model/outcome.js';
 import { createAtMostEvery } from '../observability/index.js';
 import type { PeerAnswer, Slots } from '../peers/index.js';
 import type { EndpointResources, ResourceOf, ResourceWish } from '../register/index.js';
+import type { ResourceChange } from './resource-changes.js';
 import { createResourceSlots } from './resource-slots.js';
 import type { ServiceTokens } from './service-tokens.js';
 import type { Tenant, Tenants } from './tenants.js';
@@ -13,7 +14,7 @@ export interface EndpointResourcesDeps {
   tenants: Pick<Tenants, 'byName' | 'isComplete'>;
   tokens: Pick<ServiceTokens, 'ask'>;
   /** told of each that was made or removed */
-  changed: (resource: string) => void;
+  changed: (tenant: string, resource: string, change: ResourceChange) => void;
   log: Logger;
 }
 
@@ -98,7 +99,7 @@ export function createEndpointResources(deps: EndpointResourcesDeps): EndpointRe
     // what was done, though no answer came, is found the next time
     const making = { ...request, method: 'POST', answer: Made, idempotent: true } as const;
     const made = await tokens.ask(tenant, 'resources', making);
-    if (made.kind === 'ok') return void changed(name);
+    if (made.kind === 'ok') return void changed(tenant.name, name, 'made');
     if (made.kind !== 'refused' || made.status !== 409) return unmade(made, `make the resource ${name}`);
     const found = await find(tenant, name, signal);
     if (found.kind !== 'ok') return unmade(found, `say whether there is a resource ${name}`);
@@ -111,7 +112,7 @@ export function createEndpointResources(deps: EndpointResourcesDeps): EndpointRe
     const taking = { ...request, method: 'PUT', path: [id], answer: NOTHING } as const;
     const taken = await tokens.ask(tenant, 'resources', taking);
     if (taken.kind !== 'ok') return unmade(taken, `take over the resource ${name}`);
-    return void changed(name);
+    return void changed(tenant.name, name, 'made');
   }
 
   async function removeNow(tenant: Tenant, name: string, signal?: AbortSignal): Promise<Retry | undefined> {
@@ -123,7 +124,7 @@ export function createEndpointResources(deps: EndpointResourcesDeps): EndpointRe
       if (removed.kind !== 'ok' && !(removed.kind === 'refused' && removed.status === 404))
         return unmade(removed, `remove the resource ${name}`);
     }
-    changed(name);
+    changed(tenant.name, name, 'removed');
     return undefined;
   }
 

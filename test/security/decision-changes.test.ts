@@ -35,9 +35,9 @@ void t.test('more changes than are kept in mind make no older answer count', asy
   // removed, made again by somebody else, and many others after it
   clock.ms += 1;
   says = false;
-  decisions.changed('endpoint-e');
+  decisions.changed('kaa', 'endpoint-e', 'removed');
   clock.ms += 1;
-  for (let n = 0; n < 100_001; n++) decisions.changed(`endpoint-${n}`);
+  for (let n = 0; n < 100_001; n++) decisions.changed('kaa', `endpoint-${n}`, 'made');
   clock.ms += 1;
   t.same(await ask(), [false]);
   t.equal(asked, 2);

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import {
   type Caller,
@@ -9,7 +10,7 @@ import {
 } from '../../src/security/index.js';
 import type { Scope } from '../../src/model/scopes.js';
 import { type KeycloakRealm, startKeycloak } from '../servers/index.js';
-import { tenantOf, watchAuthServers } from './keycloak-support.js';
+import { type Asked, tenantOf, watchAuthServers } from './keycloak-support.js';
 
 const keycloak = await startKeycloak(t);
 if (keycloak !== undefined) {
@@ -48,7 +49,7 @@ if (keycloak !== undefined) {
     h.asked.length = 0;
     const granted = (await decide('endpoint:read', ...names, 'many-1', 'many-3', 'many-4')) as boolean[];
     t.same(granted, [...names.map(() => false), true, true, false]);
-    t.ok(h.asked.every(({ permissions }) => permissions <= 100));
+    t.ok(h.asked.every(({ permissions }) => permissions.length <= 100));
     t.same(
       await h.decisions.granted(caller, 'endpoint:read'),
       new Set(['endpoint-many-1', 'endpoint-many-3']),
@@ -136,10 +137,94 @@ if (keycloak !== undefined) {
     t.same(await read(), [false]);
     await realm.addResource('endpoint-later', all);
     t.same(await read(), [false]);
-    h.clock.ms++;
-    h.decisions.changed('endpoint-later');
-    h.clock.ms++;
+    h.decisions.changed('kaa', 'endpoint-later', 'made');
     t.same(await read(), [true]);
+  });
+
+  void t.test(
+    'a list that is kept follows what is made and removed here, and asks for that alone',
+    async (t) => {
+      const h = await start(t, realm);
+      const admin = await realm.addUser('lister', ['endpoint-admin']);
+      const [caller, other] = [await h.callerOf(await admin.token()), await h.callerOf(await user.token())];
+      const read = async (by = caller) =>
+        (await h.decisions.granted(by, 'endpoint:read')) as ReadonlySet<string>;
+      const make = async (name: string) => {
+        await realm.addResource(`endpoint-${name}`, all);
+        h.decisions.changed('kaa', `endpoint-${name}`, 'made');
+      };
+      t.notOk((await read()).has('endpoint-listed-0'));
+      const nothing = await read(other);
+      t.same(h.asked.splice(0).map(wanted), [['#endpoint:read'], ['#endpoint:read']]);
+      await make('listed-0');
+      await make('listed-1');
+      t.ok((await read()).has('endpoint-listed-0'));
+      const known = await read();
+      t.ok(known.has('endpoint-listed-1'));
+      t.equal(await read(), known, 'the same set until something changes');
+      t.equal(await read(other), nothing);
+      const both = ['endpoint-listed-0#endpoint:read', 'endpoint-listed-1#endpoint:read'];
+      t.same(h.asked.splice(0).map(wanted), [both, both], 'in one call for each caller');
+      await realm.removeResource('endpoint-listed-1');
+      h.decisions.changed('kaa', 'endpoint-listed-1', 'removed');
+      h.decisions.changed('acme', 'endpoint-listed-0', 'removed');
+      const left = await read();
+      t.same([left.has('endpoint-listed-0'), left.has('endpoint-listed-1')], [true, false]);
+      t.same(h.asked, [], 'neither for what is removed, nor for what another tenant changes');
+      h.clock.ms += 30_000;
+      t.ok((await read()).has('endpoint-listed-0'));
+      t.same(h.asked.splice(0).map(wanted), [['#endpoint:read']], 'brought up to date it is no younger');
+    },
+  );
+
+  void t.test('of many changes a list asks in few calls, of more it is asked for anew', async (t) => {
+    for (let n = 0; n < 6; n++) await realm.addResource(`endpoint-some-${n}`, all);
+    const h = await start(t, realm);
+    const caller = await h.callerOf(await user.token());
+    const list = () => h.decisions.granted(caller, 'endpoint:delete');
+    const change = (number: number, change: 'made' | 'removed') => {
+      // with nothing among a hundred that it knows, the auth server says so instead of deciding
+      for (let n = 0; n < number; n++)
+        h.decisions.changed('kaa', `endpoint-${n % 100 === 0 ? `some-${n / 100}` : n}`, change);
+    };
+    const first = await list();
+    h.asked.length = 0;
+    change(500, 'made');
+    t.equal(await list(), first);
+    t.same(
+      h.asked.splice(0).map((asked) => wanted(asked).length),
+      [100, 100, 100, 100, 100],
+    );
+    change(501, 'made');
+    t.same(await list(), first);
+    t.same(h.asked.splice(0).map(wanted), [['#endpoint:delete']]);
+    change(501, 'removed');
+    t.same(await list(), first);
+    t.same(h.asked, []);
+    for (let n = 0; n < 20_001; n++) h.decisions.changed('kaa', `endpoint-${n}`, 'removed');
+    await list();
+    t.same(h.asked.splice(0).map(wanted), [['#endpoint:delete']], 'more than are kept in mind');
+  });
+
+  void t.test('what is asked for while a resource is made is no answer for who made it', async (t) => {
+    const h = await start(t, realm);
+    const admin = await realm.addUser('overtaken', ['endpoint-admin']);
+    const caller = await h.callerOf(await admin.token());
+    const read = async () => (await h.decisions.granted(caller, 'endpoint:read')) as ReadonlySet<string>;
+    const decide = () => h.decisions.decide(caller, 'endpoint:read', ['endpoint-overtaken']);
+    let release: () => void = () => undefined;
+    h.held.until = new Promise<void>((resolve) => (release = resolve));
+    const before = [read(), decide()] as const;
+    while (h.held.answers < 2) await pause(5);
+    await realm.addResource('endpoint-overtaken', all);
+    h.decisions.changed('kaa', 'endpoint-overtaken', 'made');
+    const after = [read(), decide()] as const;
+    release();
+    delete h.held.until;
+    t.notOk((await before[0]).has('endpoint-overtaken'));
+    t.same(await before[1], [false]);
+    t.ok((await after[0]).has('endpoint-overtaken'));
+    t.same(await after[1], [true]);
   });
 
   void t.test('a token that the auth server takes no more is one to sign in again for', async (t) => {
@@ -156,8 +241,10 @@ if (keycloak !== undefined) {
   });
 }
 
+const wanted = ({ permissions }: Asked) => permissions;
+
 async function start(t: Test, realm: KeycloakRealm, roleGrants: RoleGrants = {}) {
-  const { authServers, asked, away, registry, log } = watchAuthServers(t);
+  const { authServers, asked, away, held, registry, log } = watchAuthServers(t);
   const tenant = tenantOf(realm);
   const clock = { ms: Date.now() };
   let grants = roleGrants;
@@ -172,6 +259,7 @@ async function start(t: Test, realm: KeycloakRealm, roleGrants: RoleGrants = {})
     decisions,
     clock,
     away,
+    held,
     asked,
     setGrants: (next: RoleGrants) => void (grants = next),
     callerOf: async (

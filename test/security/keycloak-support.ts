@@ -13,12 +13,12 @@ import {
 export interface Asked {
   endpoint: AuthServerEndpoint;
   method: string;
-  /** of a form */
-  permissions: number;
+  /** of a form: `<resource>#<scope>`; of a list without the resource */
+  permissions: readonly string[];
   authorization: string | undefined;
 }
 
-/** The real auth servers, with an eye on what goes out; while `away.is`, nothing does. */
+/** The real auth servers, with an eye on what goes out; while `away.is`, nothing does. Answers come when `held.until` does. */
 export function watchAuthServers(t: Pick<Test, 'teardown'>) {
   const registry = new Registry();
   const metrics = createPeerMetrics(registry);
@@ -30,11 +30,18 @@ export function watchAuthServers(t: Pick<Test, 'teardown'>) {
   t.teardown(() => authServers.close());
   const asked: Asked[] = [];
   const away = { is: false };
+  const held: { until?: Promise<void>; answers: number } = { answers: 0 };
   const watch = (server: AuthServer): AuthServer => ({
     ...server,
     ask(endpoint, request) {
       asked.push(askedOf(endpoint, request));
-      if (!away.is) return server.ask(endpoint, request);
+      const { until } = held;
+      if (!away.is)
+        return server.ask(endpoint, request).then(async (answer) => {
+          held.answers++;
+          await until;
+          return answer;
+        });
       return Promise.resolve({
         kind: 'unavailable',
         cause: 'unreachable',
@@ -47,6 +54,7 @@ export function watchAuthServers(t: Pick<Test, 'teardown'>) {
     authServers: { of: (tenant: Tenant) => watch(authServers.of(tenant)) },
     asked,
     away,
+    held,
     registry,
     log,
   };
@@ -56,7 +64,7 @@ function askedOf(
   endpoint: AuthServerEndpoint,
   { method, form = [], authorization }: Pick<AuthServerRequest<never>, 'method' | 'form' | 'authorization'>,
 ): Asked {
-  const permissions = form.filter(([name]) => name === 'permission').length;
+  const permissions = form.filter(([name]) => name === 'permission').map(([, value]) => value);
   return { endpoint, method, permissions, authorization };
 }
 

@@ -27,6 +27,7 @@ export interface KeycloakRealm {
   takeRole(user: KeycloakUser, role: string): Promise<void>;
   /** A resource as another service would have it, such as `application-<name>`; of the type before the `-`. */
   addResource(name: string, scopes: readonly string[]): Promise<void>;
+  removeResource(name: string): Promise<void>;
   /** Names of all resources that begin so, in order. */
   resources(prefix: string): Promise<string[]>;
   /** As the auth server has it. */
@@ -177,6 +178,13 @@ export async function createKeycloakRealm(
         type,
         scopes: scopes.map((scope) => ({ name: scope })),
       });
+    },
+    async removeResource(resource) {
+      const found = await admin<{ _id: string }[]>(
+        'GET',
+        `${authz}/resource?name=${resource}&exactName=true&deep=false`,
+      );
+      for (const { _id } of found) await admin('DELETE', `${authz}/resource/${_id}`);
     },
     async resources(prefix) {
       const found = await admin<{ name: string }[]>(
