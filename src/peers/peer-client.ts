@@ -13,6 +13,7 @@ import type { JsonValue } from '../model/json.js';
 import { createWire, type Exchanged, TOO_LARGE } from './exchange.js';
 import type { PeerMetrics, PeerOutcome } from './peer-metrics.js';
 import { createAnswerReader, excerptOf } from './read-answer.js';
+import { bodyOf, headerText, pathOf } from './request-text.js';
 import {
   type CircuitState,
   PEER_DEFAULTS,
@@ -25,6 +26,7 @@ import {
   type Unavailable,
   type UnavailableCause,
 } from './types.js';
+import { within } from './within.js';
 
 export interface PeerDeps {
   log: Logger;
@@ -294,56 +296,6 @@ function unavailable(cause: UnavailableCause, message: string, mayBeDone: boolea
   return { kind: 'unavailable', cause, message, mayBeDone };
 }
 
-function bodyOf({ body, form }: PeerRequest<TSchema>): { type: string; text: string } | undefined {
-  if (form !== undefined) {
-    const fields = new URLSearchParams(form.map(([name, value]): [string, string] => [name, value]));
-    return { type: 'application/x-www-form-urlencoded', text: fields.toString() };
-  }
-  return body === undefined ? undefined : { type: 'application/json', text: JSON.stringify(body) };
-}
-
 function outcomeOf(answer: PeerAnswer<unknown>): PeerOutcome {
   return answer.kind === 'unavailable' ? answer.cause : answer.kind;
-}
-
-/** Undefined for a segment that a server would take for another place. */
-function pathOf(basePath: string, { path, query }: PeerRequest<TSchema>): string | undefined {
-  if (
-    path.some((segment) => segment === '' || segment === '.' || segment === '..' || !segment.isWellFormed())
-  )
-    return undefined;
-  const text = `${basePath}/${path.map(encodeURIComponent).join('/')}`;
-  return query === undefined ? text : `${text}?${new URLSearchParams(query).toString()}`;
-}
-
-const MAX_HEADER_TEXT = 256;
-
-/** Those of messages over NATS may hold anything. */
-function headerText(text: string): string {
-  return text.slice(0, MAX_HEADER_TEXT).replace(/[^\x20-\x7e]/g, '?');
-}
-
-type Waited<T> =
-  | { kind: 'value'; value: T }
-  | { kind: 'failed'; message: string }
-  | { kind: 'late' }
-  | { kind: 'cancelled' };
-
-/** Waits for a promise, but not longer than that, nor longer than the signal lets. */
-function within<T = never>(ms: number, signal: AbortSignal, promise?: Promise<T>): Promise<Waited<T>> {
-  return new Promise((resolve) => {
-    const settle = (waited: Waited<T>) => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', cancel);
-      resolve(waited);
-    };
-    const cancel = () => settle({ kind: 'cancelled' });
-    const timer = setTimeout(() => settle({ kind: 'late' }), ms);
-    signal.addEventListener('abort', cancel);
-    if (signal.aborted) cancel();
-    promise?.then(
-      (value) => settle({ kind: 'value', value }),
-      (error: unknown) => settle({ kind: 'failed', message: (error as Error).message }),
-    );
-  });
 }
