@@ -1,35 +1,18 @@
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { type AccessControl, createAccessControl } from './access-control.js';
-import { type Applications, createApplications } from './applications.js';
+import { createAccessControl } from './access-control.js';
+import { createApplications } from './applications.js';
+import { createBroker, listeners } from './broker.js';
 import { type Config, describeChanges } from './config/index.js';
 import { createCredentials } from './credentials.js';
 import { type HealthReport, startGateway } from './gateway/index.js';
 import { openLiveEvents, outboxBehindLog } from './live/index.js';
-import {
-  type ConfigurationChange,
-  createMessaging,
-  createNoBroker,
-  type MessagingDeps,
-  type MessagingOptions,
-  type RelayMates,
-  type ServedDeps,
-  type ServedRequests,
-} from './messaging/index.js';
-import type { Republishing } from './model/republishing.js';
 import { createPeerMetrics, type Reread } from './peers/index.js';
-import { createRegister, type EventSink, type RegisterSettings } from './register/index.js';
+import { createRegister, type RegisterSettings } from './register/index.js';
 import { createReplicas, fenceStore } from './replicas/index.js';
 import { SYSTEM_TENANT } from './model/system-tenant.js';
-import {
-  dataFolder,
-  openStore,
-  type OutboxToPublish,
-  type Store,
-  type StoreOptions,
-} from './storage/index.js';
+import { dataFolder, openStore, type Store, type StoreOptions } from './storage/index.js';
 import { ownVersion } from './version.js';
 import { createWorkerPool, type WorkerPool } from './workers/index.js';
 
@@ -235,69 +218,6 @@ export async function startService(initial: Config, log: Logger): Promise<Runnin
   }
 }
 
-interface Broker extends EventSink {
-  republishing: Republishing | undefined;
-  start(): Promise<void>;
-  serve(deps: ServedDeps): Pick<ServedRequests, 'stop'>;
-  stop(): Promise<void>;
-  health(): HealthReport['components'];
-}
-
-type ConsumerDeps = Pick<
-  MessagingDeps,
-  'texts' | 'submit' | 'answerNow' | 'catalogue' | 'kept' | 'onConfiguration' | 'onTenant'
->;
-
-function createBroker(
-  config: Config,
-  store: OutboxToPublish,
-  mates: RelayMates | undefined,
-  log: Logger,
-  metrics: Registry,
-  deps: ConsumerDeps,
-): Broker {
-  if (config.nats.urls.length === 0)
-    return {
-      ...createNoBroker(store, log),
-      republishing: undefined,
-      serve: () => ({ stop: async () => undefined }),
-      health: () => ({}),
-    };
-  const messaging = createMessaging({
-    options: messagingOptions(config),
-    store,
-    ...(mates === undefined ? {} : { mates }),
-    log,
-    metrics,
-    ...deps,
-  });
-  return {
-    ...messaging.sink,
-    start: () => messaging.start(),
-    republishing: messaging.republishing,
-    serve: (served) => messaging.serve(served),
-    stop: () => messaging.stop(),
-    health: () => ({ nats: messaging.status() }),
-  };
-}
-
-/** What other services announce, and who wants to know. */
-function listeners(
-  { changed }: Applications,
-  { announcements }: AccessControl,
-): Pick<ConsumerDeps, 'onConfiguration' | 'onTenant'> {
-  const onTenant = announcements === undefined ? {} : { onTenant: announcements };
-  if (changed === undefined) return onTenant;
-  const onConfiguration = {
-    changed({ correlationId, application, version }: ConfigurationChange) {
-      const ofVersion = version === undefined ? {} : { version };
-      changed(application === undefined ? {} : { application, ...ofVersion }, correlationId);
-    },
-    missed: () => changed({}, randomUUID()),
-  };
-  return { onConfiguration, ...onTenant };
-}
-
 async function health(
   store: Store,
   pool: WorkerPool,
@@ -347,24 +267,6 @@ function registerSettings(config: Config, restrictedKeys: readonly string[]): Re
       filtersPerApplication: limits.filtersPerApplication,
     },
     batchTaskRetentionMs: limits.batchTaskRetentionMs,
-  };
-}
-
-function messagingOptions(config: Config): MessagingOptions {
-  const { urls, jetstream, tls, ...credentials } = config.nats;
-  const { tekton, scmp, tenantManager } = config.kaa;
-  const { enabled: _enabled, ...tlsFiles } = tls ?? {};
-  return {
-    urls,
-    instance: config.service.instanceName,
-    replicaId: config.service.replicaId,
-    communicationService: config.kaa.epr.communicationInstanceName,
-    connectivityMetadata: config.kaa.epr.connectivityMetadata,
-    ...(tekton.enabled ? { configurationProvider: scmp.providerInstanceName } : {}),
-    ...(tenantManager.enabled ? { tenantManager: tenantManager.instanceName } : {}),
-    ...credentials,
-    ...(tls === undefined ? {} : { tls: tlsFiles }),
-    ...jetstream,
   };
 }
 

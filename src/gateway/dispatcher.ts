@@ -6,12 +6,11 @@ import type { Authenticated, Caller } from '../security/index.js';
 import { API, baseUrl } from './base-url.js';
 import type { GatewayMetrics, RouteMetrics } from './gateway-metrics.js';
 import { readBody } from './read-body.js';
+import { prepareCall } from './prepare-call.js';
 import { type PreparedRoute, prepareRoutes } from './prepared-route.js';
 import { isGranted, isGrantedAtOnce } from './authorization.js';
 import type { Pages } from './pages/index.js';
-import { readIfMatch, readIfNoneMatch } from '../model/entity-tags.js';
-import { handleOnce, readIdempotencyKey } from './table/idempotency.js';
-import { pathParameter } from './table/path-parameters.js';
+import { handleOnce } from './table/idempotency.js';
 import type { Result } from './table/reply.js';
 import type { Call, Route, RouteDeps } from './table/route.js';
 import { createRouter } from './table/router.js';
@@ -40,8 +39,6 @@ export interface Dispatcher {
   /** From now on every request is answered with 503. */
   stop(): void;
 }
-
-const ANYBODY: Caller = {};
 
 /** Takes each request through its route: head, parameters, caller, body, handler, answer. */
 export function createDispatcher(
@@ -150,52 +147,6 @@ export function createDispatcher(
       if (path.startsWith(mount.base) && (path.length === length || path[length] === '/')) return mount;
     }
     return undefined;
-  }
-
-  /** Everything that is known before the body. */
-  function prepareCall(
-    exchange: Exchange,
-    prepared: PreparedRoute,
-    values: readonly string[],
-    prefix: string,
-  ): Call | Refusal {
-    const { head } = exchange;
-    const path: Record<string, string> = {};
-    for (let i = 0; i < values.length; i++) {
-      const name = prepared.names[i]!;
-      const value = values[i]!;
-      const parameter = pathParameter(name);
-      if (!parameter.accepts(value)) {
-        return refuse(parameter.code, `${parameter.message} Found "${value.slice(0, 80)}".`, [
-          { path: name, message: parameter.message },
-        ]);
-      }
-      path[name] = value;
-    }
-    const query = prepared.readQuery(head.query);
-    if ('kind' in query) return query;
-    const call: Call = {
-      path,
-      prefix,
-      query: query.value,
-      body: undefined,
-      text: '',
-      mediaType: '',
-      caller: ANYBODY,
-      context: { correlationId: exchange.correlationId },
-      ifMatch: undefined,
-      ifNoneMatch: undefined,
-      idempotencyKey: undefined,
-      receivedMs: Date.now(),
-      lastEventId: prepared.route.resumable === true ? head.lastEventId : undefined,
-      stream: undefined,
-    };
-    if (prepared.route.idempotent && head.idempotencyKey !== undefined) {
-      const read = readIdempotencyKey(head.idempotencyKey);
-      if ('kind' in read) return read;
-      call.idempotencyKey = read.key;
-    }
-    return readConditions(head, prepared.route, call) ?? call;
   }
 
   /** A request that nothing has to be waited for is answered at once. */
@@ -320,27 +271,6 @@ function identify(exchange: Exchange): Refusal | undefined {
     return refuse('invalid-header', 'X-Correlation-ID takes 1 to 128 printable ASCII characters.');
   }
   return fault === undefined ? undefined : refuse('invalid-header', fault);
-}
-
-function readConditions(head: RequestHead, route: Route, call: Call): Refusal | undefined {
-  if (route.conditional === undefined) return undefined;
-  if (route.method === 'GET') {
-    if (head.ifNoneMatch !== undefined) {
-      const tags = readIfNoneMatch(head.ifNoneMatch);
-      if ('kind' in tags) return tags;
-      call.ifNoneMatch = tags.tags;
-    }
-  } else if (head.ifNoneMatch !== undefined) {
-    return refuse(
-      'invalid-header',
-      `If-None-Match is not taken on ${route.method}: use If-Match with the ETag that you know. Nothing was changed.`,
-    );
-  }
-  if (head.ifMatch === undefined) return undefined;
-  const tags = readIfMatch(head.ifMatch);
-  if ('kind' in tags) return tags;
-  call.ifMatch = tags.tags;
-  return undefined;
 }
 
 function decodeSegments(path: string): string[] | undefined {
