@@ -1,7 +1,6 @@
 import { type StoredEvent, messageIdOf } from '../model/event.js';
 import type { OutboxPosition } from '../storage/index.js';
-import type { ActivationFence } from './activation-fence.js';
-import type { OutgoingMessage, Publisher, PublishFailure, Repeat } from './publisher.js';
+import type { OutgoingMessage, Publisher, Place, PublishFailure } from './publisher.js';
 import type { Source, SourceQueues } from './source-queues.js';
 import type { SparingLog } from './sparing-log.js';
 import type { Subjects } from './subjects.js';
@@ -15,34 +14,51 @@ export interface EventSender {
   resume(): void;
   /** why events are refused, with the remedy, as the last refusal was; undefined while none is */
   problem(): string | undefined;
+  /** sources whose present event the stream drops, as it knows it from a place where it does not belong */
+  held(): number;
   stop(): void;
 }
 
 /** What becomes of events. */
 export interface SenderCounts {
-  /** `repeat`: the stream has got it before */
-  published(event: StoredEvent, repeat: Repeat | undefined): void;
+  /** `place`: where a stream has it */
+  published(event: StoredEvent, place: Place | undefined): void;
   failed(reason: PublishFailure['reason']): void;
   dead(reason: 'too-large' | 'damaged' | 'refused'): void;
 }
 
 export interface EventSenderDeps {
   queues: SourceQueues;
-  fence: Pick<ActivationFence, 'keepBehind'>;
+  fence: {
+    /** Of the activation of a changed query: calls back when what it belongs behind is published. `seq`: where the stream has the last of what it is kept behind, 0: not told. */
+    keepBehind(position: OutboxPosition, passed: (seq: number) => void): void;
+  };
   publisher: Publisher;
   subjects: Subjects;
   maxInFlight: number;
   /** after so many refusals an event is given up, as `dead`; default: never */
   maxAttempts?: number;
   counts: SenderCounts;
+  /** default: an event that a stream has got before is done, unless an older one of its source is behind it */
+  repeats?: RepeatRules;
   sparing: SparingLog;
   /** whether there is room for what comes of it */
   mayTake: () => boolean;
-  /** all events of an entry are published, or given up */
-  onFinished: (position: OutboxPosition) => void;
+  /** all events of an entry are published, or given up; `seq`: where the stream has its source's last, 0: not known */
+  onFinished: (position: OutboxPosition, seq: number) => void;
   /** what could be sent was sent */
   onTurn: () => void;
 }
+
+/** Which events a stream is to have again although it has got them before. */
+export interface RepeatRules {
+  /** The stream has it no more, or may not. */
+  isLost(place: Place): boolean;
+  /** Whether it is sent until the stream takes it, having been dropped so often. */
+  isAwaited(place: Place, holds: number): boolean;
+}
+
+const TAKEN_ANYWHERE: RepeatRules = { isLost: () => false, isAwaited: () => true };
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 5_000;
@@ -51,8 +67,9 @@ const EMPTY = new Uint8Array(0);
 /**
  * Many sources at once, each source's events one after the other, the next only when the former is certain. So the first
  * appearances of a source's events are in the order of its revisions, whatever fails. Between sources there is no order,
- * but for the activation of a changed query ({@link ActivationFence}). What fails is sent again with the
- * same `Nats-Msg-Id`, for ever. An event that can never be published (it is larger than the server or the stream takes)
+ * but for the activation of a changed query (activation-fence.ts). What fails is sent again with the
+ * same `Nats-Msg-Id`, for ever. So is one that the stream drops as a repeat, but has before an older one of its source (which
+ * it had forgotten, and took again): until it has forgotten the newer, too, so that a source's last event is the newest. An event that can never be published (it is larger than the server or the stream takes)
  * goes to `kaa.v1.dead-letter.{epr}.events` as an empty message whose headers say what and why, since otherwise it would
  * hold back its source for good.
  */
@@ -64,6 +81,7 @@ export function createEventSender({
   maxInFlight,
   maxAttempts = Infinity,
   counts,
+  repeats = TAKEN_ANYWHERE,
   sparing,
   mayTake,
   onFinished,
@@ -75,6 +93,7 @@ export function createEventSender({
   let refusedSinceMs = 0;
   /** what lines there are about that */
   const told = new Set<string>();
+  let held = 0;
   let inFlight = 0;
   let scheduled = false;
   let stopped = false;
@@ -112,21 +131,22 @@ export function createEventSender({
         'A stored outbox entry is damaged and was given up.',
         'error',
       );
-      onFinished(position);
+      onFinished(position, source.lastSeq);
       return;
     }
     if (!source.isBehind && isOfChangedQuery(event)) {
-      fence.keepBehind(queues.position(source), () => {
+      fence.keepBehind(queues.position(source), (seq) => {
         source.isBehind = true;
+        source.lastSeq = Math.max(source.lastSeq, seq);
         queues.offer(source);
         schedule();
       });
       return;
     }
     inFlight++;
-    publisher.publish(messageOf(source, event), (failure, repeat) => {
+    publisher.publish(messageOf(source, event), (failure, place) => {
       inFlight--;
-      if (failure === undefined) succeeded(source, event, repeat);
+      if (failure === undefined) succeeded(source, event, place);
       else failed(source, event, failure);
       if (inFlight === 0) for (const done of quiet.splice(0)) done();
       schedule();
@@ -144,15 +164,29 @@ export function createEventSender({
     };
   };
 
-  const succeeded = (source: Source, event: StoredEvent, repeat: Repeat | undefined) => {
-    if (source.dead === undefined) counts.published(event, repeat);
+  const succeeded = (source: Source, event: StoredEvent, place: Place | undefined) => {
+    if (source.dead === undefined) {
+      if (place !== undefined && isOutOfPlace(source, place)) {
+        if (++source.holds === 1) held++;
+        return later(source, source.holds);
+      }
+      counts.published(event, place);
+      if (place !== undefined) source.lastSeq = place.seq;
+    }
     advance(source);
   };
 
+  const isOutOfPlace = (source: Source, place: Place): boolean =>
+    place.isRepeat &&
+    place.seq > 0 &&
+    (place.seq < source.lastSeq || repeats.isLost(place)) &&
+    repeats.isAwaited(place, source.holds);
+
   const advance = (source: Source) => {
     if (source.attempts > 0 && --refused === 0) goesOn();
+    if (source.holds > 0) held--;
     const finished = queues.advance(source);
-    if (finished !== undefined) onFinished(finished);
+    if (finished !== undefined) onFinished(finished, source.lastSeq);
   };
 
   /** Others may have been taken meanwhile: only when none is refused any more it is over. */
@@ -211,8 +245,11 @@ export function createEventSender({
         'Events are not published yet; trying again.',
       );
     }
-    const delayMs =
-      Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** (source.attempts - 1)) * (0.5 + Math.random() / 2);
+    later(source, source.attempts);
+  };
+
+  const later = (source: Source, attempts: number) => {
+    const delayMs = Math.min(RETRY_MOST_MS, RETRY_FIRST_MS * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2);
     const timer = setTimeout(() => {
       retries.delete(timer);
       queues.offer(source);
@@ -232,6 +269,7 @@ export function createEventSender({
       schedule();
     },
     problem: () => problem,
+    held: () => held,
     stop() {
       stopped = true;
       for (const timer of retries) clearTimeout(timer);

@@ -1,4 +1,4 @@
-import { ErrorCode, type NatsConnection, NatsError } from 'nats';
+import { ErrorCode, millis, type NatsConnection, NatsError } from 'nats';
 
 /** An answer of JetStream's API. `off`: no JetStream here; `away`: nothing is known, ask again; `denied`: we may not ask. */
 export type ApiAnswer<T> =
@@ -78,12 +78,26 @@ export async function streamsOver(
   }
 }
 
-/** The sequence number of the oldest message that a stream has, or of the next one. Undefined: it can't be asked. */
-export async function firstSeqOf(
+/** What a stream still has, and knows of what it had. */
+export interface StreamMemory {
+  /** of its oldest message, or of the next one */
+  firstSeq: number;
+  /** how long it knows `Nats-Msg-Id`s */
+  duplicateWindowMs: number;
+}
+
+/** Undefined: it can't be asked. */
+export async function memoryOf(
   connection: NatsConnection | undefined,
   stream: string,
-): Promise<number | undefined> {
+): Promise<StreamMemory | undefined> {
   if (connection === undefined) return undefined;
-  const info = await askJetStream<{ state: { first_seq: number } }>(connection, `STREAM.INFO.${stream}`, {});
-  return info.kind === 'ok' ? info.value.state.first_seq : undefined;
+  const info = await askJetStream<{ config: { duplicate_window: number }; state: { first_seq: number } }>(
+    connection,
+    `STREAM.INFO.${stream}`,
+    {},
+  );
+  if (info.kind !== 'ok') return undefined;
+  const { config, state } = info.value;
+  return { firstSeq: state.first_seq, duplicateWindowMs: millis(config.duplicate_window) };
 }

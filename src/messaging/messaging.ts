@@ -21,7 +21,7 @@ import { createConnectivityMetrics } from './connectivity-metrics.js';
 import { type ConnectivityProcessor, createConnectivityProcessor } from './connectivity-processor.js';
 import { createDeadLetters } from './dead-letters.js';
 import { createDurabilityNotice } from './durability-notice.js';
-import { firstSeqOf } from './jetstream-api.js';
+import { memoryOf } from './jetstream-api.js';
 import { createLostStreams } from './lost-streams.js';
 import { createEventsStream } from './events-stream.js';
 import { CONNECTIVITY_DEFAULTS, type MessagingOptions, RELAY_DEFAULTS, SERVED_DEFAULTS } from './options.js';
@@ -153,7 +153,7 @@ export function createMessaging({
     publisher,
     connectionError: () => link.status().error,
     relay,
-    firstSeq: (stream) => firstSeqOf(link.current(), stream),
+    streamMemory: (stream) => memoryOf(link.current(), stream),
     subjects,
     limits: relayLimits,
     log,

@@ -51,6 +51,10 @@ export function createOutboxRelay({
   const queues = createSourceQueues();
   const fence = createActivationFence({ store, sparing });
   let idle: (() => void) | undefined;
+  /** since a pause, until nothing waits: others may have published what waits, and a stream have forgotten some of it */
+  let isBehindOthers = false;
+  /** where a stream took the last event that it had not got before */
+  let newestSeq = 0;
 
   const feed = createOutboxFeed({
     store,
@@ -85,13 +89,17 @@ export function createOutboxRelay({
   const metrics = createRelayMetrics(registry, backlog);
   const sender = createEventSender({
     queues,
-    fence,
+    fence: {
+      keepBehind: (position, passed) =>
+        fence.keepBehind(position, () => passed(isBehindOthers ? newestSeq : 0)),
+    },
     publisher,
     subjects,
     maxInFlight: limits.maxInFlight,
     counts: {
-      published({ kind }, repeat) {
-        if (repeat !== undefined) metrics.repeated.inc();
+      published({ kind }, place) {
+        if (place?.isRepeat === true) metrics.repeated.inc();
+        else if (place !== undefined) newestSeq = place.seq;
         metrics.published.inc({ kind });
       },
       failed: (reason) => metrics.failed.inc({ reason }),
@@ -103,6 +111,7 @@ export function createOutboxRelay({
     onFinished: (position) => clearer.add(position),
     onTurn() {
       feed.drained();
+      if (queues.entries() === 0) isBehindOthers = false;
       if (isIdle()) idle?.();
     },
   });
@@ -114,7 +123,10 @@ export function createOutboxRelay({
     backlog,
     problem: () => (queues.entries() === 0 ? undefined : sender.problem()),
     pause: () => sender.pause(),
-    resume: () => sender.resume(),
+    resume() {
+      isBehindOthers = true;
+      sender.resume();
+    },
     async stop() {
       await feed.stop();
       if (!isIdle() && publisher.ready()) {

@@ -19,15 +19,17 @@ export interface PublishFailure {
   detail: string;
 }
 
-/** That a stream dropped a message, as it has got its `Nats-Msg-Id` before. */
-export interface Repeat {
+/** Where a stream has a message. */
+export interface Place {
   stream: string;
-  /** of the message that it got */
+  /** its sequence number; 0: not told */
   seq: number;
+  /** it has got its `Nats-Msg-Id` before, and dropped this one: `seq` is that of the former */
+  isRepeat: boolean;
 }
 
-/** No failure: it is certain that it arrived, now or, where it is a repeat, before. */
-export type PublishDone = (failure: PublishFailure | undefined, repeat: Repeat | undefined) => void;
+/** No failure: it is certain that it arrived, now or, where it is a repeat, before. No place: no stream captures it. */
+export type PublishDone = (failure: PublishFailure | undefined, place: Place | undefined) => void;
 
 /**
  * Publishes with certainty, thousands at a time: where a stream captures the subject, that is its acknowledgement;
@@ -122,7 +124,7 @@ export function createPublisher({
     if (answer === undefined) return; // not from a stream: somebody who listens answered
     awaited.delete(token);
     if (answer.failure?.reason === 'no-responders') captures.doubt();
-    inFlight.done(answer.failure, answer.repeat);
+    inFlight.done(answer.failure, answer.place);
   };
 
   const flush = async (connection: NatsConnection) => {
@@ -241,7 +243,7 @@ const CORRECT_IT = 'Correct that at the server; nats stream info says how the st
 const MAKE_ROOM =
   'Give the stream more room (max_msgs, max_bytes, the limits of its account, the disk of its server), let it drop its oldest (discard old), or purge it.';
 
-function readAnswer(message: Msg): { failure?: PublishFailure; repeat?: Repeat } | undefined {
+function readAnswer(message: Msg): { failure?: PublishFailure; place?: Place } | undefined {
   if (message.data.length === 0) {
     if (message.headers?.code !== 503) return undefined;
     return { failure: { reason: 'no-responders', detail: 'No stream captures the subject.' } };
@@ -265,5 +267,5 @@ function readAnswer(message: Msg): { failure?: PublishFailure; repeat?: Repeat }
   }
   const { stream, seq = 0 } = answer;
   if (typeof stream !== 'string') return undefined;
-  return answer.duplicate === true ? { repeat: { stream, seq } } : {};
+  return { place: { stream, seq, isRepeat: answer.duplicate === true } };
 }

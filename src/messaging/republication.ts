@@ -11,7 +11,8 @@ import {
 import type { RelayLimits } from './options.js';
 import type { OutboxRelay } from './outbox-relay.js';
 import type { Publisher } from './publisher.js';
-import { createForgottenRepeats, type ForgottenRepeats } from './forgotten-repeats.js';
+import type { StreamMemory } from './jetstream-api.js';
+import { createKnownIds, type KnownIds } from './known-ids.js';
 import { missingAt, missingBefore } from './republish-missing.js';
 import { createRepublishQueue, type RepublishQueue } from './republish-queue.js';
 import type { SparingLog } from './sparing-log.js';
@@ -31,8 +32,8 @@ export interface RepublicationDeps {
   past: (sinceMs: number) => Promise<PastEvents>;
   /** other processes may write to the same store, and keep their events to themselves */
   isShared: boolean;
-  /** the oldest message that a stream has; undefined: it is not known */
-  firstSeq: (stream: string) => Promise<number | undefined>;
+  /** what a stream still has and knows; undefined: it can't be asked */
+  streamMemory: (stream: string) => Promise<StreamMemory | undefined>;
   subjects: Subjects;
   limits: RelayLimits;
   log: Logger;
@@ -47,26 +48,26 @@ export interface RepublicationDeps {
  * twice; the stream drops it.
  */
 export function createRepublication(deps: RepublicationDeps): Republication {
-  const { publisher, relay, past, isShared, firstSeq, subjects, limits, log, sparing, registry } = deps;
+  const { publisher, relay, past, isShared, streamMemory, subjects, limits, log, sparing, registry } = deps;
   const metrics = createMetrics(registry, () => current !== undefined);
   let latest: RepublishStatus | undefined;
   let current: { queue: RepublishQueue; ended: Promise<void> } | undefined;
 
   const start = (sinceMs: number): RepublishStatus => {
     const status = begunStatus({ id: randomUUID(), sinceMs, startedMs: Date.now() });
-    const forgotten = createForgottenRepeats(firstSeq);
+    const knownIds = createKnownIds(streamMemory);
     const queue = createRepublishQueue({
       publisher,
       connectionError: deps.connectionError,
       subjects,
       limits,
       sparing,
-      onSent(repeat) {
+      repeats: knownIds,
+      onSent(place) {
+        const isRepeat = place?.isRepeat === true;
         status.events.sent++;
-        metrics.inc({ result: repeat === undefined ? 'sent' : 'repeated' });
-        if (repeat === undefined) return;
-        status.events.repeated++;
-        forgotten.check(repeat);
+        metrics.inc({ result: isRepeat ? 'repeated' : 'sent' });
+        if (isRepeat) status.events.repeated++;
       },
       onFailed() {
         status.events.failed++;
@@ -75,15 +76,15 @@ export function createRepublication(deps: RepublicationDeps): Republication {
       onGroup: () => void status.changes.done++,
     });
     latest = status;
-    current = { queue, ended: run(status, queue, forgotten) };
+    current = { queue, ended: run(status, queue, knownIds) };
     return status;
   };
 
-  const run = async (status: RepublishStatus, queue: RepublishQueue, forgotten: ForgottenRepeats) => {
+  const run = async (status: RepublishStatus, queue: RepublishQueue, knownIds: KnownIds) => {
     try {
       await relay.pause();
       await sendAll(status, queue);
-      status.missing = [...status.missing, ...(await forgotten.missing())];
+      status.missing = [...status.missing, ...knownIds.missing()];
       status.state = queue.isCancelled ? 'cancelled' : 'done';
     } catch (error) {
       log.error({ err: error }, 'Sending events again failed by a fault of the register.');

@@ -1,7 +1,7 @@
 import { FrameReader } from '../model/frames.js';
-import { createEventSender } from './event-sender.js';
+import { createEventSender, type RepeatRules } from './event-sender.js';
 import type { RelayLimits } from './options.js';
-import type { Publisher, Repeat } from './publisher.js';
+import type { Place, Publisher } from './publisher.js';
 import { createReplayFence } from './replay-fence.js';
 import { createSourceQueues } from './source-queues.js';
 import type { SparingLog } from './sparing-log.js';
@@ -19,7 +19,7 @@ export interface RepublishQueue {
   readonly isCancelled: boolean;
   /** Something may be sent now. */
   schedule(): void;
-  /** why nothing moves */
+  /** why nothing moves, or not all of it */
   waiting(): string | undefined;
   /** Sends no more; resolves when nothing is under way. */
   stop(): Promise<void>;
@@ -31,8 +31,12 @@ export interface RepublishQueueDeps {
   subjects: Subjects;
   limits: RelayLimits;
   sparing: SparingLog;
+  repeats: RepeatRules & {
+    /** until when events that a stream drops are sent again and again, in one line */
+    waiting(): string;
+  };
   /** of each event that was sent */
-  onSent: (repeat: Repeat | undefined) => void;
+  onSent: (place: Place | undefined) => void;
   /** of each that was given up */
   onFailed: () => void;
   /** of each group, when all of it was */
@@ -48,6 +52,7 @@ export function createRepublishQueue({
   subjects,
   limits,
   sparing,
+  repeats,
   onSent,
   onFailed,
   onGroup,
@@ -77,15 +82,16 @@ export function createRepublishQueue({
     maxInFlight: limits.maxInFlight,
     maxAttempts: MOST_ATTEMPTS,
     counts: {
-      published: (_event, repeat) => onSent(repeat),
+      published: (_event, place) => onSent(place),
       failed: () => undefined,
       dead: onFailed,
     },
+    repeats,
     sparing,
     mayTake: () => true,
-    onFinished(position) {
-      queues.cleared(position);
-      fence.finished(position.order);
+    // sources stay known, with where the stream has the last event of each
+    onFinished({ order }, seq) {
+      fence.finished(order, seq);
       onGroup();
     },
     onTurn: look,
@@ -108,7 +114,7 @@ export function createRepublishQueue({
     },
     schedule: () => sender.schedule(),
     waiting() {
-      if (publisher.ready()) return sender.problem();
+      if (publisher.ready()) return sender.problem() ?? (sender.held() > 0 ? repeats.waiting() : undefined);
       const error = connectionError();
       return `There is no connection to a broker that takes events${error === undefined ? '' : ` (${error})`}.`;
     },

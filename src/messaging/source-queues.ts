@@ -10,6 +10,10 @@ export interface Source {
   dead?: string;
   /** the present event had to wait for others, and they are published */
   isBehind?: true;
+  /** where the stream has the last event that it acknowledged; 0: not known */
+  lastSeq: number;
+  /** how often in a row the stream dropped the present event, which must come behind that */
+  holds: number;
 }
 
 interface OwnSource extends Source {
@@ -98,6 +102,8 @@ export function createSourceQueues(): SourceQueues {
         source = {
           id: position.source,
           attempts: 0,
+          lastSeq: 0,
+          holds: 0,
           entries: [],
           events: undefined,
           next: 0,
@@ -137,6 +143,7 @@ export function createSourceQueues(): SourceQueues {
     advance(given) {
       const source = given as OwnSource;
       source.attempts = 0;
+      source.holds = 0;
       delete source.dead;
       delete source.isBehind;
       if (++source.next < source.events!.length) {

@@ -79,17 +79,6 @@ void t.test('what a stream lost is there again: each event, its id, its bytes, i
     t.equal((await readEventsOneByOne(connection)).length, before.length);
   });
 
-  await t.test(
-    'a stream that was purged knows the ids for a while: what it drops is said to be missing',
-    async (t) => {
-      await (await connection.jetstreamManager()).streams.purge(EVENTS_STREAM);
-      const { code, stderr } = await republish(service, '--since', '1h');
-      t.equal(code, 3);
-      t.match(stderr, `dropped ${before.length} events as repeats, though it has them no more`);
-      t.equal((await readEventsOneByOne(connection)).length, 0);
-    },
-  );
-
   await t.test('over a crash and a restart; what changes meanwhile comes after it', async (t) => {
     await service.kill();
     await service.restart();

@@ -91,7 +91,9 @@ export async function startMessaging(
   options: Partial<MessagingOptions> = {},
   submit: MessagingDeps['submit'] = async () => [],
   log: Logger = silent,
-  listeners: Pick<MessagingDeps, 'onConfiguration' | 'onTenant' | 'answerNow' | 'texts'> = {},
+  listeners: Partial<
+    Pick<MessagingDeps, 'kept' | 'onConfiguration' | 'onTenant' | 'answerNow' | 'texts'>
+  > = {},
 ): Promise<Started> {
   const metrics = new Registry();
   const messaging = createMessaging({

@@ -8,8 +8,9 @@ export function addRepublish(program: Command, exit: Exit): void {
     .summary('send events to NATS again that it has lost')
     .description(
       `Has the register publish the events of all changes since a time once more: the same subjects, bytes and
-Nats-Msg-Id, those of one endpoint in their order. JetStream drops those that it still knows; whoever has seen others
-before gets them again. New events wait until it is done; callers of the register do not.
+Nats-Msg-Id, those of one endpoint in their order. JetStream drops those that it still knows; one that belongs
+behind an older one that it took again is sent until it has forgotten it, for its duplicate_window at the most. Whoever
+has seen others before gets them again. New events wait until it is done; callers of the register do not.
 
 Sent are events that the register keeps (live-events.recent-age, live-events.recent-size; with MongoDB those since
 its start). What is missing is said, and the exit code is 3 then.`,

@@ -79,7 +79,8 @@ const start = defineRoute({
   description:
     'For when a broker has lost what it acknowledged. The events of all changes since a time are published once more, as ' +
     'they were: the same subjects, bytes and `Nats-Msg-Id`, those of one endpoint in their order. A stream drops those that ' +
-    'it got within its duplicate window and still knows; others reach consumers a second time, so these must bear a repeated event. ' +
+    'it got within its duplicate window and still knows; one that belongs behind an older one that it took again is sent until ' +
+    'it has forgotten it (`waiting` says so). Others reach consumers a second time, so these must bear a repeated event. ' +
     'New events wait until it is done, so that no old event of an endpoint comes after a newer one; callers do not wait.\n\n' +
     'Sent are events that are kept for live readers (`live-events.recent-age`, `live-events.recent-size`; with MongoDB each ' +
     'replica sends those of its own changes since its start, and any of them can be asked). What is missing is said in the answer, and in the status. One at a time; a restart ends it, with several replicas the part of that one.',
