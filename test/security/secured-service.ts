@@ -5,6 +5,9 @@ import { type RunningService, startService } from '../../src/service.js';
 import { type Answer, request } from '../gateway/harness.js';
 import type { KeycloakRealm } from '../servers/index.js';
 
+/** Lines of the service's log that a test that fails shows. */
+const SAID_SHOWN = 60;
+
 export type Send = (
   method: string,
   path: string,
@@ -66,8 +69,13 @@ export async function startSecuredService(
     if (!loaded.ok) throw new Error(loaded.problems.map(({ message }) => message).join('\n'));
     return loaded.config;
   };
-  const service = await startService(configOf({}), pino({ level: 'silent' }));
-  t.teardown(() => service.stop());
+  const said: string[] = [];
+  const log = pino({ level: 'debug' }, { write: (line: string) => void said.push(line.trimEnd()) });
+  const service = await startService(configOf({}), log);
+  t.teardown(async () => {
+    if (!t.passing()) t.comment(['what the service said last:', ...said.slice(-SAID_SHOWN)].join('\n'));
+    await service.stop();
+  });
   return {
     service,
     as:
