@@ -165,8 +165,11 @@ export function makeAccess(
     /** authorization is on */
     roleGrants?: RoleGrants;
     cacheMs?: number;
+    /** how long an auth server is waited for; absent: as the service does */
+    patienceMs?: number;
   } = {},
 ) {
+  const { patienceMs } = options;
   const registry = new Registry();
   const logged: string[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void logged.push(line) });
@@ -185,7 +188,14 @@ export function makeAccess(
   const authServers = createAuthServers({
     connect: (peer) =>
       createPeerClient(
-        { ...peer, limits: { ...peer.limits, attempts: 1 } },
+        {
+          ...peer,
+          limits: {
+            ...peer.limits,
+            attempts: 1,
+            ...(patienceMs === undefined ? {} : { attemptMs: patienceMs, callMs: patienceMs }),
+          },
+        },
         { log: pino({ level: 'silent' }), metrics: peerMetrics },
       ),
   });

@@ -98,11 +98,12 @@ export function createEventHub(options: EventHubOptions): EventHub {
     return counts;
   }
 
-  /** What was sent stays sent; what may not be read any more is not sent from now on. */
+  /** What was sent stays sent; what may not be read any more is not sent from now on, nor anything until that is known. */
   async function allowAnew(subscriber: Subscriber): Promise<void> {
     const entry = subscribers.get(subscriber);
     if (entry === undefined || entry.isAsking === true) return;
     entry.isAsking = true;
+    subscriber.hold();
     try {
       const readable = await entry.askAgain();
       if (!('kind' in readable)) subscriber.allow(readable);

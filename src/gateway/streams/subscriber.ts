@@ -1,9 +1,11 @@
-import type { Replay } from '../../live/index.js';
+import type { LiveItem, Replay } from '../../live/index.js';
 import type { EndCause, EventChannel } from './event-channel.js';
 import { type EventInterest, type Readable, type Tellable, tellablesOf, textFor } from './event-text.js';
 
 /** Events that wait for one slow reader; beyond it the reader is dropped. */
 const QUEUE_BYTES = 1024 * 1024;
+/** Events that wait until it is known whether their reader may read them; readers share them. Beyond it the stream ends. */
+const MOST_HELD = 10_000;
 /** how long a dropped reader has to take the word that it is dropped */
 const FAREWELL_MS = 10_000;
 /** a reader that takes nothing for so long is taken for dead */
@@ -36,6 +38,11 @@ export class Subscriber {
   #queuedBytes = 0;
   #blockedSinceMs: number | undefined;
   #live = false;
+  /** what came while it is not known what may be told; undefined: it is known */
+  #held: Tellable[] | undefined;
+  /** the part of the replay that is to be told next, and whether it waits for that */
+  #part: readonly LiveItem[] | undefined;
+  #isHeldUp = false;
   #ending: { cause: EndCause; reason: string } | undefined;
   #farewell: NodeJS.Timeout | undefined;
 
@@ -54,18 +61,30 @@ export class Subscriber {
     // who asked for what happens gets nothing that had happened, though it is told a moment later
     const { replay, following } = this.deps;
     const due = replay === undefined ? told.filter(({ number }) => number >= following) : told;
+    if (this.#held !== undefined) return this.#hold(due);
     const texts = this.#textsOf(due);
     if (texts.length > 0) this.#send(texts);
   }
 
-  /** From now on it is told what this allows. */
+  /** What comes waits for {@link allow}, and so does the client's place: what it was told is all before it. */
+  hold(): void {
+    this.#held ??= [];
+  }
+
+  /** From now on it is told what this allows, and what was held of it. */
   allow(readable: Readable): void {
     this.deps.interest.readable = readable;
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    if (held.length > 0) this.deliver(held);
+    if (this.#isHeldUp) this.#replaySoon();
+    this.#isHeldUp = false;
   }
 
   /** Shows that the connection is there, and moves the client's place along events that it did not want. */
   heartbeat(): void {
     const { channel, replay, now } = this.deps;
+    if (this.#held !== undefined) return;
     if (this.#blockedSinceMs === undefined)
       this.#send([channel.heartbeat(this.#live ? now() : replay!.place)]);
     else if (performance.now() - this.#blockedSinceMs > PATIENCE_MS)
@@ -97,9 +116,13 @@ export class Subscriber {
     const { channel, replay } = this.deps;
     if (this.#ending !== undefined || !channel.open) return;
     try {
-      if (replay!.atEnd) return this.#goLive();
-      const texts = (await replay!.next()).flatMap((item) => this.#textsOf(tellablesOf(item)));
+      if (this.#part === undefined && replay!.atEnd) return this.#goLive();
+      const part = (this.#part ??= await replay!.next());
       if (this.#isEnding() || !channel.open) return;
+      this.#isHeldUp = this.#held !== undefined;
+      if (this.#isHeldUp) return;
+      this.#part = undefined;
+      const texts = part.flatMap((item) => this.#textsOf(tellablesOf(item)));
       if (texts.length === 0 || this.#write(texts)) this.#replaySoon();
     } catch (error) {
       this.deps.onFault(error);
@@ -109,6 +132,12 @@ export class Subscriber {
 
   #isEnding(): boolean {
     return this.#ending !== undefined;
+  }
+
+  #hold(told: readonly Tellable[]): void {
+    for (const each of told) this.#held!.push(each);
+    if (this.#held!.length > MOST_HELD)
+      this.end('undecided', 'it takes too long to find out what the caller may read: come back');
   }
 
   #textsOf(told: readonly Tellable[]): string[] {
