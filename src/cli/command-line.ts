@@ -8,6 +8,7 @@ import { addRepublish } from './commands/republish-command.js';
 import { addConfig, addServe } from './commands/serve-commands.js';
 import { EXIT_CODES, type Exit } from './commands/shared.js';
 import { CliFailure, EXIT, messageOf } from './failure.js';
+import { collectSetting } from './options.js';
 import { ownVersion } from '../version.js';
 
 /**
@@ -35,6 +36,20 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 /** Paragraphs in one line each: they are wrapped to the width of the terminal, and only once. */
 function reflowed(text: string): string {
   return text.replace(/^(\S.*)\n(?=\S)/gm, '$1 ');
+}
+
+/** Of an option with one value the last would count, silently. */
+function refuseRepeated(command: Command): void {
+  for (const option of command.options) {
+    if (!option.required || option.parseArg === collectSetting) continue;
+    let times = 0;
+    command.on(`option:${option.name()}`, () => {
+      if (++times > 1)
+        command.error(`error: option '${option.flags}' is given twice; allowed: once.`, {
+          exitCode: EXIT.usage,
+        });
+    });
+  }
 }
 
 function createProgram(exit: Exit): Command {
@@ -70,6 +85,7 @@ ${EXIT_CODES}`,
   addDemo(program, exit);
   addCompletion(program);
   for (const command of program.commands) {
+    refuseRepeated(command);
     command
       .showHelpAfterError(`(epr ${command.name()} --help shows what there is)`)
       .helpOption('-h, --help', 'print this help');

@@ -51,6 +51,10 @@ export function parseDuration(text: string): number {
 /** `2026-11-22T10:00:00Z`, or an age such as `90m`, to Unix ms. */
 export function parseSince(text: string): number {
   const ageMs = durationMs(text);
+  if (ageMs === 0)
+    throw new InvalidArgumentError(
+      'Of an age of nothing there are no events; give the age of the oldest that are missing: 90m, 6h, 1d.',
+    );
   // before all time there is nothing that could be meant
   if (ageMs !== undefined) return Math.max(0, Date.now() - ageMs);
   const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text);

@@ -35,6 +35,9 @@ void t.test('a wrong command line is one line, a hint, and exit code 2', async (
     [['import', 'f', '--rate', '0'], /--rate.*500\/s/],
     [['import', 'f', '--retry-for', '60'], /--retry-for.*unit/],
     [['import', 'f', '--url', 'ftp://x'], /--url.*http:\/\//],
+    [['republish', '--since', '0h'], /--since.*no events; give the age of the oldest/],
+    [['republish', '--since', '1h', '--since', '2h'], /'--since <time>' is given twice; allowed: once/],
+    [['serve', '-p', '1', '--port', '2'], /'-p, --port <port>' is given twice/],
     [['import', 'f', '--as', 'both'], /registrations, metadata/],
   ];
   for (const [args, message] of wrong) {

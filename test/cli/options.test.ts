@@ -19,7 +19,7 @@ void t.test('since: a time, or an age', (t) => {
   t.ok(ms >= beforeMs - 86_400_000 && ms <= Date.now() - 86_400_000);
   t.equal(parseSince('2026-11-22T10:00:00+01:00'), Date.UTC(2026, 10, 22, 9));
   t.equal(parseSince('999999999d'), 0, 'of all time, not of before it');
-  for (const text of ['yesterday', '2026-11-22', '2999-01-01T00:00:00Z', '1'])
+  for (const text of ['yesterday', '2026-11-22', '2999-01-01T00:00:00Z', '1', '0h', '0.0d'])
     t.throws(() => parseSince(text), InvalidArgumentError, text);
   t.end();
 });
