@@ -37,6 +37,8 @@ interface ConsumerFound {
 }
 
 const LOOK_AGAIN_SOON_MS = 1_000;
+/** A stream that was away is found a quarter of that time later. */
+const LOOK_SHARE = 4;
 const AWAIT_MS = 250;
 /** Without a stream, that wait beside what is worked on: times as many messages, and bytes. */
 const PLAIN_SHARE = 4;
@@ -67,12 +69,14 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
   const consume = async (connection: NatsConnection, signal: AbortSignal) => {
     if (isAwaiting()) say('not taken until the applications are known', 'warn');
     while (isAwaiting() && !signal.aborted) await pause(AWAIT_MS, signal);
+    let missingSinceMs: number | undefined;
     while (!signal.aborted) {
       const found = await streamsOver(connection, subject);
       if (signal.aborted) return;
       const stream = found.kind === 'ok' ? found.value[0] : undefined;
       if (found.kind === 'off') return listen(connection, signal);
       if (stream !== undefined) {
+        missingSinceMs = undefined;
         if (await prepareConsumer(connection, stream.name)) await pull(connection, stream, signal);
         await pause(LOOK_AGAIN_SOON_MS, signal);
       } else {
@@ -82,7 +86,9 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
             : `JetStream does not answer: ${found.message}`,
           'warn',
         );
-        await pause(found.kind === 'away' ? LOOK_AGAIN_SOON_MS : limits.lookAgainMs, signal);
+        missingSinceMs ??= performance.now();
+        const missingMs = found.kind === 'away' ? 0 : performance.now() - missingSinceMs;
+        await pause(lookPauseMs(missingMs, limits.lookAgainMs), signal);
       }
     }
   };
@@ -271,4 +277,9 @@ export function createConnectivityConsumer(deps: ConnectivityConsumerDeps): Conn
       await running;
     },
   };
+}
+
+/** How long until a stream that has been missing for so long is looked for again: seldom, when nothing is there for long. */
+export function lookPauseMs(missingMs: number, mostMs: number): number {
+  return Math.min(mostMs, Math.max(LOOK_AGAIN_SOON_MS, missingMs / LOOK_SHARE));
 }

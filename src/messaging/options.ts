@@ -85,7 +85,7 @@ export interface ConnectivityLimits {
   maxCommands: number;
   /** after how long the broker gives an unacknowledged message again (to another replica, after a crash) */
   ackWaitMs: number;
-  /** how often the stream is looked for while there is none */
+  /** how often at least the stream is looked for while there is none */
   lookAgainMs: number;
 }
 

@@ -2,6 +2,7 @@ import t from 'tap';
 import type { Command } from '../../src/model/command.js';
 import { refuse } from '../../src/model/errors.js';
 import type { Outcome } from '../../src/model/outcome.js';
+import { lookPauseMs } from '../../src/messaging/connectivity-consumer.js';
 import { startNats } from '../servers/index.js';
 import {
   communicationService,
@@ -304,6 +305,32 @@ void t.test(
     await manager.jetstream().publish(subject, connected({ late: 'app-v1' }));
     await until(() => register.versions.has('late'));
     await until(settled);
+  },
+);
+
+void t.test(
+  'a stream that comes back is found soon, and seldom looked for when it is away for long',
+  async (t) => {
+    const nats = await startNats(t, { jetstream: true });
+    if (nats === undefined) return;
+    const { manager } = await makeStream(await connectTo(t, nats.url));
+    const register = createVersions();
+    const options = { communicationService, connectivity: { lookAgainMs: 3_600_000 } };
+    const { messaging } = await startMessaging(t, nats.url, createMemoryOutbox(), options, register.submit);
+    const isSaid = (text: RegExp) => until(() => text.test(messaging.status().details.connectivity!));
+    for (const id of ['one', 'two']) {
+      await isSaid(/from stream KPC/);
+      await manager.jetstream().publish(subject, connected({ [id]: 'app-v1' }));
+      await until(() => register.versions.has(id));
+      await manager.streams.delete('KPC');
+      await isSaid(/no stream captures/);
+      await makeStream(await connectTo(t, nats.url));
+    }
+    await isSaid(/from stream KPC/);
+
+    let looks = 0;
+    for (let missingMs = 0; missingMs < 3_600_000; looks++) missingMs += lookPauseMs(missingMs, 30_000);
+    t.ok(looks < 150, `${looks} in an hour`);
   },
 );
 
