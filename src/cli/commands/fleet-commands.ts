@@ -26,6 +26,7 @@ command runs again.`,
     )
     .option('--dry-run', 'check every line here, send nothing, say what would be done')
     .option('--restart', 'begin at the first line, whatever an interrupted import did')
+    .option('--keep-going', 'go on though the first thousand lines are all refused for one reason')
     .option('--rate <n/s>', 'at most so many lines a second', parseRate)
     .option('--concurrency <n>', 'thousands of lines on the way at once', parseCount, 4)
     .addOption(retryOption())

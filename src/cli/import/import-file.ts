@@ -17,6 +17,7 @@ export interface ImportFlags {
   as?: ImportKind;
   dryRun?: boolean;
   restart?: boolean;
+  keepGoing?: boolean;
   rate?: number;
   concurrency: number;
   retryFor: number;
@@ -47,6 +48,7 @@ async function importWithDisplay(
     concurrency: flags.concurrency,
     retryForMs: flags.retryFor,
     restart: flags.restart === true,
+    keepGoing: flags.keepGoing === true,
     failuresFile: flags.failures ?? `${file === '-' ? 'stdin' : file}.failures.ndjson`,
     ...(file === '-' ? {} : { progressFile: `${file}.epr-progress.json` }),
     ...(flags.token === undefined ? {} : { token: flags.token }),

@@ -8,6 +8,7 @@ import { checkLine, type CheckedLine, type ImportKind } from './check-line.js';
 import { openFailuresFile } from './failures-file.js';
 import { NO_COUNTS, createLedger, type Counts, type Ledger } from './ledger.js';
 import { createMetadataStream } from './metadata-stream.js';
+import { createPace } from './pace.js';
 import {
   identityOf,
   loadProgress,
@@ -17,7 +18,8 @@ import {
   type Progress,
 } from './progress-file.js';
 import { openLines, type InputLine, type LineSource } from './read-lines.js';
-import { createRegisterBatches, type VersionRefusal } from './register-batches.js';
+import { createRegisterBatches } from './register-batches.js';
+import { remedyOf, watchHope } from './refusals.js';
 import type { Sender } from './sender.js';
 import { openTokensFile } from './tokens-file.js';
 
@@ -37,6 +39,8 @@ export interface ImportOptions {
   retryForMs: number;
   /** forget what an earlier, interrupted import of this file did */
   restart: boolean;
+  /** Goes through the whole file, though nothing but refusals for one reason comes back. */
+  keepGoing?: boolean;
   failuresFile: string;
   /** undefined: no progress is kept (standard input) */
   progressFile?: string;
@@ -100,8 +104,13 @@ export async function runImport(
   const source = await openLines(options.file, AbortSignal.any([interrupt, abort]));
   const failures = openFailuresFile(options.failuresFile, earlier?.failuresBytes ?? 0);
   const tokens = openTokensFile(options.tokensFile);
-  const ledger = createLedger({ line: earlier?.line ?? 0, counts: earlier?.counts ?? NO_COUNTS }, (failure) =>
-    failures.add(failure),
+  const hope = watchHope();
+  const ledger = createLedger(
+    { line: earlier?.line ?? 0, counts: earlier?.counts ?? NO_COUNTS },
+    (failure) => {
+      failures.add(failure);
+      if (options.keepGoing !== true) hope.failed(failure, acceptedOf(ledger.counts()));
+    },
   );
   const deps = askDepsOf(options, { signal: abort, onNotice: (text) => watcher.onNotice(text) });
   const { client, patience } = deps;
@@ -145,7 +154,11 @@ export async function runImport(
       check: (line) => checkLine(line, { as: options.as, seed }),
       pace: createPace(options.rate, interrupt),
     });
-    const finished = await Promise.race([work.then(() => true), aborted(interrupt).then(() => false)]);
+    const finished = await Promise.race([
+      work.then(() => true),
+      aborted(interrupt).then(() => false),
+      aborted(hope.hopeless).then(() => Promise.reject(hope.hopeless.reason as Error)),
+    ]);
     if (!finished)
       await Promise.race([work, sleep(STOP_WAIT_MS, undefined, { ref: false })]).catch(() => undefined);
     const interruptedNow = interrupt.aborted;
@@ -159,8 +172,13 @@ export async function runImport(
       interrupted: interruptedNow,
     };
   } catch (error) {
-    save();
-    throw withResumption(error, ledger, options);
+    if (!hope.hopeless.aborted) {
+      save();
+      throw withResumption(error, ledger, options);
+    }
+    // nothing was done, so there is nothing to go on from
+    if (options.progressFile !== undefined) removeProgress(options.progressFile);
+    throw error;
   } finally {
     clearInterval(saving);
     ended.abort();
@@ -170,10 +188,8 @@ export async function runImport(
   }
 }
 
-function remedyOf(code: VersionRefusal, versionName: string): string {
-  return code === 'forbidden'
-    ? 'Have who looks after the rights of the tenant grant it, and import those again.'
-    : `Add it to the register's configuration (kaa.applications.<application>.versions.${versionName}), or use a token of the tenant that has it, and import those again.`;
+function acceptedOf({ registered, alreadyThere, updated }: Counts): number {
+  return registered + alreadyThere + updated;
 }
 
 /** For each subject once. */
@@ -226,18 +242,6 @@ async function feed(
     }
   }
   if (current !== undefined) await senders[current].drain();
-}
-
-/** Undefined while there is no need to wait. */
-function createPace(rate: number | undefined, signal: AbortSignal): () => Promise<void> | undefined {
-  if (rate === undefined) return () => undefined;
-  let nextMs = performance.now();
-  return () => {
-    const now = performance.now();
-    nextMs = Math.max(nextMs, now - 1000) + 1000 / rate;
-    // timers are no finer than this, so small waits are gathered
-    return nextMs - now < 5 ? undefined : sleep(nextMs - now, undefined, { signal }).catch(() => undefined);
-  };
 }
 
 function stateOf(ledger: Ledger, source: LineSource, startLine: number, patience: Patience): ImportState {
