@@ -58,4 +58,28 @@ if (started !== undefined) {
     await page.getByRole('link', { name: 'kettle-1' }).waitFor();
     t.pass('a role that is given counts when the page is loaded anew');
   });
+
+  await t.test(
+    'one endpoint: no page says that there is nothing where something is not granted',
+    async (t) => {
+      const bob = await realm.addUser('bob');
+      await c.register('kettle-2', { city: 'Lviv' });
+      await realm.permit({ resources: ['endpoint-kettle-1'], scopes: ['endpoint:read'], users: [bob] });
+      const page = await c.open('', { watched: false });
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await enterPassword(page, 'bob');
+      await page.getByText('No application is granted to bob').waitFor();
+      await page.getByText('No application is granted to you.').waitFor();
+      await page.getByText('Live events are not granted, so what happens').waitFor();
+      await page.goto(`${c.url}/console/#/filters`);
+      await page.getByText('No application is granted to you.').waitFor();
+      await page.getByRole('link', { name: 'fleet', exact: true }).click();
+      await page.getByRole('link', { name: 'kettle-1' }).click();
+      await page.getByText('Kyiv').waitFor();
+      await page.getByText('Live events are not granted, so what happens').waitFor();
+      t.equal(await page.getByRole('alert').count(), 0);
+      await page.goto(`${c.url}/console/#/endpoints/kettle-2`);
+      await page.getByRole('alert').getByText('endpoint:read on endpoint-kettle-2').waitFor();
+    },
+  );
 }

@@ -5,6 +5,9 @@ import { formatClock, formatUtc } from '../format.js';
 import { routeHref } from '../route.js';
 import { Text } from './basics.js';
 
+/** In the place of events that the reader is not told of. */
+export const NO_EVENTS_GRANTED = 'Live events are not granted, so what happens does not appear here.';
+
 interface EventListProps {
   events: readonly SeenEvent[];
   /** how many are shown */

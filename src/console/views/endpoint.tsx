@@ -6,7 +6,7 @@ import { useLoad, useThrottled } from '../load.js';
 import { getEndpoint, getFilter, getMetadata } from '../operations.js';
 import { CopyButton, Empty, Loading, Text, When } from '../parts/basics.js';
 import { DeleteEndpoints } from '../parts/delete-endpoints.js';
-import { EventList } from '../parts/event-list.js';
+import { EventList, NO_EVENTS_GRANTED } from '../parts/event-list.js';
 import { FaultNote } from '../parts/fault-note.js';
 import { LiveBadge } from '../parts/live-badge.js';
 import { MetadataTable } from '../parts/metadata-table.js';
@@ -97,7 +97,11 @@ export function EndpointView({ id }: { id: string }) {
                 events={feed.newest}
                 limit={SHOWN_EVENTS}
                 withEndpoint={false}
-                empty="Nothing has happened to this endpoint since the page was opened."
+                empty={
+                  feed.state.kind === 'denied'
+                    ? NO_EVENTS_GRANTED
+                    : 'Nothing has happened to this endpoint since the page was opened.'
+                }
               />
             </div>
           </div>

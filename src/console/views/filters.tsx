@@ -7,6 +7,7 @@ import { listFilters } from '../operations.js';
 import { Empty, Loading, StatusBadge, Text, When } from '../parts/basics.js';
 import { FaultNote } from '../parts/fault-note.js';
 import { SelectField, TextField } from '../parts/field.js';
+import { NoApplication } from '../parts/no-application.js';
 import { Pager } from '../parts/pager.js';
 import { go } from '../router.js';
 import { routeHref } from '../route.js';
@@ -55,7 +56,7 @@ export function Filters({ params }: { params: Params }) {
     go(['filters'], { app: params['app'], name: text }, true),
   );
 
-  if (app === '') return <Empty title="There is no application, and so there are no filters." />;
+  if (app === '') return <NoApplication />;
   const at = (next: number): void =>
     go(['filters'], { ...params, offset: next === 0 ? undefined : String(next) });
   return (

@@ -5,9 +5,9 @@ import { nowS } from '../feed.js';
 import { formatName, formatNumber } from '../format.js';
 import { useLoad, useThrottled } from '../load.js';
 import { listEndpoints, listFilters } from '../operations.js';
-import { Empty } from '../parts/basics.js';
-import { EventList } from '../parts/event-list.js';
+import { EventList, NO_EVENTS_GRANTED } from '../parts/event-list.js';
 import { FaultNote } from '../parts/fault-note.js';
+import { NoApplication } from '../parts/no-application.js';
 import { RateChart } from '../parts/rate-chart.js';
 import { routeHref } from '../route.js';
 
@@ -60,12 +60,7 @@ export function Overview() {
             <h2>Applications</h2>
           </header>
           {shown.length === 0 ? (
-            <Empty title="There is no application yet.">
-              <p>
-                Applications and their versions come from the configuration: <code>kaa.applications</code>, or
-                Tekton.
-              </p>
-            </Empty>
+            <NoApplication />
           ) : (
             <div class="table-frame">
               <table>
@@ -98,7 +93,11 @@ export function Overview() {
           events={feed.newest}
           brief
           limit={SHOWN_EVENTS}
-          empty="Nothing has happened since this page was opened. Every change of an endpoint or a filter appears here."
+          empty={
+            feed.state.kind === 'denied'
+              ? NO_EVENTS_GRANTED
+              : 'Nothing has happened since this page was opened. Every change of an endpoint or a filter appears here.'
+          }
         />
       </div>
     </>
