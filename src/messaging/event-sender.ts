@@ -58,7 +58,10 @@ export interface RepeatRules {
   isAwaited(place: Place, holds: number): boolean;
 }
 
-const TAKEN_ANYWHERE: RepeatRules = { isLost: () => false, isAwaited: () => true };
+/** What the pauses of a sender make of ten minutes: a stream may know what it got for days, and others wait behind it. */
+export const MOST_HOLDS = 160;
+
+const TAKEN_ANYWHERE: RepeatRules = { isLost: () => false, isAwaited: (_place, holds) => holds < MOST_HOLDS };
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MOST_MS = 5_000;

@@ -1,5 +1,5 @@
 import type { Missing } from '../model/republishing.js';
-import type { RepeatRules } from './event-sender.js';
+import { MOST_HOLDS, type RepeatRules } from './event-sender.js';
 import type { StreamMemory } from './jetstream-api.js';
 
 /**
@@ -15,8 +15,6 @@ export interface KnownIds extends RepeatRules {
 }
 
 const MOST_WINDOW_MS = 10 * 60_000;
-/** Of a stream whose window can't be asked: what the pauses of a sender make of ten minutes. */
-const MOST_HOLDS = 160;
 
 interface Known {
   /** undefined: it is being asked, or can't be */

@@ -38,6 +38,9 @@ export interface OutboxRelayDeps {
   registry: Registry;
 }
 
+const HELD =
+  'The events stream drops events that must come again behind older ones, as it still knows their Nats-Msg-Ids. They wait until its duplicate_window has passed, ten minutes at the most.';
+
 /** Publishes the outbox, and lets the store forget what is published for certain. */
 export function createOutboxRelay({
   publisher,
@@ -121,7 +124,8 @@ export function createOutboxRelay({
     start: () => feed.start(),
     schedule: () => sender.schedule(),
     backlog,
-    problem: () => (queues.entries() === 0 ? undefined : sender.problem()),
+    problem: () =>
+      queues.entries() === 0 ? undefined : (sender.problem() ?? (sender.held() > 0 ? HELD : undefined)),
     pause: () => sender.pause(),
     resume() {
       isBehindOthers = true;

@@ -40,6 +40,7 @@ void t.test(
     await until(async () => (await count('epr_events_repeated_total')) === 2);
     messaging.sink.committed([outbox.commit('ep-0'), outbox.commit('ep-1')]);
     await until(() => outbox.size() === 2);
+    t.match(messaging.status().details, { backlog: 2, waiting: /must come again behind older ones/ });
     await stream.forgetSoon();
     await until(() => outbox.size() === 0);
     t.same(
