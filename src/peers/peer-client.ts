@@ -235,8 +235,8 @@ export function createPeerClient(options: PeerOptions, deps: PeerDeps): PeerClie
       const answer = await throughBreaker(request, path, deadlineMs, signal);
       const outcome = outcomeOf(answer);
       metrics.requests.inc({ peer: metricName, outcome });
-      // what a peer refuses may repeat what was sent
-      const error = answer.kind === 'unavailable' || answer.kind === 'malformed' ? answer.message : undefined;
+      // what others say may have secrets in it
+      const error = answer.kind === 'unavailable' ? answer.message : undefined;
       log.debug({ correlationId, method: request.method, path, outcome, tried, error }, 'request to a peer');
       if (answer.kind === 'refused' && answer.status === 401 && !isRenewed) {
         isRenewed = true;
