@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { createdOf, headOf, isTombstone } from '../../src/model/record.js';
 import { MovesOfCommit } from '../../src/storage/embedded/filter-moves.js';
 import { openEmbeddedStore, type EmbeddedOptions } from '../../src/storage/embedded/index.js';
 import { listsIn } from '../../src/storage/embedded/lists.js';
-import { openMover, type MoverOptions } from '../../src/storage/embedded/mover.js';
+import { type Mover, openMover, type MoverOptions } from '../../src/storage/embedded/mover.js';
 import { openFolder, type OpenFolder } from '../../src/storage/embedded/open-folder.js';
 import { listOf, numbersOf, type View } from '../../src/storage/embedded/tables.js';
 import { createWriter } from '../../src/storage/embedded/writer.js';
@@ -16,6 +17,7 @@ import { filterContract } from './contract/filters-and-tasks.js';
 import { listContract, queryOf } from './contract/lists.js';
 import { membershipContract } from './contract/memberships.js';
 import { randomContract } from './contract/random.js';
+import fc from '../fast-check.js';
 import { startChild } from './child.js';
 
 t.setTimeout(300_000);
@@ -294,3 +296,135 @@ void t.test(
     await opened.close();
   },
 );
+
+/** Movers over one folder, one after the other, whose writes come to nothing from one on, as if the process had ended there. */
+async function openEnding(t: Test) {
+  const opened = await openFolder(`file:${emptyFolder(t)}`);
+  const { env, tables, fence } = opened;
+  const writer = createWriter({ env, tables, fence, durability: 'async', folder: '' });
+  const look = () => (env.resetReadTxn(), env.useReadTransaction());
+  let isLost: (what: 'piece' | 'removal') => boolean = () => false;
+  const lost = (what: 'piece' | 'removal') => {
+    if (isLost(what)) throw new Error('ended');
+  };
+  const ending: typeof writer = {
+    ...writer,
+    draft: (plan) =>
+      writer.draft((changes) =>
+        plan({
+          get: (...of) => changes.get(...of),
+          put(name, key, value) {
+            if (name === 'meta') lost('piece');
+            changes.put(name, key, value);
+          },
+          remove(name, key) {
+            if (name === 'moves') lost('removal');
+            changes.remove(name, key);
+          },
+        }),
+      ),
+  };
+  return {
+    tables,
+    open: (most: number) =>
+      openMover({ tables, writer: ending, look, piece: 1, enough: Infinity, most, afterMs: 1e9 }),
+    endsAt: (lost: (what: 'piece' | 'removal') => boolean) => void (isLost = lost),
+    listed: (mover: Mover, filterNumber = 1) => {
+      const view = look();
+      const lists = listsIn(tables, view, mover.pendingIn(view));
+      const list = listOf.filter('app', filterNumber);
+      const ids = Array.from(lists.newestFirst(list), ({ endpointId }) => endpointId);
+      const found = { ids, count: lists.count(list) };
+      view.done();
+      return found;
+    },
+    move: async (mover: Mover, by: 1 | -1, endpointId: string, filterNumber = 1) => {
+      const moves = new MovesOfCommit();
+      const numbers = [filterNumber];
+      moves.add('app', { createdMs: 5, endpointId }, by > 0 ? numbers : [], by > 0 ? [] : numbers);
+      await writer.draft((changes) => mover.add(changes, moves));
+      mover.added(1);
+    },
+    close: async () => {
+      await writer.end();
+      await opened.close();
+    },
+  };
+}
+
+void t.test(
+  'who ends in the removal of a log, and again in the next moves, leaves what was moved alone',
+  async (t) => {
+    const { tables, open, endsAt, listed, move, close } = await openEnding(t);
+    const first = open(2);
+    await move(first, 1, 'a');
+    await move(first, 1, 'b');
+    endsAt((what) => what === 'removal');
+    await t.rejects(first.room(), { message: 'ended' });
+    await first.close();
+
+    const second = open(2);
+    t.same(listed(second), { ids: ['a', 'b'], count: 2 });
+    await move(second, -1, 'a');
+    await move(second, -1, 'b');
+    let pieces = 0;
+    endsAt((what) => what === 'piece' && ++pieces > 1);
+    await t.rejects(second.room(), { message: 'ended' });
+    await second.close();
+    endsAt(() => false);
+
+    const third = open(2);
+    t.same(listed(third), { ids: [], count: 0 });
+    await move(third, 1, 'c');
+    while (third.isFull) await third.room();
+    t.same(listed(third), { ids: ['c'], count: 1 });
+    await move(third, 1, 'd');
+    await third.room();
+    t.equal([...tables.moves.getKeys({})].length, 0, 'all is moved');
+    t.same(listed(third), { ids: ['c', 'd'], count: 2 });
+    await third.close();
+    await close();
+  },
+);
+
+void t.test('whenever processes end, one after the other, lists are what was committed', async (t) => {
+  const life = fc.record({
+    /** an endpoint enters the list of a filter where it is not in it, and leaves it where it is */
+    flips: fc.array(fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom(1, 2)), { maxLength: 9 }),
+    most: fc.integer({ min: 1, max: 4 }),
+    /** after so many writes of the mover */
+    ends: fc.integer({ min: 0, max: 12 }),
+  });
+  const run = async (lives: (typeof life extends fc.Arbitrary<infer L> ? L : never)[]): Promise<void> => {
+    const { open, endsAt, listed, move, close } = await openEnding(t);
+    const members = new Map([1, 2].map((number) => [number, new Set<string>()]));
+    for (const { flips, most, ends } of lives) {
+      let writes = 0;
+      endsAt(() => ++writes > ends);
+      const mover = open(most);
+      const check = () => {
+        for (const [number, ids] of members)
+          assert.deepEqual(listed(mover, number), { ids: [...ids].sort(), count: ids.size });
+      };
+      check();
+      for (const [id, number] of flips) {
+        const ids = members.get(number)!;
+        const by = ids.delete(id) ? -1 : 1;
+        if (by > 0) ids.add(id);
+        await move(mover, by, id, number);
+        const hasEnded =
+          mover.isFull &&
+          (await mover.room().then(
+            () => false,
+            () => true,
+          ));
+        check();
+        if (hasEnded) break;
+      }
+      await mover.close();
+    }
+    await close();
+  };
+  await fc.assert(fc.asyncProperty(fc.array(life, { minLength: 2, maxLength: 8 }), run), { numRuns: 100 });
+  t.pass();
+});

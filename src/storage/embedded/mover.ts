@@ -113,6 +113,11 @@ export function openMover(deps: MoverDeps): Mover {
     return 0;
   }
 
+  function firstIn(view: View): number {
+    for (const key of tables.moves.getKeys({ limit: 1, transaction: view })) return key as number;
+    return Infinity;
+  }
+
   /** One at a time; who asks meanwhile gets the one under way. */
   function work(): Promise<void> {
     clearTimeout(timer);
@@ -208,6 +213,9 @@ export function openMover(deps: MoverDeps): Mover {
       }
       batch = { order: mark.order, moves };
       read = mark.order;
+    } else if (firstIn(view) <= mark.order) {
+      // it ended in the removal: those entries must be gone before the next are moved, or these would be taken together
+      batch = { order: mark.order, moves: new MovesByList() };
     }
     catchUp(view);
     waiting = young.size;
