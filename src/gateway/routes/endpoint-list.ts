@@ -74,7 +74,8 @@ export const listEndpoints = defineRoute({
   path: '/endpoints',
   summary: 'List endpoints',
   description:
-    'Newest first, then by id, unless `sort` says otherwise. Follow `nextCursor` to read all: a page costs the same at any depth.',
+    'Newest first, then by id, unless `sort` says otherwise. Follow `nextCursor` to read all: a page costs the same at any depth. ' +
+    'What makes an address of more than a thousand characters is better asked by `POST /endpoints/search`.',
   tags,
   access: { scope: 'endpoint:read', on: 'each' },
   query: ListParameters,
