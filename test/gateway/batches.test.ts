@@ -22,7 +22,9 @@ void t.test('a batch of registrations and its status', async (t) => {
     location,
     `${h.origin}/epr/api/v1/endpoints/batch/status?appName=kettle&taskId=${prefixed.json.taskId}`,
   );
-  t.equal((await request(location, 'GET')).status, 200, 'it can be followed');
+  const followed = await request(location, 'GET');
+  t.equal(followed.status, 200, 'it can be followed');
+  t.equal(followed.headers.get('cache-control'), 'no-store', 'tokens are in it');
   let status = await h.call('GET', statusPath);
   while (status.json.createdCount + status.json.failedCount < 3) status = await h.call('GET', statusPath);
   t.equal(status.json.createdCount, 2);

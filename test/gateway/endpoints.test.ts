@@ -13,6 +13,7 @@ void t.test('an endpoint from registration to its end', async (t) => {
   t.equal(registered.status, 201);
   t.same(registered.json, { token: 'secret', status: 'Inactive', endpointId: 'k~1' });
   t.equal(registered.headers.get('location'), `${h.origin}/api/v1/endpoints/k~1`);
+  t.equal(registered.headers.get('cache-control'), 'no-store', 'its token is for nobody else');
 
   const plain = await h.call('GET', '/endpoints/k~1');
   t.match(plain.json, { endpointId: 'k~1', appVersion: { name: 'kettle-v1' } });

@@ -36,6 +36,9 @@ void t.test('headers that contradict themselves', async (t) => {
     coded.send(put(`Transfer-Encoding: ${coding}\r\n`, '1\r\n2\r\n0\r\n\r\n'));
     t.match(await coded.until(/HTTP\/1.1 \d+ /), /^HTTP\/1.1 400 /, coding);
   }
+  const twice = openRaw(t, h.gateway.port);
+  twice.send(put('Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n', '1\r\n2\r\n0\r\n\r\n'));
+  t.match(await twice.until(/HTTP\/1.1 \d+ /), /^HTTP\/1.1 400 /, 'two codings');
   const hidden = 'DELETE /api/v1/endpoints/k1 HTTP/1.1\r\nHost: x\r\n\r\n';
   const smuggler = openRaw(t, h.gateway.port);
   smuggler.send(put(`Content-Length: 1\r\nContent-Length: ${1 + hidden.length}\r\n`, `2${hidden}`));

@@ -6,7 +6,7 @@ import type { BatchItem } from '../../register/index.js';
 import { applyMetadataItems } from '../streams/metadata-items.js';
 import { streamMetadataLines } from '../streams/metadata-lines.js';
 import { documented, named } from '../table/described.js';
-import { reply, replyJson } from '../table/reply.js';
+import { NOT_STORED, reply, replyJson } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import {
   Code,
@@ -158,7 +158,8 @@ const status = defineRoute({
   errors: ['application-not-found', 'task-not-found'],
   async handle(call, deps) {
     const answer = await deps.register.batches.status(call.context, call.query.appName, call.query.taskId);
-    return answer.kind === 'ok' ? reply(200, answer.value) : answer;
+    // the tokens of the endpoints are in it
+    return answer.kind === 'ok' ? { ...reply(200, answer.value), headers: NOT_STORED } : answer;
   },
 });
 

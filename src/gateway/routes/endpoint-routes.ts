@@ -5,7 +5,7 @@ import { ok } from '../../model/outcome.js';
 import { headOf } from '../../model/record.js';
 import type { Registration, RegistrationRelation } from '../../register/index.js';
 import { documented, named } from '../table/described.js';
-import { reply, replyJson } from '../table/reply.js';
+import { NOT_STORED, reply, replyJson } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import {
   AppVersion,
@@ -155,6 +155,7 @@ const register = defineRoute({
     const { endpointId, token } = answer.value;
     return {
       ...reply(201, { token, status: 'Inactive', endpointId }),
+      headers: NOT_STORED,
       location: `/endpoints/${encodeURIComponent(endpointId)}`,
     };
   },

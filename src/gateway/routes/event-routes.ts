@@ -8,7 +8,7 @@ import { type Call, type Route, type RouteDeps, defineRoute } from '../table/rou
 import { grantedApplications, readableEndpoint } from '../authorization.js';
 import type { Readable } from '../streams/event-text.js';
 import { TICKET_MS } from '../streams/tickets.js';
-import { reply } from '../table/reply.js';
+import { NOT_STORED, reply } from '../table/reply.js';
 import { closedObject, wordOf } from '../table/schemas.js';
 import { LiveEvent } from './event-schemas.js';
 
@@ -220,10 +220,7 @@ const ticket = defineRoute({
     if (readable !== undefined && 'kind' in readable) return readable;
     const issued = deps.tickets.issue(call.caller);
     if ('kind' in issued) return issued;
-    return {
-      ...reply(201, { ...issued, expiresInMs: TICKET_MS }),
-      headers: [['Cache-Control', 'no-store']],
-    };
+    return { ...reply(201, { ...issued, expiresInMs: TICKET_MS }), headers: NOT_STORED };
   },
 });
 

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { publicRoot } from '../base-url.js';
 import { named } from '../table/described.js';
-import { reply } from '../table/reply.js';
+import { NOT_STORED, reply } from '../table/reply.js';
 import { type Route, defineRoute } from '../table/route.js';
 import { closedObject } from '../table/schemas.js';
 
@@ -80,7 +80,7 @@ const getSignIn = defineRoute({
         tenants,
         ...place,
       }),
-      headers: [['Cache-Control', 'no-store']],
+      headers: NOT_STORED,
     };
   },
 });

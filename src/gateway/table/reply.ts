@@ -28,6 +28,9 @@ export interface Takeover {
 
 export type Result = Reply | Takeover | Refusal | Retry;
 
+/** Of an answer with a secret in it: no cache on the way keeps it (RFC 9111, 5.2.2.5). */
+export const NOT_STORED: readonly Header[] = [['Cache-Control', 'no-store']];
+
 export function reply(status: number, value?: unknown): Reply {
   return { kind: 'reply', status, value };
 }

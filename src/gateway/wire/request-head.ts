@@ -16,6 +16,7 @@ export interface RequestHead {
   contentType: string | undefined;
   contentEncoding: string | undefined;
   contentLength: number | undefined;
+  transferEncoding: string | undefined;
   /** lists of several headers are joined; an empty one is `''`, an absent one `undefined` */
   ifMatch: string | undefined;
   ifNoneMatch: string | undefined;
@@ -43,6 +44,7 @@ export function readHead(request: HttpRequest): RequestHead {
     contentType: undefined,
     contentEncoding: undefined,
     contentLength: undefined,
+    transferEncoding: undefined,
     ifMatch: undefined,
     ifNoneMatch: undefined,
     acceptEncoding: undefined,
@@ -83,6 +85,7 @@ function readHeader(head: RequestHead, name: string, value: string): void {
       break;
     }
     case 'transfer-encoding':
+      head.transferEncoding = single(head, 'Transfer-Encoding', head.transferEncoding, value);
       if (value.toLowerCase() !== 'chunked')
         head.fault ??= `Transfer-Encoding may only be "chunked"; found "${value.slice(0, 40)}".`;
       break;
