@@ -95,7 +95,7 @@ export async function startConsole(
       const context = await browser.newContext({ viewport: { width, height }, colorScheme });
       const page = await context.newPage();
       if (watched) watch(t, page, [url, ...allowed]);
-      page.setDefaultTimeout(10_000);
+      page.setDefaultTimeout(60_000);
       await page.goto(`${url}${path}${place}`);
       return page;
     },
