@@ -4,8 +4,8 @@ import type { Retry } from '../model/outcome.js';
 /** Where each endpoint has something of its own elsewhere: a resource at the auth server of its tenant (`src/security`). */
 export interface EndpointResources {
   /**
-   * Makes it. One that is there already is taken for a leftover of an endpoint that is none any more, and becomes this
-   * one's. Never rejects.
+   * Makes it. One that is there already is taken for a leftover of an endpoint that is none any more: it goes, with all
+   * rights that were given on it, and another one is made. Never rejects.
    *
    * @returns undefined: it is there now
    */
@@ -22,11 +22,12 @@ export interface ResourceOf {
 export interface ResourceWish extends ResourceOf {
   /** who registers it; absent: nobody was asked who they are */
   creator?: string;
-  correlationId: string;
+  /** absent: of no call */
+  correlationId?: string;
   /** of a batch task: no caller waits for it */
   isOfTask?: true;
   /** calls it off */
   signal?: AbortSignal;
-  /** asked just before what is there already is taken over: false, it is somebody else's by now */
-  mayTakeOver: () => Promise<boolean>;
+  /** asked just before what is there already is removed: false, it is somebody else's by now. Absent: it stays. Never rejects */
+  mayReplace?: () => Promise<boolean>;
 }

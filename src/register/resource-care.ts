@@ -13,7 +13,7 @@ import { retryFor } from './retry-for.js';
 /** That endpoints and what they have elsewhere come and go together. */
 export interface ResourceCare {
   /** Does the work when the endpoint's resource is there; whatever comes of it, none is left of an endpoint that is none. */
-  registering<T>(of: Omit<ResourceWish, 'mayTakeOver'>, work: () => Promise<T>): Promise<T | Refusal | Retry>;
+  registering<T>(of: Omit<ResourceWish, 'mayReplace'>, work: () => Promise<T>): Promise<T | Refusal | Retry>;
   /** Does the work; if there is no such endpoint then, its resource goes, too, at the latest when the auth server is back. */
   unregistering<T>(of: ResourceOf, work: () => Promise<T>): Promise<T | Retry>;
   /** Takes up what a former process left. */
@@ -44,12 +44,19 @@ const STOP_MS = 2_000;
 interface Entry extends ResourceOf {
   replicaId: string;
   sinceMs: number;
+  /** its resource may have been taken for a leftover: if it is registered, one is made where there is none */
+  mayLack?: true;
+  /** of who registers it */
+  creator?: string;
 }
+
+type Noted = Pick<ResourceWish, 'tenant' | 'endpointId' | 'creator'>;
 
 /**
  * A list in the storage names each endpoint whose registration or unregistration is under way. An entry is settled by a
  * look at the endpoint: where it is registered the resource stays, else it is removed. So a crash at any moment leaves an
- * entry, and nothing for good. All that is done about one id is done in turn.
+ * entry, and nothing for good. All that is done about one id is done in turn here; who finds the entry of another replica,
+ * or its own one no more, looks after the endpoint's resource once more when all is done.
  */
 export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
   const { store, resources, replicaId, now, log } = deps;
@@ -65,10 +72,17 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
   let timer: NodeJS.Timeout | undefined;
 
   const nameOf = ({ tenant, endpointId }: ResourceOf): string => `${PREFIX}${tenant}/${endpointId}`;
-  const note = (of: ResourceOf): Promise<void> => {
-    const entry: Entry = { tenant: of.tenant, endpointId: of.endpointId, replicaId, sinceMs: now() };
-    return store.putText(nameOf(of), JSON.stringify(entry));
-  };
+  const put = (entry: Entry): Promise<void> => store.putText(nameOf(entry), JSON.stringify(entry));
+
+  /** The entry, for what begins now. */
+  async function note({ tenant, endpointId, creator }: Noted): Promise<Entry> {
+    const entry: Entry = { tenant, endpointId, replicaId, sinceMs: now() };
+    if (creator !== undefined) entry.creator = creator;
+    const there = store.soleWriter ? undefined : await store.getText(nameOf(entry));
+    if (there !== undefined && (JSON.parse(there) as Entry).replicaId !== replicaId) entry.mayLack = true;
+    await put(entry);
+    return entry;
+  }
 
   async function isRegistered({ tenant, endpointId }: ResourceOf): Promise<boolean> {
     const [record] = await store.load([endpointId]);
@@ -76,28 +90,52 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
   }
 
   /** False: it has to be tried again. */
-  async function settle(of: ResourceOf): Promise<boolean> {
+  async function settle(entry: Entry): Promise<boolean> {
+    const name = nameOf(entry);
     try {
-      if (!(await isRegistered(of)) && (await resources.remove(of, ended.signal)) !== undefined) return false;
-      await store.removeText(nameOf(of));
+      const isAlone = (await store.getText(name)) === JSON.stringify(entry);
+      let mayLack = entry.mayLack === true || !isAlone;
+      if (!(await isRegistered(entry))) {
+        if ((await resources.remove(entry, ended.signal)) !== undefined) return false;
+        // another replica may have registered it meanwhile
+        mayLack = !store.soleWriter;
+      }
+      if (mayLack && (await isRegistered(entry))) return await makeMissing(entry);
+      if (isAlone) await store.removeText(name);
       return true;
     } catch (error) {
-      log.warn({ err: error, ...of }, 'whether a resource has to go could not be looked up; trying again');
+      const { tenant, endpointId } = entry;
+      log.warn(
+        { err: error, tenant, endpointId },
+        'whether a resource has to go could not be looked up; trying again',
+      );
       return false;
     }
   }
 
+  /** Of a registered endpoint; the one that is there stays, with the rights on it. False: it has to be tried again. */
+  async function makeMissing(entry: Entry): Promise<boolean> {
+    await put({ ...entry, mayLack: true });
+    const { tenant, endpointId, creator } = entry;
+    const by = creator === undefined ? {} : { creator };
+    const fault = await resources.make({ tenant, endpointId, ...by, isOfTask: true, signal: ended.signal });
+    if (fault?.kind === 'retry') return false;
+    await store.removeText(nameOf(entry));
+    return true;
+  }
+
   /** In one turn: the entry, the work, the settling, for which nobody waits. */
-  async function around<T>(of: ResourceOf, work: () => Promise<T>): Promise<T | Retry> {
+  async function around<T>(of: Noted, work: (entry: Entry) => Promise<T>): Promise<T | Retry> {
     return new Promise((resolve, reject) => {
       const turn = turns.take(nameOf(of), async () => {
+        let entry: Entry;
         try {
-          await note(of);
+          entry = await note(of);
         } catch (error) {
           return resolve(retryFor(error));
         }
-        await work().then(resolve, reject);
-        if (!(await settle(of))) lookSoon();
+        await work(entry).then(resolve, reject);
+        if (!(await settle(entry))) lookSoon();
       });
       if (turn === undefined)
         return resolve(retry('overloaded', `Changes of "${of.endpointId}" wait already. Try again shortly.`));
@@ -147,11 +185,10 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
   }
 
   async function settleListed(name: string, text: string): Promise<boolean> {
-    const of = JSON.parse(text) as Entry;
     const turn = turns.take(name, async () => {
       // what was under way has settled it, or begun anew
       if ((await store.getText(name)) !== text) return true;
-      return settle(of);
+      return settle(JSON.parse(text) as Entry);
     });
     return turn === undefined ? false : turn.catch(() => false);
   }
@@ -162,16 +199,12 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
       const there = await isTaken(of.endpointId);
       if (typeof there === 'object') return there;
       if (there) return work();
-      return around(of, async () => {
-        const { endpointId } = of;
-        const fault = await resources.make({
-          ...of,
-          mayTakeOver: async () => (await isTaken(endpointId)) === false,
-        });
-        return fault ?? work();
+      return around(of, async (entry) => {
+        const mayReplace = () => isLeftover(entry);
+        return (await resources.make({ ...of, mayReplace })) ?? work();
       });
     },
-    unregistering: around,
+    unregistering: (of, work) => around(of, work),
     start() {
       lookAgain = true;
       void look().then((isDone) => isDone || lookSoon());
@@ -186,6 +219,19 @@ export function createResourceCare(deps: ResourceCareDeps): ResourceCare {
       ended.abort();
     },
   };
+
+  /** That the resource is of no endpoint. When another replica registers it in this moment, it has to be looked after. */
+  async function isLeftover(entry: Entry): Promise<boolean> {
+    if ((await isTaken(entry.endpointId)) !== false) return false;
+    if (store.soleWriter) return true;
+    try {
+      entry.mayLack = true;
+      await put(entry);
+      return true;
+    } catch {
+      return false;
+    }
+  }
 
   async function isTaken(endpointId: string): Promise<boolean | Retry> {
     try {

@@ -85,8 +85,9 @@ export function createEndpointResources(deps: EndpointResourcesDeps): EndpointRe
       ...calledOffBy(signal),
     });
 
-  async function makeNow(tenant: Tenant, wish: ResourceWish): Promise<Retry | undefined> {
-    const { endpointId, creator, correlationId, signal, mayTakeOver } = wish;
+  /** 'there': one of this name is there already. */
+  async function post(tenant: Tenant, wish: ResourceWish): Promise<Retry | 'there' | undefined> {
+    const { creator, correlationId, signal } = wish;
     const name = nameOf(wish);
     const body = {
       name,
@@ -95,29 +96,45 @@ export function createEndpointResources(deps: EndpointResourcesDeps): EndpointRe
       attributes: creator === undefined ? {} : { creator: [creator] },
       ownerManagedAccess: false,
     };
-    const request = { body, correlationId, ...calledOffBy(signal) };
-    // what was done, though no answer came, is found the next time
-    const making = { ...request, method: 'POST', answer: Made, idempotent: true } as const;
-    const made = await tokens.ask(tenant, 'resources', making);
+    const made = await tokens.ask(tenant, 'resources', {
+      method: 'POST',
+      body,
+      answer: Made,
+      // what was done, though no answer came, is found the next time
+      idempotent: true,
+      ...(correlationId === undefined ? {} : { correlationId }),
+      ...calledOffBy(signal),
+    });
     if (made.kind === 'ok') return void changed(tenant.name, name, 'made');
-    if (made.kind !== 'refused' || made.status !== 409) return unmade(made, `make the resource ${name}`);
-    const found = await find(tenant, name, signal);
-    if (found.kind !== 'ok') return unmade(found, `say whether there is a resource ${name}`);
-    const [id] = found.value;
-    if (id === undefined || !(await mayTakeOver()))
-      return retry(
-        'overloaded',
-        `The endpoint "${endpointId}" is being changed by others. Try again shortly.`,
-      );
-    const taking = { ...request, method: 'PUT', path: [id], answer: NOTHING } as const;
-    const taken = await tokens.ask(tenant, 'resources', taking);
-    if (taken.kind !== 'ok') return unmade(taken, `take over the resource ${name}`);
-    return void changed(tenant.name, name, 'made');
+    return made.kind === 'refused' && made.status === 409
+      ? 'there'
+      : unmade(made, `make the resource ${name}`);
   }
 
-  async function removeNow(tenant: Tenant, name: string, signal?: AbortSignal): Promise<Retry | undefined> {
+  /** Permissions are tied to the resource's own id, so that one that may be of an earlier endpoint is never used again. */
+  async function makeNow(tenant: Tenant, wish: ResourceWish): Promise<Retry | undefined> {
+    const { endpointId, signal, mayReplace } = wish;
+    const made = await post(tenant, wish);
+    if (made !== 'there') return made;
+    if (mayReplace === undefined) return undefined;
+    const changing = `The endpoint "${endpointId}" is being changed by others. Try again shortly.`;
+    const removed = await removeNow(tenant, nameOf(wish), signal, mayReplace);
+    if (removed === 'kept') return retry('overloaded', changing);
+    if (removed !== undefined) return removed;
+    const again = await post(tenant, wish);
+    return again === 'there' ? retry('overloaded', changing) : again;
+  }
+
+  /** @param mayRemove asked when it is known what there is, just before that is removed; false: 'kept' */
+  async function removeNow(
+    tenant: Tenant,
+    name: string,
+    signal: AbortSignal | undefined,
+    mayRemove: () => Promise<boolean>,
+  ): Promise<Retry | 'kept' | undefined> {
     const found = await find(tenant, name, signal);
     if (found.kind !== 'ok') return unmade(found, `say whether there is a resource ${name}`);
+    if (!(await mayRemove())) return 'kept';
     for (const id of found.value) {
       const removal = { method: 'DELETE', path: [id], answer: NOTHING, ...calledOffBy(signal) } as const;
       const removed = await tokens.ask(tenant, 'resources', removal);
@@ -151,7 +168,10 @@ export function createEndpointResources(deps: EndpointResourcesDeps): EndpointRe
         return tenants.isComplete()
           ? undefined
           : away(`It is not known whether there is a tenant ${of.tenant}.`);
-      return inTurn(slotsOf(tenant).background, signal, () => removeNow(tenant, name, signal));
+      const removed = await inTurn(slotsOf(tenant).background, signal, () =>
+        removeNow(tenant, name, signal, async () => true),
+      );
+      return removed === 'kept' ? undefined : removed;
     },
   };
 }

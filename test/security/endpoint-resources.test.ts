@@ -26,6 +26,7 @@ if (keycloak !== undefined) {
   const unregister = (running: Running, endpointId: string) =>
     running.register.endpoints.submit(command(endpointId, { type: 'unregister' }));
   const listed = (running: Running) => running.store.listTexts('endpoint-resource/', 100);
+  const idOf = async (endpointId: string) => (await kaa.resource(`endpoint-${endpointId}`))?._id;
   /** The limit is the test's own. */
   const until = async (is: () => Promise<boolean>) => {
     while (!(await is())) await pause(20);
@@ -72,8 +73,10 @@ if (keycloak !== undefined) {
       await settled(running);
       t.same(await kaa.resources('endpoint-'), []);
       await kaa.addResource('endpoint-a', ['endpoint:read']);
-      t.equal((await register(running, 'a', 'sub-3')).kind, 'ok', 'a leftover becomes its own');
+      const leftover = await idOf('a');
+      t.equal((await register(running, 'a', 'sub-3')).kind, 'ok', 'in the place of a leftover');
       t.match(await kaa.resource('endpoint-a'), { attributes: { creator: ['sub-3'] } });
+      t.not(await idOf('a'), leftover, 'nothing that was given on it counts');
       t.match(await register(running, 'x'.repeat(247)), { kind: 'refused', code: 'invalid-endpoint-id' });
       t.equal((await register(running, 'x'.repeat(246))).kind, 'ok');
       await unregister(running, 'x'.repeat(246));
@@ -116,6 +119,18 @@ if (keycloak !== undefined) {
     away.is = false;
     await settled(running);
     t.equal(await kaa.resource('endpoint-there'), undefined, 'and its resource later');
+
+    await register(running, 'reused');
+    const earlier = await idOf('reused');
+    await settled(running);
+    away.is = true;
+    await unregister(running, 'reused');
+    away.is = false;
+    t.equal((await register(running, 'reused')).kind, 'ok');
+    const id = await idOf('reused');
+    t.not(id, earlier);
+    await settled(running);
+    t.equal(await idOf('reused'), id, 'the removal of the earlier one does not touch it');
   });
 
   for (const doing of ['register', 'unregister'])
@@ -140,7 +155,7 @@ if (keycloak !== undefined) {
     });
 
   const mongo = await startMongo(t);
-  if (mongo !== undefined)
+  if (mongo !== undefined) {
     void t.test('on MongoDB', async (t) => {
       const storageUrl = mongo.url;
       const { resources, away } = realResources(t, tenants);
@@ -155,4 +170,64 @@ if (keycloak !== undefined) {
       await settled(again);
       t.equal(await kaa.resource('endpoint-m'), undefined);
     });
+
+    for (const when of ['before', 'after'])
+      void t.test(
+        `another replica removes what an earlier endpoint left, just ${when} it is registered again`,
+        async (t) => {
+          const endpointId = `shared-${when}`;
+          const { resources } = realResources(t, tenants);
+          const removing = gate();
+          const go = gate();
+          const removed = gate();
+          const first = await start(t, {
+            storageUrl: mongo.url,
+            replica: `first-${when}`,
+            resources: {
+              ...resources,
+              async remove(...of) {
+                removing.open();
+                await go.opened;
+                return resources.remove(...of).finally(removed.open);
+              },
+            },
+          });
+          const now = async () => {
+            go.open();
+            await removed.opened;
+          };
+          const second = await start(t, {
+            storageUrl: mongo.url,
+            replica: `second-${when}`,
+            resources,
+            wrap: (store) => ({
+              ...store,
+              async commit(...batch) {
+                if (when === 'before') await now();
+                return store.commit(...batch);
+              },
+            }),
+          });
+          t.equal((await register(first, endpointId)).kind, 'ok');
+          await settled(first);
+          await unregister(first, endpointId);
+          await removing.opened;
+          t.equal((await register(second, endpointId)).kind, 'ok');
+          if (when === 'after') {
+            await settled(second);
+            await now();
+            // who removes it sees then that it is registered
+            await until(async () => (await kaa.resource(`endpoint-${endpointId}`)) !== undefined);
+          }
+          await settled(first);
+          t.ok(await kaa.resource(`endpoint-${endpointId}`));
+        },
+      );
+  }
+}
+
+function gate() {
+  let open!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { opened, open };
 }
