@@ -1,5 +1,6 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access -- answers are JSON of any shape */
 import t from 'tap';
+import { openAccess } from '../../src/security/index.js';
 import { openRaw, startHarness } from './harness.js';
 
 const kettle = { appVersion: { name: 'kettle-v1' }, metadata: { a: 1 } };
@@ -64,6 +65,28 @@ void t.test('refusals are answers, too; what may be tried again is not', async (
   t.same([same.status, same.text], [taken.status, taken.text]);
   t.equal((await h.call('POST', '/endpoints', { ...kettle, endpointId: 'e1' }, headers)).status, 201);
   t.equal((await h.call('GET', '/endpoints/e1')).status, 404, 'answered, and not done again');
+});
+
+void t.test('a right that comes counts under the same key', async (t) => {
+  const granted = new Set(['endpoint:read', 'application:endpoint:create']);
+  const h = await startHarness(t, {
+    access: {
+      ...openAccess(),
+      authenticates: true,
+      authenticate: async () => ({ tenant: 'kaa' }),
+      decide: async (_caller, scope, resources) => resources.map(() => granted.has(scope)),
+    },
+  });
+  await h.call('POST', '/endpoints', { ...kettle, endpointId: 'other' });
+  const relations = [{ type: 'contains', to: 'other' }];
+  const ask = () =>
+    h.call('POST', '/endpoints', { ...kettle, endpointId: 'e1', relations }, { 'idempotency-key': 'k' });
+  const refused = await ask();
+  t.match([refused.status, refused.json.code], [403, 'forbidden'], refused.text);
+  granted.add('endpoint:update');
+  const done = await ask();
+  t.equal(done.status, 201, done.text);
+  t.equal((await ask()).text, done.text);
 });
 
 void t.test('lists under a key take effect once', async (t) => {

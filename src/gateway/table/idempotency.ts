@@ -25,6 +25,8 @@ export async function handleOnce(route: Route, call: Call, key: string, deps: Ro
 /** What is to be tried again is no answer to keep. */
 function isFinal(result: Result): boolean {
   if (result.kind === 'reply') return result.isFinal ?? true;
-  // a caller signs in again, and asks the same again
-  return result.kind === 'refused' && result.code !== 'unauthenticated' && statusOf(result.code) < 429;
+  if (result.kind !== 'refused') return false;
+  // a caller signs in again, or is given the right, and asks the same again
+  if (result.code === 'unauthenticated' || result.code === 'forbidden') return false;
+  return statusOf(result.code) < 429;
 }
