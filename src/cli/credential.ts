@@ -4,6 +4,7 @@ import { createAuthServer } from './login/auth-server.js';
 import { createLoginStore, type Login, type LoginStore } from './login/login-store.js';
 import { addressOf } from './address.js';
 import { isLoopback } from '../model/loopback.js';
+import { printable } from './text.js';
 
 /** The token of one register's requests. */
 export interface Credential {
@@ -48,7 +49,7 @@ export function credentialOf(
     return hasToken ? fixed(token) : fromFile(tokenFile!);
   }
   const login = store.read(url);
-  if (login === undefined) return none(url);
+  if (login === undefined) return none(url, store);
   if (isOpen && !login.allowHttp)
     throw new CliFailure(
       `The login of ${addressOf(url)} is not sent there without TLS: whoever is on the way could read it. Use its https:// address, or log in with --allow-http.`,
@@ -56,13 +57,19 @@ export function credentialOf(
   return fromLogin(url, login, store);
 }
 
-function none(url: URL): Credential {
+const SHOWN_LOGINS = 5;
+
+function none(url: URL, store: LoginStore): Credential {
   return {
     current: () => undefined,
     isEnding: () => false,
     freshen: () => undefined,
     replace: async () => false,
-    remedy: `Log in: epr login --url ${addressOf(url)} (or give a token in EPR_TOKEN).`,
+    get remedy() {
+      const others = store.addresses().slice(0, SHOWN_LOGINS).map(printable);
+      const there = others.length === 0 ? '' : ` There are logins of other addresses: ${others.join(', ')}.`;
+      return `Log in: epr login --url ${addressOf(url)} (or give a token in EPR_TOKEN).${there}`;
+    },
   };
 }
 

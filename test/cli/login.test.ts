@@ -2,8 +2,10 @@
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser } from 'playwright-core';
-import t from 'tap';
+import type { Browser, BrowserContext } from 'playwright-core';
+import t, { type Test } from 'tap';
+import { endLogin } from '../../src/cli/login/end-login.js';
+import { createLoginStore, type Login } from '../../src/cli/login/login-store.js';
 import { enterPassword } from '../console/keycloak-console.js';
 import { startChromium, startKeycloak, type KeycloakRealm } from '../servers/index.js';
 import { runCli, startCli, temporaryFolder, type CliResult } from './run-cli.js';
@@ -30,13 +32,16 @@ if (keycloak !== undefined && browser !== undefined) {
     said.push(done.stdout, done.stderr);
     return done;
   };
-  const login = async (answer: 'Yes' | 'No', ...args: string[]): Promise<CliResult> => {
-    const running = startCli(['login', '--url', url, ...args], { env });
+  const login = async (
+    answer: 'Yes' | 'No',
+    where: Browser | BrowserContext = browser,
+  ): Promise<CliResult> => {
+    const running = startCli(['login', '--url', url], { env });
     await running.said('Waiting for that');
     const address = /^or open (\S+) /m.exec(running.stderr())![1]!;
     const code = /^Enter {2}(\S+)$/m.exec(running.stderr())![1]!;
     t.ok(address.includes(code), 'the code is shown');
-    await allow(browser, address, answer);
+    await allow(where, address, answer);
     const done = await running.done;
     said.push(done.stdout, done.stderr);
     return done;
@@ -117,18 +122,91 @@ if (keycloak !== undefined && browser !== undefined) {
     },
   );
 
+  /** At the auth server, which answers with the next one if it does. */
+  const isOver = async (t: Test, refreshToken: string): Promise<void> => {
+    const renewal = { grant_type: 'refresh_token', client_id: 'epr-cli', refresh_token: refreshToken };
+    await t.rejects(realm.askToken(renewal), /invalid_grant/);
+  };
+
   await t.test('out', async (t) => {
     t.match(await login('Yes'), { code: 0 });
     const { file, read } = stored();
     const refreshToken = read()['refreshToken']!;
     t.match(await epr('logout', '--url', url), { code: 0, stdout: `Logged out of ${url}.\n`, stderr: '' });
     t.notOk(existsSync(file));
-    await t.rejects(
-      realm.askToken({ grant_type: 'refresh_token', client_id: 'epr-cli', refresh_token: refreshToken }),
-      /invalid_grant/,
-    );
+    await isOver(t, refreshToken);
     t.match(await epr('logout', '--url', url), { code: 0, stdout: 'There is no login' });
     t.match(await epr('export', '--url', url), { code: 1, stderr: 'epr login' });
+  });
+
+  await t.test('out, whatever has become of the file', async (t) => {
+    for (const mode of [0o644, 0o000]) {
+      t.match(await login('Yes'), { code: 0 });
+      const { file, read } = stored();
+      const refreshToken = read()['refreshToken']!;
+      chmodSync(file, mode);
+      const out = await epr('logout', '--url', url);
+      t.match(out, { code: 0, stdout: `Logged out of ${url}.\n` });
+      t.match(
+        out.stderr,
+        mode === 0o644 ? /^epr: others could read .* access token lasts .* more\.\n$/ : /^$/,
+      );
+      t.notOk(existsSync(file));
+      await isOver(t, refreshToken);
+    }
+
+    t.match(await login('Yes'), { code: 0 });
+    const { file, read } = stored();
+    const login1 = read();
+    const last = async (text: string): Promise<CliResult> => {
+      writeFileSync(file, text, { mode: 0o644 });
+      const out = await epr('logout', '--url', url);
+      t.match(out, { code: 1, stdout: 'removed from this computer, and no more' });
+      t.notMatch(out.stderr, 'chmod');
+      t.notOk(existsSync(file));
+      return out;
+    };
+    const away = await last(JSON.stringify({ ...login1, issuer: 'http://127.0.0.1:1/realms/kaa' }));
+    t.match(
+      away.stderr,
+      /could not be revoked \(.*\): .* End the session at http:\/\/127\.0\.0\.1:1\/realms\/kaa /,
+    );
+    t.match((await last('{"url":')).stderr, 'could not be revoked (its file is damaged)');
+    const { refreshToken, ...without } = login1;
+    t.match((await last(JSON.stringify(without))).stderr, 'there is no refresh token to revoke');
+
+    // another process has renewed it while this one waits: what counts is what is there then
+    const store = createLoginStore(env);
+    const kept = login1 as unknown as Login;
+    store.write({ ...kept, refreshToken: 'former' });
+    let ending: ReturnType<typeof endLogin> | undefined;
+    await store.alone(new URL(url), async () => {
+      ending = endLogin(store, new URL(url));
+      store.write(kept);
+    });
+    t.match(await ending, { revoked: true });
+    await isOver(t, refreshToken!);
+  });
+
+  await t.test('in anew ends the login that was there', async (t) => {
+    const person = await browser.newContext();
+    t.match(await login('Yes', person), { code: 0 });
+    const former = stored().read()['refreshToken']!;
+    t.match(await login('Yes', person), { code: 0 });
+    await isOver(t, former);
+    const kept = stored().read();
+    const renewed = await realm.askToken({
+      grant_type: 'refresh_token',
+      client_id: 'epr-cli',
+      refresh_token: kept['refreshToken']!,
+    });
+    t.ok(renewed, 'and not the one that is there now');
+    writeFileSync(stored().file, JSON.stringify({ ...kept, issuer: 'http://127.0.0.1:1/realms/kaa' }));
+    const again = await login('Yes');
+    t.match(again, { code: 0, stderr: /^epr: of the former login: the refresh token could not be revoked / });
+    const other = await epr('whoami', '--url', url.replace('127.0.0.1', 'localhost'));
+    t.match(other, { code: 1, stderr: `There are logins of other addresses: ${url}.` });
+    await person.close();
   });
 
   await t.test('what is set up wrong is said with the remedy', async (t) => {
@@ -154,7 +232,11 @@ if (keycloak !== undefined && browser !== undefined) {
   t.notMatch(said.join('\n'), /eyJ[A-Za-z0-9_-]{10,}\./, 'no token was ever shown');
 }
 
-async function allow(browser: Browser, address: string, answer: 'Yes' | 'No'): Promise<void> {
+async function allow(
+  browser: Browser | BrowserContext,
+  address: string,
+  answer: 'Yes' | 'No',
+): Promise<void> {
   const page = await browser.newPage();
   page.setDefaultTimeout(15_000);
   await page.goto(address);

@@ -9,7 +9,7 @@ export function addLogin(program: Command, exit: Exit): void {
     .description(
       `Signs you in to a register that asks who is there: shows an address and a code; you open the one in a browser, on any
 device, and enter the other. What it gets is kept in a file that only you can read, for this address of the register only,
-and renewed by the commands that use it.
+and renewed by the commands that use it. A login of this address that was there before is ended first.
 
 For programs there is EPR_TOKEN, or EPR_TOKEN_FILE, which names a file with a token that is read again when it changes.`,
     )
@@ -38,7 +38,7 @@ ${EXIT_CODES}`,
     .command('logout')
     .summary('end what login began')
     .description(
-      'Ends your session at the auth server, as far as it is of the command line, and forgets it here.',
+      'Ends your session at the auth server, as far as it is of the command line, and forgets it here. Answers 1 where the auth server could not end it.',
     )
     .addOption(urlOption())
     .addHelpText('after', EXIT_CODES)

@@ -2,8 +2,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
+  existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -35,10 +37,23 @@ export interface Login {
   refreshToken?: string;
 }
 
+export interface LastLogin {
+  /** or why it can't be read */
+  login: Login | { unread: string };
+  /** others could read it */
+  wasExposed: boolean;
+}
+
 /** Logins in files of one user, one for each register. */
 export interface LoginStore {
   /** Throws a {@link CliFailure} for a file that others can read, or that is damaged. */
   read(url: URL): Login | undefined;
+  /** Whether there is a file, whatever is in it. */
+  has(url: URL): boolean;
+  /** Before it is ended, whatever its mode; from now on no others can read it. `undefined`: there is none. */
+  readLast(url: URL): LastLogin | undefined;
+  /** Addresses of the registers with logins, sorted. */
+  addresses(): string[];
   /** In one step, readable for this user only. */
   write(login: Login): void;
   remove(url: URL): void;
@@ -73,7 +88,7 @@ export function createLoginStore(env: NodeJS.ProcessEnv = process.env): LoginSto
       let text: string;
       try {
         const mode = statSync(file).mode;
-        if ((mode & 0o077) !== 0)
+        if (isExposed(mode))
           throw new CliFailure(
             `Others can read the login in ${file}; it is not used. If nobody has seen it: chmod 600 ${file}. Else: epr logout --url ${addressOf(url)}, and log in again.`,
           );
@@ -89,6 +104,26 @@ export function createLoginStore(env: NodeJS.ProcessEnv = process.env): LoginSto
           `The login in ${file} is damaged. Log in again: epr login --url ${addressOf(url)}`,
         );
       return login.url === addressOf(url) ? login : undefined;
+    },
+    has: (url) => existsSync(fileOf(url)),
+    readLast(url) {
+      const file = fileOf(url);
+      const mode = statSync(file, { throwIfNoEntry: false })?.mode;
+      if (mode === undefined) return undefined;
+      const wasExposed = isExposed(mode);
+      try {
+        chmodSync(file, 0o600);
+        const login = parseLogin(readFileSync(file, 'utf8'));
+        if (login !== undefined && login.url !== addressOf(url)) return undefined;
+        return { login: login ?? { unread: 'its file is damaged' }, wasExposed };
+      } catch (error) {
+        return { login: { unread: messageOf(error) }, wasExposed };
+      }
+    },
+    addresses() {
+      const names = filesIn(folder).filter((name) => name.endsWith('.json'));
+      const logins = names.map((name) => parseLogin(readIfThere(join(folder, name)) ?? ''));
+      return logins.flatMap((login) => (login === undefined ? [] : [login.url])).sort();
     },
     write(login) {
       makeFolder();
@@ -112,6 +147,10 @@ export function createLoginStore(env: NodeJS.ProcessEnv = process.env): LoginSto
   };
 }
 
+function isExposed(mode: number): boolean {
+  return (mode & 0o077) !== 0;
+}
+
 function tryLock(lock: string, mine: string): boolean {
   try {
     const fd = openSync(lock, 'wx', 0o600);
@@ -131,6 +170,14 @@ function readIfThere(file: string): string | undefined {
     return readFileSync(file, 'utf8');
   } catch {
     return undefined;
+  }
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
   }
 }
 

@@ -5,6 +5,7 @@ import { onInterrupt } from '../interrupt.js';
 import { isLoopback } from '../../model/loopback.js';
 import { duration, printable } from '../text.js';
 import { type AuthServer, createAuthServer, type DeviceStart, type Issued } from './auth-server.js';
+import { endLogin } from './end-login.js';
 import { createLoginStore } from './login-store.js';
 import { findPlace } from './where.js';
 
@@ -23,7 +24,7 @@ const SLOWER_MS = 5000;
 /** attempts that fail one after the other, until it is given up */
 const LOST_LIMIT = 10;
 
-/** `epr login`: a person allows it in a browser, anywhere (RFC 8628). Answers the exit code. */
+/** `epr login`: a person allows it in a browser, anywhere (RFC 8628). A login that was there is ended first. Answers the exit code. */
 export async function login({
   url,
   tenant,
@@ -58,11 +59,14 @@ export async function login({
     }
     const server = createAuthServer(place.issuer, place.clientId, allowHttp);
     const device = await server.startDevice();
+    const store = createLoginStore();
+    // before anybody says yes: the same browser may continue the same session, which revoking ends
+    const former = await endLogin(store, url);
+    if (former?.note !== undefined) process.stderr.write(`epr: of the former login: ${former.note}\n`);
     process.stderr.write(invitation(device));
     const issued = await untilAllowed(server, device, interrupt.first);
     const name = issued.name ?? 'somebody';
     const { accessToken, lastsMs, refreshToken } = issued;
-    const store = createLoginStore();
     await store.alone(url, async () =>
       store.write({
         url: addressOf(url),
