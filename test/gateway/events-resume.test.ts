@@ -108,6 +108,7 @@ void t.test('what can not be resumed is told, and what is no id', async (t) => {
     t.match(answer.json, { code: 'invalid-header', message: /Last-Event-ID must be the id of an event/ });
     const inQuery = await h.call('GET', `/events?lastEventId=${bad}`);
     t.match(inQuery.json, { code: 'invalid-parameter', details: [{ path: 'lastEventId' }] });
+    t.match(inQuery.json, { message: /must be: the id of an event, such as "7f3a9c1e04d2-1041\.0"; found/ });
   }
 
   const old = await follow(t, 'sse', { port });

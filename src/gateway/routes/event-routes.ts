@@ -45,8 +45,8 @@ const live = defineRoute({
     '`endpoint:read` on it as well; of an event of relations, `endpointIds` has those that are granted. Events of filters ' +
     '(pending, activated, deleted) need `application:read` alone.\n\n' +
     '`id` is a place in the sequence of all events: a reader that comes back with it, in the header `Last-Event-ID` (as ' +
-    'browsers do by themselves) or the parameter `lastEventId`, gets what came behind it and then what happens, nothing ' +
-    'missed and nothing twice, restarts of the register included. Where events may be missing, there is an event `gap` ' +
+    'browsers do by themselves) or, where it can not send that, in the parameter `lastEventId`, gets what came behind it and ' +
+    'then what happens, nothing missed and nothing twice, restarts of the register included. The header counts where both are given. Where events may be missing, there is an event `gap` ' +
     'with a `reason` (`unknown-id`, `too-old`, `unclean-stop`, `uncertain-write`) and a `message`: then read again what ' +
     'you follow. How much is kept: `live-events.recent-size` and `live-events.recent-age`.\n\n' +
     'Every 15 s a comment shows that the connection is there, with an `id` that moves the place along events that were ' +
@@ -72,8 +72,7 @@ const live = defineRoute({
       Type.String({
         pattern: PLACE_PATTERN,
         examples: [PLACE_EXAMPLE],
-        description:
-          'As the header `Last-Event-ID`, for clients that can not send it. The header counts where both are given.',
+        description: 'The id of an event.',
       }),
     ),
     ticket: Type.Optional(
