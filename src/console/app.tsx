@@ -67,6 +67,10 @@ function NothingGranted({ name }: { name: string }) {
 
 function View({ route: { path, params } }: { route: Route }) {
   const [place, first, second, third] = path;
+  const dots = path.find((part) => part === '.' || part === '..');
+  // as part of a URL it would ask for something else
+  if (dots !== undefined)
+    return <NotHere title={`“${dots}” is no ${place === 'endpoints' ? 'endpoint id' : 'name or id'}.`} />;
   if (place === undefined) return <Overview />;
   if (place === 'fleet' && first === undefined) return <Fleet params={params} />;
   if (place === 'endpoints' && first !== undefined && second === undefined)
@@ -80,10 +84,14 @@ function View({ route: { path, params } }: { route: Route }) {
     if (second !== undefined && third === undefined)
       return <FilterView key={second} app={first} id={second} />;
   }
+  return <NotHere title="There is nothing at this address of the console." />;
+}
+
+function NotHere({ title }: { title: string }) {
   return (
     <>
       <h1 tabIndex={-1}>Not here</h1>
-      <Empty title="There is nothing at this address of the console.">
+      <Empty title={title}>
         <a class="button" href={routeHref([])}>
           Overview
         </a>

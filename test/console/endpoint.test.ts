@@ -105,9 +105,20 @@ void t.test('one that is gone, and one that goes', async (t) => {
   await c.register('kettle-1');
   const page = await c.open('#/endpoints/none');
   await page.getByText('No endpoint with this id is registered').waitFor();
+  const asked: string[] = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  await page.goto(`${c.url}/console/#/endpoints/%2E%2E`);
+  await page.getByText('“..” is no endpoint id.').waitFor();
   await page.goto(`${c.url}/console/#/endpoints/kettle-1`);
   await page.getByText('No metadata yet.').waitFor();
   await untilLive(page, 2);
+  t.same(
+    asked.filter(
+      (path) => path.startsWith('/api/') && !path.includes('kettle-1') && !path.endsWith('/events'),
+    ),
+    [],
+    'nobody was asked for what is no id',
+  );
   await c.call('DELETE', 'endpoints/kettle-1');
   await page.getByText('No endpoint with this id is registered').waitFor();
   await page.getByText('unregistered').first().waitFor();
