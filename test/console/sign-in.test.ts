@@ -41,7 +41,7 @@ if (started !== undefined) {
     );
     t.match(await page.locator('.account-name').textContent(), /Signed in as alice/);
     t.same(await kept(page), {
-      local: { 'epr-console-tenant': 'kaa', 'epr-console-theme': 'system' },
+      local: { 'epr-console-tenant': 'kaa', 'epr-console-silent': 'kaa', 'epr-console-theme': 'system' },
       session: '{}',
       cookies: '',
     });
@@ -53,7 +53,11 @@ if (started !== undefined) {
     await page.getByRole('button', { name: 'Sign out alice' }).click();
     await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
     t.equal(await page.getByText('kettle-1').count(), 0);
-    t.equal((await kept(page)).session, '{}');
+    t.same(await kept(page), {
+      local: { 'epr-console-tenant': 'kaa', 'epr-console-theme': 'system' },
+      session: '{}',
+      cookies: '',
+    });
     await page.reload();
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByLabel('Username or email').waitFor();
@@ -147,6 +151,11 @@ if (started !== undefined) {
     t.equal(await page.getByText('Call this number').count(), 0, 'nobody else puts words here');
     t.equal((await kept(page)).session, '{}');
 
+    // what no auth server sends
+    const half = await c.open('?code=abc#/fleet');
+    await half.getByRole('alert').getByText('was not begun in this tab').waitFor();
+    t.equal(half.url(), `${c.url}/console/#/fleet`);
+
     // a code of the attacker, who has seen the state, too
     // Keycloak may let no page read why it refuses a code with a wrong verifier
     const victim = await c.open('', { watched: false });
@@ -173,18 +182,29 @@ if (started !== undefined) {
   });
 
   await t.test('several tenants', async (t) => {
+    // her session ends, and nobody else's
+    const dora = await realm.addUser('dora', ['endpoint-admin']);
     const [second, hidden] = [await severalTenants('true'), await severalTenants('false')];
     const page = await second.open();
-    // the client of the console is to send browsers elsewhere from now on
-    for (const context of page.context().browser()!.contexts())
-      if (context !== page.context()) await context.close();
+    // the client of the console is to send browsers elsewhere from now on: no page of the first console may renew its tokens
+    const before = await c.open();
+    for (const context of before.context().browser()!.contexts()) await context.close();
     const choice = page.getByLabel('Tenant');
     t.same(await choice.locator('option').allTextContents(), ['acme', 'kaa']);
     await choice.selectOption('kaa');
     await comeBackTo(realm, second.url);
     await page.getByRole('button', { name: 'Sign in' }).click();
-    await enterPassword(page, 'alice');
+    await enterPassword(page, 'dora');
     await page.locator('.account').waitFor();
+    await realm.admin('POST', `/users/${dora.id}/logout`);
+    await page.reload();
+    await page.getByRole('heading', { name: 'Sign in' }).waitFor();
+    t.equal(await choice.inputValue(), 'kaa', 'the session is over: what was chosen last');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await enterPassword(page, 'dora');
+    await page.getByRole('button', { name: 'Sign out dora' }).click();
+    await page.getByRole('heading', { name: 'You are signed out' }).waitFor();
+    t.equal(await choice.inputValue(), 'kaa', 'signed out: the same');
 
     const named = await hidden.open('', { watched: false });
     await named.getByLabel('Tenant').fill('none');
@@ -196,10 +216,12 @@ if (started !== undefined) {
     await named.getByLabel('Tenant').fill('kaa');
     await comeBackTo(realm, hidden.url);
     await named.keyboard.press('Enter');
-    await enterPassword(named, 'alice');
+    await enterPassword(named, 'dora');
     await named.locator('.account').waitFor();
     await named.reload();
-    await named.locator('.account').waitFor();
+    await named.getByRole('button', { name: 'Sign out dora' }).click();
+    await named.getByRole('heading', { name: 'You are signed out' }).waitFor();
+    t.equal(await named.getByLabel('Tenant').inputValue(), 'kaa');
 
     async function severalTenants(listed: string) {
       const other = await startConsole(

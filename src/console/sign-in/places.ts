@@ -1,11 +1,12 @@
 /**
  * What outlives a page, and it is little: while somebody is on the way to the auth server, the secrets of that one sign-in,
- * in the storage of this tab; and the name of the tenant that was signed in to last. Never a token.
+ * in the storage of this tab; and the name of the tenant that was chosen last. Never a token.
  */
 import type { Pending } from './types.js';
 
 const PENDING = 'epr-sign-in';
-const TENANT = 'epr-console-tenant';
+const CHOSEN = 'epr-console-tenant';
+const SILENT = 'epr-console-silent';
 const LEFT = 'epr-signed-out';
 
 export function keepPending(pending: Pending): void {
@@ -23,17 +24,26 @@ export function takePending(): Pending | undefined {
   }
 }
 
+/** It is there first at the next sign-in, also after a sign-out. */
+export function keepChosen(tenant: string): void {
+  attempt(() => localStorage.setItem(CHOSEN, tenant));
+}
+
+export function chosenTenant(): string | undefined {
+  return attempt(() => localStorage.getItem(CHOSEN)) ?? undefined;
+}
+
 /** Who was signed in here, and did not sign out, is signed in again without being asked, if the auth server still knows them. */
 export function rememberTenant(name: string): void {
-  attempt(() => localStorage.setItem(TENANT, name));
+  attempt(() => localStorage.setItem(SILENT, name));
 }
 
 export function rememberedTenant(): string | undefined {
-  return attempt(() => localStorage.getItem(TENANT)) ?? undefined;
+  return attempt(() => localStorage.getItem(SILENT)) ?? undefined;
 }
 
 export function forgetTenant(): void {
-  attempt(() => localStorage.removeItem(TENANT));
+  attempt(() => localStorage.removeItem(SILENT));
 }
 
 /** For the page that the auth server leads back to. */
@@ -49,11 +59,11 @@ export function hasLeft(): boolean {
 
 /**
  * The parameters with which the auth server sent the browser back here, taken out of the address before anything else is
- * done. `undefined`: it comes from elsewhere.
+ * done; what only looks like them, too. `undefined`: there are none.
  */
 export function takeArrival(): URLSearchParams | undefined {
   const parameters = new URLSearchParams(location.search);
-  if (!parameters.has('state') || !(parameters.has('code') || parameters.has('error'))) return undefined;
+  if (!parameters.has('code') && !parameters.has('error')) return undefined;
   history.replaceState(null, '', location.pathname + location.hash);
   return parameters;
 }

@@ -24,6 +24,8 @@ export type SessionState =
 
 export interface Session extends Credentials {
   readonly state: SessionState;
+  /** Name of the tenant that was chosen last, in this browser. */
+  readonly chosenTenant: string | undefined;
   watch(callback: () => void): () => void;
   /** Reads whether and where to sign in, and goes on from where the browser comes. */
   start(arrival: URLSearchParams | undefined): Promise<void>;
@@ -125,6 +127,7 @@ export function createSession({ ask, provider, handover, home }: SessionDeps): S
     const begun = await provider.begin(tenant, { redirectUri: home, place: location.hash, silent });
     if (!begun.ok) return become({ kind: 'out', offer, fault: begun.fault });
     become({ kind: 'entering' });
+    if (!silent) places.keepChosen(tenant.name);
     places.keepPending(begun.value.pending);
     if (silent) location.replace(begun.value.url);
     else location.assign(begun.value.url);
@@ -159,6 +162,9 @@ export function createSession({ ask, provider, handover, home }: SessionDeps): S
   return {
     get state() {
       return state;
+    },
+    get chosenTenant() {
+      return places.chosenTenant();
     },
     watch(callback) {
       watchers.add(callback);

@@ -8,6 +8,7 @@ type Out = Extract<SessionState, { kind: 'out' }>;
 /** Who is not signed in chooses the tenant, if there are several, and goes to its auth server. */
 export function SignIn({ session, state }: { session: Session; state: Out }) {
   const { offer, fault, left, busy = false } = state;
+  const chosen = session.chosenTenant;
   const known = knownAddress(offer, new URL('.', document.baseURI).href);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
@@ -39,7 +40,7 @@ export function SignIn({ session, state }: { session: Session; state: Out }) {
           </div>
         )}
         {!offer.listed ? (
-          <NamedTenant busy={busy} onName={(name) => void session.signInTo(name)} />
+          <NamedTenant first={chosen ?? ''} busy={busy} onName={(name) => void session.signInTo(name)} />
         ) : offer.tenants.length === 0 ? (
           <p>
             No tenant is known to the register, so nobody can sign in. Whoever runs it adds one: the settings
@@ -48,6 +49,7 @@ export function SignIn({ session, state }: { session: Session; state: Out }) {
         ) : (
           <ListedTenants
             tenants={offer.tenants}
+            first={chosen}
             busy={busy}
             onChoose={(tenant) => void session.signIn(tenant)}
           />
@@ -59,12 +61,14 @@ export function SignIn({ session, state }: { session: Session; state: Out }) {
 
 interface ListedProps {
   tenants: readonly SignInTenant[];
+  /** name of the one that is chosen at first, if it is among them */
+  first: string | undefined;
   busy: boolean;
   onChoose: (tenant: SignInTenant) => void;
 }
 
-function ListedTenants({ tenants, busy, onChoose }: ListedProps) {
-  const [name, setName] = useState(tenants[0]!.name);
+function ListedTenants({ tenants, first, busy, onChoose }: ListedProps) {
+  const [name, setName] = useState(first);
   const tenant = tenants.find((each) => each.name === name) ?? tenants[0]!;
   return (
     <form
@@ -91,8 +95,14 @@ function ListedTenants({ tenants, busy, onChoose }: ListedProps) {
   );
 }
 
-function NamedTenant({ busy, onName }: { busy: boolean; onName: (name: string) => void }) {
-  const [name, setName] = useState('');
+interface NamedProps {
+  first: string;
+  busy: boolean;
+  onName: (name: string) => void;
+}
+
+function NamedTenant({ first, busy, onName }: NamedProps) {
+  const [name, setName] = useState(first);
   return (
     <form
       class="sign-in-form"
