@@ -1,9 +1,10 @@
 import { createContext } from 'preact';
-import { useContext, useEffect, useMemo, useState } from 'preact/hooks';
+import { useContext, useEffect, useMemo } from 'preact/hooks';
 import type { Api } from './api.js';
 import type { Application } from './api-types.js';
 import { createFeed, type Feed } from './feed.js';
 import type { LiveInterest } from './live.js';
+import { useWatched } from './watched.js';
 
 /** What every view works with. */
 export interface Deps {
@@ -23,18 +24,12 @@ export function useDeps(): Deps {
   return deps;
 }
 
-/** Draws the caller again when the feed has something new. */
-export function useFeed(feed: Feed): void {
-  const [, draw] = useState(0);
-  useEffect(() => feed.watch(() => draw((count) => count + 1)), [feed]);
-}
-
 /** A feed of its own for a view that looks at one thing, as long as the view is there. */
 export function useOwnFeed(interest: LiveInterest): Feed {
   const { api } = useDeps();
   const key = JSON.stringify(interest);
   const feed = useMemo(() => createFeed(api, JSON.parse(key) as LiveInterest), [api, key]);
   useEffect(() => () => feed.close(), [feed]);
-  useFeed(feed);
+  useWatched(feed);
   return feed;
 }

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import type { Api } from './api.js';
 import { App } from './app.js';
 import { createFeed } from './feed.js';
@@ -8,11 +8,11 @@ import { LapsedDialog } from './parts/lapsed-dialog.js';
 import { SessionContext } from './session-context.js';
 import type { Session } from './sign-in/index.js';
 import { HandedOver, SignIn } from './views/sign-in.js';
+import { useWatched } from './watched.js';
 
 /** What is shown of the console depends on who is there. */
 export function Gate({ api, session }: { api: Api; session: Session }) {
-  const [, draw] = useState(0);
-  useEffect(() => session.watch(() => draw((count) => count + 1)), [session]);
+  useWatched(session);
   return (
     <SessionContext.Provider value={session}>{<Shown api={api} session={session} />}</SessionContext.Provider>
   );

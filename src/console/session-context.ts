@@ -1,6 +1,7 @@
 import { createContext } from 'preact';
-import { useContext, useEffect, useState } from 'preact/hooks';
+import { useContext } from 'preact/hooks';
 import type { Person, Session } from './sign-in/index.js';
+import { useWatched } from './watched.js';
 
 export const SessionContext = createContext<Session | undefined>(undefined);
 
@@ -8,8 +9,7 @@ export const SessionContext = createContext<Session | undefined>(undefined);
 export function useSession(): Session {
   const session = useContext(SessionContext);
   if (session === undefined) throw new Error('A part stands outside of the session.');
-  const [, draw] = useState(0);
-  useEffect(() => session.watch(() => draw((count) => count + 1)), [session]);
+  useWatched(session);
   return session;
 }
 

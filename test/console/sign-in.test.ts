@@ -70,6 +70,19 @@ if (started !== undefined) {
     t.ok(addresses.some((address) => address.includes('/protocol/openid-connect/token')));
   });
 
+  await t.test('an answer that comes before the first effects is drawn, too', async (t) => {
+    const page = await c.open();
+    // effects come with the next frame, or soon after; here two seconds late
+    await page.addInitScript({
+      content: `const later = setTimeout;
+        requestAnimationFrame = (callback) => later(callback, 2000);
+        setTimeout = (callback, ms = 0, ...rest) => later(callback, ms <= 100 ? 2000 : ms, ...rest);`,
+    });
+    await page.reload();
+    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+    t.pass();
+  });
+
   await t.test('a token is renewed before it ends, also in several tabs at once', async (t) => {
     await realm.tokensLast(3);
     const page = await signedIn('alice', '#/fleet');

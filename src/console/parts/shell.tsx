@@ -1,9 +1,10 @@
 import type { ComponentChildren } from 'preact';
-import { useDeps, useFeed } from '../deps.js';
+import { useDeps } from '../deps.js';
 import { routeHref, type Route } from '../route.js';
 import { Account } from './account.js';
 import { LiveBadge } from './live-badge.js';
 import { ThemeButton } from './theme-button.js';
+import { useWatched } from '../watched.js';
 
 const PLACES: readonly [name: string, path: string, text: string][] = [
   ['overview', '', 'Overview'],
@@ -22,7 +23,7 @@ export function Shell({
   children: ComponentChildren;
 }) {
   const { feed } = useDeps();
-  useFeed(feed);
+  useWatched(feed);
   const here = route.path[0] === 'endpoints' ? 'fleet' : (route.path[0] ?? '');
   return (
     <>

@@ -1,6 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import type { Application } from '../api-types.js';
-import { useDeps, useFeed } from '../deps.js';
+import { useDeps } from '../deps.js';
 import { nowS } from '../feed.js';
 import { formatName, formatNumber } from '../format.js';
 import { useLoad, useThrottled } from '../load.js';
@@ -10,6 +10,7 @@ import { FaultNote } from '../parts/fault-note.js';
 import { NoApplication } from '../parts/no-application.js';
 import { RateChart } from '../parts/rate-chart.js';
 import { routeHref } from '../route.js';
+import { useWatched } from '../watched.js';
 
 const SHOWN_APPLICATIONS = 20;
 const COUNTS_AGAIN_MS = 3000;
@@ -19,7 +20,7 @@ const RECENT_S = 10;
 /** How the register is, now and over the last minutes. */
 export function Overview() {
   const { feed, applications } = useDeps();
-  useFeed(feed);
+  useWatched(feed);
   // of a service that does not tell, nothing is known
   const recent = feed.state.kind === 'live' ? feed.rates.recent(nowS(), RECENT_S) : undefined;
   const shown = applications.slice(0, SHOWN_APPLICATIONS);
