@@ -1,4 +1,4 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { Command } from '../../src/model/command.js';
 import { refuse } from '../../src/model/errors.js';
 import type { Outcome } from '../../src/model/outcome.js';
@@ -17,6 +17,14 @@ import { connectTo, createMemoryOutbox, startMessaging, until } from './support.
 
 /** Long beside any pause of a busy machine: what is given again is only what was left. */
 const ackWaitMs = 3000;
+
+/** Messaging that takes connectivity events, and has no others to publish. */
+const consume = (
+  t: Test,
+  url: string,
+  submit: Parameters<typeof startMessaging>[4],
+  more: Parameters<typeof startMessaging>[3] = {},
+) => startMessaging(t, url, createMemoryOutbox(), { communicationService, ...more }, submit);
 
 /** A register that only knows versions: what the outcomes of `set-version` are, and in which order they came. */
 function createVersions(known: (endpointId: string) => boolean = () => true) {
@@ -50,13 +58,7 @@ void t.test('20,000 connected events: every version is set, every message acknow
   const connection = await connectTo(t, nats.url);
   const { settled } = await makeStream(connection);
   const register = createVersions((id) => !id.startsWith('unknown'));
-  const { count } = await startMessaging(
-    t,
-    nats.url,
-    createMemoryOutbox(),
-    { communicationService },
-    register.submit,
-  );
+  const { count } = await consume(t, nats.url, register.submit);
   for (let i = 0; i < 20_000; i++)
     connection.publish(subject, connected({ [`ep-${i % 10_000}`]: i < 10_000 ? 'app-v1' : 'app-v2' }));
   connection.publish(subject, connected({ 'unknown-1': 'app-v1', 'ep-1': 'app-v9', 'ep-2': 'app-v2' }));
@@ -96,13 +98,7 @@ void t.test(
     connection.publish(subject, connected({ 'ep-2': 'app-v1' }, { timeout: 600_000 }));
     await connection.flush();
     const register = createVersions();
-    const { count } = await startMessaging(
-      t,
-      nats.url,
-      createMemoryOutbox(),
-      { communicationService },
-      register.submit,
-    );
+    const { count } = await consume(t, nats.url, register.submit);
     await until(() => dead.length === 2 && register.history.length === 1);
     await until(settled);
     t.match(dead[0], { data: 'not Avro', from: subject, error: /ConnectedEvent/ });
@@ -222,13 +218,7 @@ void t.test('a stream that is made anew begins with the first place again', asyn
   const connection = await connectTo(t, nats.url);
   const { manager, settled } = await makeStream(connection);
   const register = createVersions();
-  const { count } = await startMessaging(
-    t,
-    nats.url,
-    createMemoryOutbox(),
-    { communicationService },
-    register.submit,
-  );
+  const { count } = await consume(t, nats.url, register.submit);
   for (const version of ['app-v1', 'app-v2', 'app-v1', 'app-v2'])
     connection.publish(subject, connected({ 'ep-1': version }));
   await until(async () => (await count('epr_connectivity_messages_total', { result: 'done' })) === 4);
@@ -282,13 +272,7 @@ void t.test(
     const nats = await startNats(t, { jetstream: true });
     if (plain === undefined || nats === undefined) return;
     const register = createVersions();
-    const one = await startMessaging(
-      t,
-      plain.url,
-      createMemoryOutbox(),
-      { communicationService },
-      register.submit,
-    );
+    const one = await consume(t, plain.url, register.submit);
     await until(() => /queue/.test(one.messaging.status().details.connectivity!));
     const connection = await connectTo(t, plain.url);
     for (let i = 0; i < 500; i++) connection.publish(subject, connected({ [`ep-${i}`]: 'app-v1' }));
@@ -344,13 +328,7 @@ void t.test('a broker that is killed in the middle: every version is set', async
   const register = createVersions();
   register.faults.holdMs = 20;
   const connectivity = { ackWaitMs: 1000, maxMessages: 100 };
-  await startMessaging(
-    t,
-    nats.url,
-    createMemoryOutbox(),
-    { communicationService, connectivity },
-    register.submit,
-  );
+  await consume(t, nats.url, register.submit, { connectivity });
   await until(() => register.versions.size > 500);
   await nats.kill();
   await nats.restart();

@@ -164,51 +164,66 @@ void t.test('dropped memberships leave no entry and no count, whether they were 
   await checkWhenMoved(t, folder);
 });
 
+/** The tables of a new folder, and what is done to them through a mover. Whoever opens it closes it. */
+async function openTables(t: Test) {
+  const opened = await openFolder(`file:${emptyFolder(t)}`);
+  const { env, tables, fence } = opened;
+  const writer = createWriter({ env, tables, fence, durability: 'async', folder: '' });
+  return {
+    tables,
+    writer,
+    look: (): View => (env.resetReadTxn(), env.useReadTransaction()),
+    /** commits that endpoints enter (1) or leave (-1) the list of a filter */
+    move: async (mover: Mover, by: 1 | -1, endpointIds: readonly string[], filterNumber = 1) => {
+      const moves = new MovesOfCommit();
+      const numbers = [filterNumber];
+      for (const endpointId of endpointIds)
+        moves.add('app', { createdMs: 5, endpointId }, by > 0 ? numbers : [], by > 0 ? [] : numbers);
+      await writer.draft((changes) => mover.add(changes, moves));
+      mover.added(moves.count);
+    },
+    listed: (mover: Mover, view: View, filterNumber = 1) => {
+      const lists = listsIn(tables, view, mover.pendingIn(view));
+      const list = listOf.filter('app', filterNumber);
+      const ids = Array.from(lists.newestFirst(list), ({ endpointId }) => endpointId);
+      const backwards = Array.from(lists.oldestFirst(list), ({ endpointId }) => endpointId);
+      assert.deepEqual(backwards, ids);
+      return { ids, count: lists.count(list) };
+    },
+    close: async () => {
+      await writer.end();
+      await opened.close();
+    },
+  };
+}
+
 interface Bench {
-  opened: OpenFolder;
-  mover: ReturnType<typeof openMover>;
-  /** commits that endpoints enter (1) or leave (-1) the list of filter 1 */
+  tables: OpenFolder['tables'];
+  mover: Mover;
+  /** of filter 1 */
   move: (by: 1 | -1, ...endpointIds: string[]) => Promise<void>;
   look: () => View;
   listed: (view: View) => { ids: string[]; count: number };
 }
 
 async function openBench(t: Test, options: MoverOptions): Promise<Bench> {
-  const folder = emptyFolder(t);
-  const opened = await openFolder(`file:${folder}`);
-  const { env, tables, fence } = opened;
-  const writer = createWriter({ env, tables, fence, durability: 'async', folder });
-  const look = () => (env.resetReadTxn(), env.useReadTransaction());
+  const { tables, writer, look, move, listed, close } = await openTables(t);
   const mover = openMover({ ...options, tables, writer, look });
   t.teardown(async () => {
     await mover.close();
-    await writer.end();
-    await opened.close();
+    await close();
   });
   return {
-    opened,
+    tables,
     mover,
     look,
-    async move(by, ...endpointIds) {
-      const moves = new MovesOfCommit();
-      for (const endpointId of endpointIds)
-        moves.add('app', { createdMs: 5, endpointId }, by > 0 ? [1] : [], by > 0 ? [] : [1]);
-      await writer.draft((changes) => mover.add(changes, moves));
-      mover.added(moves.count);
-    },
-    listed(view) {
-      const lists = listsIn(tables, view, mover.pendingIn(view));
-      const list = listOf.filter('app', 1);
-      const ids = Array.from(lists.newestFirst(list), ({ endpointId }) => endpointId);
-      const backwards = Array.from(lists.oldestFirst(list), ({ endpointId }) => endpointId);
-      t.same(backwards, ids);
-      return { ids, count: lists.count(list) };
-    },
+    move: (by, ...endpointIds) => move(mover, by, endpointIds),
+    listed: (view) => listed(mover, view),
   };
 }
 
 void t.test('a view sees its moment, however far the lists have come since', async (t) => {
-  const { opened, mover, move, listed, look } = await openBench(t, {
+  const { tables, mover, move, listed, look } = await openBench(t, {
     piece: 1,
     enough: Infinity,
     most: 1,
@@ -225,7 +240,7 @@ void t.test('a view sees its moment, however far the lists have come since', asy
   const third = look();
   await move(-1, 'b');
   await mover.room();
-  t.equal([...opened.tables.moves.getKeys({})].length, 0, 'all is moved');
+  t.equal([...tables.moves.getKeys({})].length, 0, 'all is moved');
   t.same(listed(first), { ids: ['a', 'b'], count: 2 });
   t.same(listed(second), { ids: ['b', 'c'], count: 2 });
   t.same(listed(third), { ids: ['a', 'b', 'c'], count: 3 });
@@ -235,10 +250,10 @@ void t.test('a view sees its moment, however far the lists have come since', asy
 });
 
 void t.test('commits wait while too many moves do', async (t) => {
-  const { opened, mover, move } = await openBench(t, { piece: 2, enough: Infinity, most: 6, afterMs: 1e9 });
+  const { tables, mover, move } = await openBench(t, { piece: 2, enough: Infinity, most: 6, afterMs: 1e9 });
   for (let i = 0; i < 40; i++) {
     if (mover.isFull) {
-      t.equal([...opened.tables.moves.getKeys({})].length, 6);
+      t.equal([...tables.moves.getKeys({})].length, 6);
       await mover.room();
       t.equal(mover.isFull, false);
     }
@@ -249,10 +264,7 @@ void t.test('commits wait while too many moves do', async (t) => {
 void t.test(
   'moves that no disk takes are tried again, and commits that wait for them are told',
   async (t) => {
-    const folder = emptyFolder(t);
-    const opened = await openFolder(`file:${folder}`);
-    const { env, tables, fence } = opened;
-    const writer = createWriter({ env, tables, fence, durability: 'async', folder });
+    const { tables, writer, look, move, close } = await openTables(t);
     let isBroken = false;
     let planned = 0;
     const failing = {
@@ -260,7 +272,6 @@ void t.test(
       draft: <T>(plan: Parameters<typeof writer.draft<T>>[0]): Promise<T> =>
         isBroken && planned++ % 3 === 2 ? Promise.reject(new Error('no room')) : writer.draft(plan),
     };
-    const look = () => (env.resetReadTxn(), env.useReadTransaction());
     const mover = openMover({
       tables,
       writer: failing,
@@ -271,12 +282,7 @@ void t.test(
       afterMs: 1e9,
     });
     const list = listOf.filter('app', 1);
-    for (let i = 0; i < 6; i++) {
-      const moves = new MovesOfCommit();
-      moves.add('app', { createdMs: 5, endpointId: idOf(i) }, [1], []);
-      await writer.draft((changes) => mover.add(changes, moves));
-      mover.added(1);
-    }
+    for (let i = 0; i < 6; i++) await move(mover, 1, [idOf(i)]);
     isBroken = true;
     for (;;) {
       const view = look();
@@ -292,17 +298,13 @@ void t.test(
     };
     t.same(state, { entries: 6, count: 6 });
     await mover.close();
-    await writer.end();
-    await opened.close();
+    await close();
   },
 );
 
 /** Movers over one folder, one after the other, whose writes come to nothing from one on, as if the process had ended there. */
 async function openEnding(t: Test) {
-  const opened = await openFolder(`file:${emptyFolder(t)}`);
-  const { env, tables, fence } = opened;
-  const writer = createWriter({ env, tables, fence, durability: 'async', folder: '' });
-  const look = () => (env.resetReadTxn(), env.useReadTransaction());
+  const { tables, writer, look, move, listed, close } = await openTables(t);
   let isLost: (what: 'piece' | 'removal') => boolean = () => false;
   const lost = (what: 'piece' | 'removal') => {
     if (isLost(what)) throw new Error('ended');
@@ -329,26 +331,15 @@ async function openEnding(t: Test) {
     open: (most: number) =>
       openMover({ tables, writer: ending, look, piece: 1, enough: Infinity, most, afterMs: 1e9 }),
     endsAt: (lost: (what: 'piece' | 'removal') => boolean) => void (isLost = lost),
-    listed: (mover: Mover, filterNumber = 1) => {
+    listed: (mover: Mover, filterNumber?: number) => {
       const view = look();
-      const lists = listsIn(tables, view, mover.pendingIn(view));
-      const list = listOf.filter('app', filterNumber);
-      const ids = Array.from(lists.newestFirst(list), ({ endpointId }) => endpointId);
-      const found = { ids, count: lists.count(list) };
+      const found = listed(mover, view, filterNumber);
       view.done();
       return found;
     },
-    move: async (mover: Mover, by: 1 | -1, endpointId: string, filterNumber = 1) => {
-      const moves = new MovesOfCommit();
-      const numbers = [filterNumber];
-      moves.add('app', { createdMs: 5, endpointId }, by > 0 ? numbers : [], by > 0 ? [] : numbers);
-      await writer.draft((changes) => mover.add(changes, moves));
-      mover.added(1);
-    },
-    close: async () => {
-      await writer.end();
-      await opened.close();
-    },
+    move: (mover: Mover, by: 1 | -1, endpointId: string, filterNumber?: number) =>
+      move(mover, by, [endpointId], filterNumber),
+    close,
   };
 }
 

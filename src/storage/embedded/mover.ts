@@ -107,15 +107,11 @@ export function openMover(deps: MoverDeps): Mover {
     return bytes === undefined ? { order: 0 } : (JSON.parse(bytes.toString()) as Mark);
   }
 
-  function lastIn(view: View): number {
-    for (const key of tables.moves.getKeys({ reverse: true, limit: 1, transaction: view }))
+  /** Of the log's first or last entry; undefined: it has none. */
+  function orderIn(view: View, end: 'first' | 'last'): number | undefined {
+    for (const key of tables.moves.getKeys({ reverse: end === 'last', limit: 1, transaction: view }))
       return key as number;
-    return 0;
-  }
-
-  function firstIn(view: View): number {
-    for (const key of tables.moves.getKeys({ limit: 1, transaction: view })) return key as number;
-    return Infinity;
+    return undefined;
   }
 
   /** One at a time; who asks meanwhile gets the one under way. */
@@ -200,7 +196,7 @@ export function openMover(deps: MoverDeps): Mover {
 
   looking((view) => {
     const mark = markIn(view);
-    newest = Math.max(lastIn(view), mark.order);
+    newest = Math.max(orderIn(view, 'last') ?? 0, mark.order);
     // of a batch that ended halfway, all is needed; of one that is in the lists, nothing
     forgotten = mark.order;
     read = mark.order;
@@ -213,7 +209,7 @@ export function openMover(deps: MoverDeps): Mover {
       }
       batch = { order: mark.order, moves };
       read = mark.order;
-    } else if (firstIn(view) <= mark.order) {
+    } else if ((orderIn(view, 'first') ?? Infinity) <= mark.order) {
       // it ended in the removal: those entries must be gone before the next are moved, or these would be taken together
       batch = { order: mark.order, moves: new MovesByList() };
     }
@@ -244,7 +240,7 @@ export function openMover(deps: MoverDeps): Mover {
       let sources: { mark: Mark; last: number; moves: readonly MovesByList[] } | undefined;
 
       function readSources() {
-        const [mark, last] = [markIn(view), lastIn(view)];
+        const [mark, last] = [markIn(view), orderIn(view, 'last') ?? 0];
         if (last <= mark.order && !mark.place) return { mark, last, moves: [] };
         if (mark.order > forgotten || (mark.order === forgotten && !mark.place)) {
           catchUp(view);
